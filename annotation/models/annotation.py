@@ -1,0 +1,77 @@
+"""What models suggested and what people said. Annotations are never changed: a later one supersedes."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .item import Item
+from .labeller import Labeller
+from .project import Project
+from .queue import Slot
+from .schema import GuidelineVersion, SchemaVersion
+
+
+class Prelabel(models.Model):
+    """A machine's suggestion for one published item. `scores`: label id -> probability, the likeliest few."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="prelabels")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="prelabels")
+    labeller = models.ForeignKey(Labeller, on_delete=models.CASCADE, related_name="prelabels")
+    value = models.JSONField()
+    confidence = models.FloatField()
+    scores = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["item", "labeller"], name="prelabel_once")]
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.confidence:.2f}"
+
+
+class Annotation(models.Model):
+    """One answer. `value`: field name -> value, labels by id. A retraction (undo) has an empty value.
+
+    An *independent look* has a slot; a reviewer's correction has none and supersedes the look that it corrects.
+    """
+
+    class PrelabelMode(models.TextChoices):
+        SHOWN = "shown", _("shown")
+        HIDDEN = "hidden", _("hidden")
+        NONE = "none", _("none")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="annotations")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="annotations")
+    slot = models.ForeignKey(Slot, null=True, blank=True, on_delete=models.PROTECT, related_name="annotations")
+    labeller = models.ForeignKey(Labeller, on_delete=models.PROTECT, related_name="annotations")
+    schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
+    guideline_version = models.ForeignKey(
+        GuidelineVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    value = models.JSONField(default=dict)
+    is_retraction = models.BooleanField(default=False)
+    client_key = models.CharField(max_length=64)  # made by the client: sending twice stores once
+    supersedes = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="superseded_by"
+    )
+    prelabel = models.ForeignKey(Prelabel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    prelabel_mode = models.CharField(max_length=8, choices=PrelabelMode.choices, default=PrelabelMode.NONE)
+    accepted_prelabel = models.BooleanField(default=False)  # shown, and submitted unchanged
+    active_ms = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "labeller", "client_key"], name="annotation_client_key")
+        ]
+        indexes = [models.Index(fields=["project", "labeller", "created_at"], name="annotation_labeller_at")]
+
+    def __str__(self) -> str:
+        return f"{self.item_id}: {self.value}"

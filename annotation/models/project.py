@@ -1,0 +1,95 @@
+"""A project: one labelling task over one pool of items, and its rules."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from .fields import ShareField, share_between
+
+
+class Project(models.Model):
+    class State(models.TextChoices):
+        ACTIVE = "active", _("active")
+        PAUSED = "paused", _("paused")
+        ARCHIVED = "archived", _("archived")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    slug = models.SlugField(_("address"), max_length=60, unique=True, allow_unicode=True)
+    name = models.CharField(_("name"), max_length=120)
+    description = models.CharField(_("description"), max_length=500, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    is_synthetic = models.BooleanField(_("made from synthetic data"), default=False)
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    seed = models.PositiveIntegerField(
+        _("seed"), default=0, help_text=_("Splits and samples are drawn from it; it never changes once items are in.")
+    )
+
+    # how items are divided, at intake and for good
+    validation_share = ShareField(_("validation share"), default=0.1)
+    test_share = ShareField(_("test share"), default=0.2)
+
+    # how work is handed out
+    overlap_share = ShareField(
+        _("overlap"), default=0.1, help_text=_("Share of items that get a second labeller.")
+    )
+    evaluation_items = models.PositiveIntegerField(
+        _("evaluation items"),
+        default=300,
+        help_text=_("How many validation and test items are labelled to judge models, in all."),
+    )
+    evaluation_overlap_share = ShareField(_("evaluation items labelled twice"), default=0.5)
+    lease_seconds = models.PositiveIntegerField(
+        _("lease in seconds"), default=900, validators=[MinValueValidator(30), MaxValueValidator(86400)]
+    )
+    daily_goal = models.PositiveIntegerField(_("daily goal per person"), default=60)
+
+    # what is checked, and what people are shown
+    spot_check_share = ShareField(
+        _("spot checks"), default=0.08, help_text=_("Share of submitted labels that a reviewer sees; 5 to 10 %.")
+    )
+    prelabels_shown = models.BooleanField(_("show suggestions of the model"), default=True)
+    likely_first = models.BooleanField(
+        _("likeliest labels first"),
+        default=False,
+        help_text=_("Faster, but it anchors: people choose what stands first."),
+    )
+
+    # rounds
+    batch_size = models.PositiveIntegerField(_("batch size"), default=100, validators=[MinValueValidator(1)])
+    control_share = ShareField(
+        _("control arm"), default=0.1, help_text=_("Share of each batch picked at random, to measure the gain.")
+    )
+
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("project")
+        verbose_name_plural = _("projects")
+        constraints = [
+            share_between("project", "validation_share", 0, 0.5),
+            share_between("project", "test_share", 0, 0.5),
+            share_between("project", "overlap_share", 0, 1),
+            share_between("project", "evaluation_overlap_share", 0, 1),
+            share_between("project", "spot_check_share", 0, 1),
+            share_between("project", "control_share", 0, 1),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("annotation:label", args=[self.slug])
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == self.State.ACTIVE

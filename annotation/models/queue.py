@@ -1,0 +1,121 @@
+"""Published work: batches of slots. A slot is one person's one look at one item."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .item import Item
+from .project import Project
+
+
+class Batch(models.Model):
+    """A set of slots published together. `origin` is an opaque key of what made it (a round)."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="batches")
+    number = models.PositiveIntegerField()
+    origin = models.CharField(max_length=100, blank=True)
+    title = models.CharField(max_length=200, blank=True)
+    note = models.TextField(blank=True)  # why these items, in a sentence that people read
+    is_open = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="batch_number"),
+            models.UniqueConstraint(
+                fields=["project", "origin"], condition=~models.Q(origin=""), name="batch_origin"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project} · {self.number}"
+
+
+class Slot(models.Model):
+    """One person's one look at one item.
+
+    free -> leased -> done; a lease that runs out makes it free again under a new rank, so that no cursor has passed
+    it; a skipped slot stays as a fact and a fresh one takes its place. `person` is set while leased, done or skipped,
+    and the database holds that nobody looks at an item twice.
+    """
+
+    class State(models.TextChoices):
+        FREE = "free", _("free")
+        LEASED = "leased", _("leased")
+        DONE = "done", _("done")
+        SKIPPED = "skipped", _("skipped")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    class Purpose(models.TextChoices):
+        LABEL = "label", _("label")
+        OVERLAP = "overlap", _("second labeller")
+        EVALUATION = "evaluation", _("evaluation")
+        CONTROL = "control", _("control arm")
+        GOLD = "gold", _("gold")
+        QUALIFICATION = "qualification", _("qualification")
+        SELF_CONSISTENCY = "self", _("self-consistency")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="slots")
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="slots")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="slots")
+    purpose = models.CharField(max_length=16, choices=Purpose.choices, default=Purpose.LABEL)
+    rank = models.PositiveBigIntegerField()  # unique per project; smaller comes first
+    state = models.CharField(max_length=10, choices=State.choices, default=State.FREE)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="slots"
+    )
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    skip_reason = models.CharField(max_length=300, blank=True)
+    design = models.CharField(max_length=40, blank=True)  # how it was drawn: the strategy's name, "random"
+    inclusion_probability = models.FloatField(null=True, blank=True)  # null: the design has none (greedy)
+    explanation = models.JSONField(default=dict, blank=True)  # score parts, for "why this item"
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "rank"], name="slot_rank"),
+            models.UniqueConstraint(
+                fields=["item", "person"],
+                condition=models.Q(person__isnull=False) & ~models.Q(purpose="self"),
+                name="slot_one_look_each",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["free", "withdrawn"], person__isnull=True)
+                | models.Q(state__in=["leased", "done", "skipped"], person__isnull=False),
+                name="slot_person_matches_state",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "rank"], condition=models.Q(state="free"), name="slot_free_rank"),
+            models.Index(
+                fields=["lease_expires_at"], condition=models.Q(state="leased"), name="slot_lease_expiry"
+            ),
+            models.Index(fields=["project", "person", "done_at"], name="slot_person_done"),
+            models.Index(fields=["batch", "state"], name="slot_batch_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item_id} · {self.purpose} · {self.state}"
+
+
+class Cursor(models.Model):
+    """The highest rank that was handed to a person in a project: what lies below was seen or is not for them."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="cursors")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cursors")
+    rank = models.BigIntegerField(default=-1)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "person"], name="cursor_once")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id}: {self.rank}"
