@@ -1,15 +1,16 @@
-"""The child's side of a heavy program: read one spec, print progress, write one result folder, die with the parent.
+"""The child's side of a heavy program: read one spec, print progress, write one result folder, die with the
+parent.
 
 A program is started as `python -m training.programs.finetune SPEC.json` (or under torchrun) by
 `jobs.services.processes`. It knows no database and no Django. The contract, in four points:
 
 * **Spec.** argv[1] names a JSON object. `result` in it is the folder to make; the rest is the program's own.
-* **Result.** Everything is written to a folder beside `result` with a temporary name, then renamed: `result` either
-  is whole or does not exist. `manifest.json` in it lists every file with its size and SHA-256.
+* **Result.** Everything is written to a folder beside `result` with a temporary name, then renamed: `result`
+  either is whole or does not exist. `manifest.json` in it lists every file with its size and SHA-256.
 * **Progress.** One JSON object a line on standard output with an "event": progress, metric, log or error.
   Every other line is taken as log text.
-* **Leash.** Standard input is a pipe that the parent holds open. When it closes (parent gone, even by kill -9) the
-  program exits at once with `EXIT_ORPHANED`, so a killed worker leaves nothing running.
+* **Leash.** Standard input is a pipe that the parent holds open. When it closes (parent gone, even by kill
+  -9) the program exits at once with `EXIT_ORPHANED`, so a killed worker leaves nothing running.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,26 @@ class Refused(Exception):
     """The input cannot be worked with. The message is one sentence for a person; a retry would not help."""
 
 
+Sink = Callable[[dict[str, Any]], None]
+_sink: ContextVar[Sink | None] = ContextVar("program_events", default=None)
+
+
+@contextmanager
+def events_to(sink: Sink) -> Iterator[None]:
+    """Hand events to `sink` instead of printing them; for a program that is called in its parent's process."""
+    token = _sink.set(sink)
+    try:
+        yield
+    finally:
+        _sink.reset(token)
+
+
 def emit(event: str, **fields: Any) -> None:
     """Print one event line and flush it, so that the parent sees it now."""
+    sink = _sink.get()
+    if sink is not None:
+        sink({"event": event, **fields})
+        return
     sys.stdout.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
@@ -106,7 +126,9 @@ def verify_manifest(folder: Path) -> None:
         if not file.is_file():
             raise ValueError(f"{folder} lacks {name}, which its manifest lists: run the job again")
         if file_sha256(file) != entry["sha256"]:
-            raise ValueError(f"{name} in {folder} does not match its manifest (changed or damaged): run the job again")
+            raise ValueError(
+                f"{name} in {folder} does not match its manifest (changed or damaged): run the job again"
+            )
 
 
 def _fsync_tree(folder: Path) -> None:
@@ -120,11 +142,12 @@ def _fsync_tree(folder: Path) -> None:
 
 @contextmanager
 def result_folder(result: str | Path) -> Iterator[Path]:
-    """Give a temporary folder; on leaving without an error write its manifest, fsync, and rename it to `result`.
+    """Give a temporary folder; on leaving without an error write its manifest, fsync, and rename it to
+    `result`.
 
-    If `result` exists already (an earlier attempt finished and only its booking was lost) the new work is thrown away:
-    the first whole result stands. On an error, a full disk among them, the temporary folder is removed and nothing
-    that existed before has changed.
+    If `result` exists already (an earlier attempt finished and only its booking was lost) the new work is
+    thrown away: the first whole result stands. On an error, a full disk among them, the temporary folder is
+    removed and nothing that existed before has changed.
     """
     final = Path(result)
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +186,8 @@ def read_spec(path: str | Path) -> dict[str, Any]:
 def run(work: Callable[[dict[str, Any]], None], argv: list[str] | None = None) -> int:
     """Body of every program's `__main__`: leash, spec, `work(spec)`, exit code.
 
-    0 when `work` returned; EXIT_REFUSED after `Refused`; 1 after any other error, whose traceback goes to the log.
+    0 when `work` returned; EXIT_REFUSED after `Refused`; 1 after any other error, whose traceback goes to the
+    log.
     """
     arguments = sys.argv[1:] if argv is None else argv
     if len(arguments) != 1:

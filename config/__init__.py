@@ -1,0 +1,1 @@
+"""The Django project: settings, URLs, Celery, admin site. Names the apps by string; nobody imports it."""

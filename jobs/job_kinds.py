@@ -1,0 +1,29 @@
+"""Job kinds of this app itself."""
+
+from __future__ import annotations
+
+import time
+
+from django.utils.translation import gettext_lazy as _
+
+from jobs import registry
+from jobs.services import jobs
+from jobs.services.context import JobContext
+
+
+def check_worker(ctx: JobContext) -> dict[str, object]:
+    """Do nothing for a while, with progress: shows whether broker, worker and scheduler work (`manage.py
+    check_worker`).
+    """
+    steps = max(1, int(float(ctx.params.get("seconds", 1)) / 0.1))
+    for step in range(steps):
+        ctx.progress(step, steps, f"step {step + 1} of {steps}")
+        time.sleep(0.1)
+    ctx.log("the worker works")
+    return {"attempt": ctx.attempt}
+
+
+registry.register(
+    "jobs.check_worker", check_worker, label=_("Check of the worker"), resource="cpu", max_attempts=10
+)
+registry.register_periodic("jobs.sweep", 2.0, jobs.sweep)

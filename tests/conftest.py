@@ -1,0 +1,22 @@
+"""Fixtures that every test may use. Factories of rows are in tests/factories.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def data_dir(request: pytest.FixtureRequest) -> Path | None:
+    """Give every test that touches the database a data folder of its own: artifacts, uploads, work."""
+    if not {"db", "transactional_db", "live_server"} & set(request.fixturenames):
+        return None
+    settings: Any = request.getfixturevalue("settings")
+    folder: Path = request.getfixturevalue("tmp_path") / "data"
+    for name in ("media", "artifacts", "work"):
+        (folder / name).mkdir(parents=True)
+    settings.DATA_DIR = folder
+    settings.MEDIA_ROOT = folder / "media"
+    return folder
