@@ -1,5 +1,11 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from accounts.api import tokens
+
+router = SimpleRouter()
+router.register("tokens", tokens.Tokens, basename="api-token")
+
+urlpatterns = [path("me/", tokens.me, name="api-me"), *router.urls]
