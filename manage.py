@@ -13,7 +13,7 @@ def main() -> None:
         from django.core.management import execute_from_command_line
     except ImportError as error:
         sys.exit(
-            f"Django is not installed for {sys.executable} ({error}): run `make setup`, then use .venv/bin/python"
+            f"Django is not installed for {sys.executable} ({error}): run `make setup`, use .venv/bin/python"
         )
     execute_from_command_line(sys.argv)
 

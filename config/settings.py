@@ -250,7 +250,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Gyre",
-    "DESCRIPTION": "Label, train, evaluate, pick what to label next. Authenticate with `Authorization: Bearer TOKEN`.",
+    "DESCRIPTION": "Label, train, evaluate, pick what to label next. Send `Authorization: Bearer TOKEN`.",
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -49,7 +49,7 @@ class Transient(JobsError):
 
 
 class Stopped(BaseException):
-    """The job must end here. Not an Exception, so that a function's own `except Exception` cannot swallow it."""
+    """The job must end here. Not an Exception, so that no `except Exception` on its way swallows it."""
 
 
 class Cancelled(Stopped):
@@ -57,4 +57,4 @@ class Cancelled(Stopped):
 
 
 class Lost(Stopped):
-    """The job belongs to another attempt now, or the worker is shutting down; nothing may be booked any more."""
+    """The job belongs to another attempt now, or the worker shuts down; nothing may be booked any more."""

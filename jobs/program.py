@@ -45,7 +45,7 @@ _sink: ContextVar[Sink | None] = ContextVar("program_events", default=None)
 
 @contextmanager
 def events_to(sink: Sink) -> Iterator[None]:
-    """Hand events to `sink` instead of printing them; for a program that is called in its parent's process."""
+    """Hand events to `sink` instead of printing them; for a program called in its parent's process."""
     token = _sink.set(sink)
     try:
         yield

@@ -82,6 +82,6 @@ def register_periodic(name: str, every_seconds: float, function: Callable[[], ob
 
 
 def register_scopes(function: Scopes) -> None:
-    """Say which scopes (project uuids) a user may list the jobs of; used by the jobs page and the API's list."""
+    """Say which scopes (project uuids) a user may list the jobs of; used by the jobs page and the API."""
     if function not in SCOPES:
         SCOPES.append(function)

@@ -1,4 +1,4 @@
-"""Signals of this app. A lost signal costs minutes, never a result: whoever listens also looks at the tick."""
+"""Signals of this app. A lost one costs minutes, never a result: whoever listens also looks at the tick."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ import pytest
 @pytest.fixture(autouse=True)
 def data_dir(request: pytest.FixtureRequest) -> Path | None:
     """Give every test that touches the database a data folder of its own: artifacts, uploads, work."""
-    if not {"db", "transactional_db", "live_server"} & set(request.fixturenames):
+    asks = {"db", "transactional_db", "live_server"} & set(request.fixturenames)
+    if not asks and request.node.get_closest_marker("django_db") is None:
         return None
     settings: Any = request.getfixturevalue("settings")
     folder: Path = request.getfixturevalue("tmp_path") / "data"

@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Artifact(models.Model):
-    """A folder of files named by its content: a model, predictions, columns. Never changed once it is there."""
+    """A folder of files named by its content: a model, predictions, columns. Never changed once there."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=64)

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class TickLease(models.Model):
-    """Who does the periodic work. A row, so that a second scheduler waits instead of doing everything twice."""
+    """Who does the periodic work. A row, so that a second scheduler waits and does not do all twice."""
 
     name = models.CharField(max_length=32, unique=True)
     token = models.CharField(max_length=32)

@@ -53,7 +53,8 @@ def path(artifact: Artifact) -> Path:
     if not folder.is_dir():
         raise BrokenArtifact(
             _(
-                "The files of %(artifact)s are not in %(folder)s: restore them from a backup, or run the job again."
+                "The files of %(artifact)s are not in %(folder)s: restore them from a backup, "
+                "or run the job again."
             )
             % {"artifact": artifact, "folder": folder}
         )

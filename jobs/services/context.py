@@ -60,7 +60,7 @@ class JobContext:
         self._pulse.metric(step, values)
 
     def work_folder(self) -> Path:
-        """The job's own folder, the same in every attempt: checkpoints go here. Removed when the job is done."""
+        """The job's own folder, the same in every attempt, for checkpoints. Removed when the job is done."""
         return _made(Path(settings.DATA_DIR) / "work" / str(self.job.uuid))
 
     def attempt_folder(self) -> Path:

@@ -1,4 +1,4 @@
-"""Waking workers. A message carries a job's number and nothing else; losing one costs seconds, never a job."""
+"""Waking workers. A message carries a job's number only; losing one costs seconds, never a job."""
 
 from __future__ import annotations
 

@@ -18,9 +18,12 @@ class Eta:
 
     started_at: float | None = None
     started_share: float = 0.0
+    last_share: float = 0.0
 
     def update(self, now: float, share: float) -> float | None:
-        if self.started_at is None or share < self.started_share:  # a new stage starts from its own beginning
+        fell = share < self.last_share  # a new stage starts from its own beginning
+        self.last_share = share
+        if self.started_at is None or fell:
             self.started_at, self.started_share = now, share
             return None
         gained, elapsed = share - self.started_share, now - self.started_at

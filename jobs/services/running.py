@@ -92,7 +92,7 @@ def _claim(which: Q) -> Job | None:
 
 
 def _attempt(job: Job) -> None:
-    """Run one attempt and book its outcome. Only what is not an outcome (Ctrl-C) leaves this function as an"""
+    """Run one attempt and book its outcome. Only Ctrl-C and the like leave this function as an error."""
     outcome: dict[str, Any]
     with Pulse(job.pk, job.token) as pulse:
         try:
@@ -114,7 +114,8 @@ def _call(ctx: JobContext) -> dict[str, Any]:
     if kind is None:
         raise GyreError(
             _(
-                "This worker knows no job “%(kind)s”: restart it with the version of the code that made the job."
+                "This worker knows no job “%(kind)s”: restart it with the version of the code "
+                "that made the job."
             )
             % {"kind": ctx.job.kind},
             code="unknown_job_kind",
@@ -127,7 +128,7 @@ def _call(ctx: JobContext) -> dict[str, Any]:
 
 
 def _given_back() -> dict[str, Any]:
-    """Fields that put a job back in the queue as if this attempt had not been: the worker stops, the job is"""
+    """Fields that put a sound job back in the queue as if this attempt had not been: the worker stops."""
     return {
         "state": State.QUEUED,
         "attempts": F("attempts") - 1,
@@ -156,7 +157,7 @@ def _failed(job: Job, error: Exception, pulse: Pulse) -> dict[str, Any]:
 
 
 def _book(job: Job, fields: dict[str, Any]) -> None:
-    """Write an attempt's outcome if the attempt still owns the job; tell the others when the job has ended."""
+    """Write an attempt's outcome if the attempt still owns the job; tell the others when it has ended."""
     ended = fields["state"] != State.QUEUED
     with transaction.atomic():
         mine = Job.objects.filter(pk=job.pk, token=job.token, state=State.RUNNING)
