@@ -49,8 +49,11 @@ def heat_map(
             cell = _cell(left + size * j, y, size, tall, value, (low, high), value_format, label)
             link = links[i][j] if links is not None else None
             parts.append(f'<a href="{escape(link)}">{cell}</a>' if link else cell)
-    table = [[name, *("–" if v is None else value_format(v) for v in row)] for name, row in zip(rows, values,
-    strict=True)] svg = drawing(title, head + tall * len(rows) + 8, parts, description=note)
+    table = [
+        [name, *("–" if v is None else value_format(v) for v in row)]
+        for name, row in zip(rows, values, strict=True)
+    ]
+    svg = drawing(title, head + tall * len(rows) + 8, parts, description=note)
     return Chart(svg, title, note, [row_label, *columns], table)
 
 

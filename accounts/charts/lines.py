@@ -96,8 +96,9 @@ def _drawn(one: Line, area: Area, css: str) -> str:
         parts.append(f'<polyline class="line {css}" points="{path}"/>')
     if len(one.points) <= 40:
         for p in one.points:
-            parts.append(f'<circle class="mark {css}" cx="{number(area.x(p.x))}" cy="{number(area.y(p.y))}"
-            r="3.5"/>')
+            parts.append(
+                f'<circle class="mark {css}" cx="{number(area.x(p.x))}" cy="{number(area.y(p.y))}" r="3.5"/>'
+            )
     return "".join(parts)
 
 

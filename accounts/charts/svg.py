@@ -55,9 +55,7 @@ def text(x: float, y: float, content: str, *, anchor: str = "start", css: str = 
 
 
 def line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
-    return (
-        f'<line x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}" class="{css}"/>'
-    )
+    return f'<line x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}" class="{css}"/>'
 
 
 def series(index: int) -> str:
@@ -65,8 +63,9 @@ def series(index: int) -> str:
     return f"s{index % SERIES_CLASSES}"
 
 
-def drawing(title: str, height: float, parts: Sequence[str], *, description: str = "", width: float = WIDTH)
--> Svg:
+def drawing(
+    title: str, height: float, parts: Sequence[str], *, description: str = "", width: float = WIDTH
+) -> Svg:
     """Wrap the parts in an <svg> that screen readers announce by its title."""
     described = f"<desc>{escape(description)}</desc>" if description else ""
     return Svg(
@@ -76,11 +75,11 @@ def drawing(title: str, height: float, parts: Sequence[str], *, description: str
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About `count` round numbers that cover [low, high], ends included; equal ends give a span around them.
-    """
+    """About `count` round numbers that cover [low, high], ends included; equal ends get a span."""
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise ValueError(f"an axis from {low} to {high} cannot be drawn: leave out values that are not
-        finite")
+        raise ValueError(
+            f"an axis from {low} to {high} cannot be drawn: leave out values that are not finite"
+        )
     if low == high:
         low, high = (low - 0.5, high + 0.5) if low == 0 else (low - abs(low) / 2, high + abs(high) / 2)
     rough = (high - low) / max(count - 1, 1)
@@ -107,8 +106,9 @@ class Area:
     def y(self, value: float) -> float:
         return self.bottom - (self.bottom - self.top) * _share(value, self.y_ticks)
 
-    def axes(self, *, x_label: str = "", y_label: str = "", x_format: Format = short, y_format: Format =
-    short) -> str:
+    def axes(
+        self, *, x_label: str = "", y_label: str = "", x_format: Format = short, y_format: Format = short
+    ) -> str:
         """Grid lines, figures at the ticks, and the names of the axes."""
         parts = []
         for value in self.y_ticks:
@@ -136,8 +136,10 @@ def legend(names: Sequence[str], x: float, y: float, *, per_line: float = 560) -
         if at > x and at + width > x + per_line:
             at, row = x, row + 1
         top = y + 18 * row
-        parts.append(f'<line x1="{number(at)}" y1="{number(top - 4)}" x2="{number(at + 16)}" y2="{number(top
-        - 4)}" '              f'class="line {series(index)}"/>')
+        parts.append(
+            f'<line x1="{number(at)}" y1="{number(top - 4)}" x2="{number(at + 16)}" y2="{number(top - 4)}" '
+            f'class="line {series(index)}"/>'
+        )
         parts.append(text(at + 21, top, name))
         at += width
     return "".join(parts), 18.0 * (row + 1)

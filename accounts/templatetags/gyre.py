@@ -83,7 +83,7 @@ def when(moment: datetime | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def query(context: template.Context, **changes: object) -> str:
-    """The page's query string with some parameters changed, an empty one taken out: ?{% query split="test"
+    """The page's query with parameters changed, empty ones taken out: ?{% query split="test"
     %}.
     """
     parameters = context["request"].GET.copy()
