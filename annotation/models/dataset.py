@@ -21,7 +21,7 @@ class DatasetVersion(models.Model):
     base = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="next_versions")
     artifact = models.ForeignKey("jobs.Artifact", on_delete=models.PROTECT, related_name="+")
     schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
-    manifest = models.JSONField()  # the same as manifest.json in the folder
+    manifest = models.JSONField()  # the same as dataset.json in the folder
     train_count = models.PositiveIntegerField()
     validation_count = models.PositiveIntegerField()
     test_count = models.PositiveIntegerField()

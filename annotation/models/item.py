@@ -25,22 +25,26 @@ class Item(models.Model):
         TEST = "test", _("test")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="items")
+    # No index of their own on project, source and import: nothing looks items up by the last two, the unique rows serve
+    # the first, and every index costs an import of a million rows several seconds.
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="items", db_index=False)
     row = models.PositiveBigIntegerField()
     text = models.TextField()
     normalised = models.TextField()
     content_hash = models.CharField(max_length=32)
     normaliser_version = models.PositiveSmallIntegerField()
     duplicate_of = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="duplicates"
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="duplicates", db_index=False
     )
     cluster = models.PositiveBigIntegerField()  # the row of the cluster's first item
     split = models.CharField(max_length=10, choices=Split.choices)
     held_back = models.CharField(max_length=200, blank=True)  # why it must not be used; empty: it may
     external_id = models.CharField(max_length=200, blank=True)
     meta = models.JSONField(default=dict, blank=True)
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="items")
-    import_run = models.ForeignKey(Import, null=True, on_delete=models.PROTECT, related_name="items")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="items", db_index=False)
+    import_run = models.ForeignKey(
+        Import, null=True, on_delete=models.PROTECT, related_name="items", db_index=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -52,7 +56,12 @@ class Item(models.Model):
                 name="item_content_once",
             ),
         ]
-        indexes = [models.Index(fields=["project", "split", "row"], name="item_split_row")]
+        indexes = [
+            models.Index(fields=["project", "split", "row"], name="item_split_row"),
+            models.Index(
+                fields=["duplicate_of"], condition=models.Q(duplicate_of__isnull=False), name="item_duplicate_of"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.text[:80]

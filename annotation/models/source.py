@@ -32,9 +32,10 @@ class Source(models.Model):
 
 
 class Import(models.Model):
-    """One file taken in. `mapping` says which column is what; the counts are written once, when it has ended.
+    """One file taken in. `mapping` says which column is what.
 
     `lines_done` is the checkpoint: all lines up to it are in, in whole blocks, so a killed import goes on from there.
+    It and the counts are written in the transaction of the block that they speak of.
     """
 
     class State(models.TextChoices):
@@ -81,6 +82,7 @@ class RejectedRow(models.Model):
     raw = models.TextField()
     code = models.CharField(max_length=40)
     message = models.TextField()
+    is_whole = models.BooleanField(default=True)  # whether `raw` is all of it: only then can it be mended and sent again
 
     class Meta:
         ordering = ["line", "id"]

@@ -1,0 +1,74 @@
+"""What can go wrong in annotation, each with a stable code and a sentence for the person who met it."""
+
+from __future__ import annotations
+
+from accounts.errors import GyreError
+
+
+class AnnotationError(GyreError):
+    code = "annotation_error"
+
+
+class ProjectArchived(AnnotationError):
+    code = "project_archived"
+    status = 409
+
+
+class ProjectRefused(AnnotationError):
+    """A project's name, address or setting cannot be taken; `details` maps field to sentences."""
+
+    code = "project_refused"
+
+
+class SchemaRefused(AnnotationError):
+    code = "schema_refused"
+
+
+class SchemaMissing(AnnotationError):
+    """The project has no labels yet, and what was asked for needs some."""
+
+    code = "schema_missing"
+    status = 409
+
+
+class MembershipRefused(AnnotationError):
+    code = "membership_refused"
+    status = 409
+
+
+class InviteInvalid(AnnotationError):
+    code = "invite_invalid"
+    status = 410
+
+
+class ImportRefused(AnnotationError):
+    """A file, or the mapping of its columns, cannot be taken. `details` may hold a guessed encoding."""
+
+    code = "import_refused"
+
+
+class FileTooLarge(ImportRefused):
+    code = "file_too_large"
+    status = 413
+
+
+class RowsRefused(AnnotationError):
+    """Rows sent over the API that cannot become items; `details` lists index, code and sentence of each."""
+
+    code = "rows_refused"
+
+
+class NothingToFreeze(AnnotationError):
+    code = "nothing_to_freeze"
+    status = 409
+
+
+class LeakError(AnnotationError):
+    """A test item, or a duplicate of one, would train."""
+
+    code = "leak"
+    status = 409
+
+
+class ExportRefused(AnnotationError):
+    code = "export_refused"

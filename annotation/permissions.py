@@ -1,0 +1,71 @@
+"""Who may do what in a project: predicates on (user, project). Every view begins with `selectors.projects.get_project`.
+
+Each role may do what the one before may: annotator, reviewer, engineer, admin. Superusers may do all. In an archived
+project nobody labels or reviews; engineers and admins may still look, and services refuse their writes with
+`ProjectArchived`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from annotation.models import Membership, Project, Role
+
+RANKS = {Role.ANNOTATOR: 1, Role.REVIEWER: 2, Role.ENGINEER: 3, Role.ADMIN: 4}
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who a project was loaded for, so that asking for the role again in the same request costs no query."""
+
+    user_id: int
+    role: Role | None
+
+
+def role_of(user: Any, project: Project) -> Role | None:
+    """The role of an active member; ADMIN for a superuser; None for everybody else."""
+    if not user.is_authenticated or not user.is_active:
+        return None
+    if user.is_superuser:
+        return Role.ADMIN
+    viewer = getattr(project, "viewer", None)
+    if isinstance(viewer, Viewer) and viewer.user_id == user.pk:
+        return viewer.role
+    role = Membership.objects.filter(project=project, user=user, is_active=True).values_list("role", flat=True).first()
+    return Role(role) if role else None
+
+
+def has_role(user: Any, project: Project, role: Role) -> bool:
+    """Whether the user's role is `role` or one above it."""
+    own = role_of(user, project)
+    return own is not None and RANKS[own] >= RANKS[role]
+
+
+def is_member(user: Any, project: Project) -> bool:
+    return role_of(user, project) is not None
+
+
+def can_label(user: Any, project: Project) -> bool:
+    return project.state != Project.State.ARCHIVED and has_role(user, project, Role.ANNOTATOR)
+
+
+def can_review(user: Any, project: Project) -> bool:
+    return project.state != Project.State.ARCHIVED and has_role(user, project, Role.REVIEWER)
+
+
+def can_engineer(user: Any, project: Project) -> bool:
+    return has_role(user, project, Role.ENGINEER)
+
+
+def can_admin(user: Any, project: Project) -> bool:
+    return has_role(user, project, Role.ADMIN)
+
+
+def can_create_projects(user: Any) -> bool:
+    """Superusers, and whoever is an engineer or admin of some project."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    return user.is_superuser or Membership.objects.filter(
+        user=user, is_active=True, role__in=[Role.ENGINEER, Role.ADMIN]
+    ).exists()

@@ -1,0 +1,1 @@
+"""Reads. Each returns querysets or dataclasses and writes nothing."""

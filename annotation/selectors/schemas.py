@@ -1,0 +1,38 @@
+"""The current schema and guideline of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from annotation.errors import SchemaMissing
+from annotation.models import GuidelineVersion, Project, SchemaVersion
+from annotation.task_types.registry import field_of
+
+
+def current(project: Project) -> SchemaVersion | None:
+    """The newest schema version; None while the project has no labels yet."""
+    return project.schemas.order_by("-number").first()
+
+
+def require(project: Project) -> SchemaVersion:
+    """The newest schema version.
+
+    Raises:
+        SchemaMissing: there is none yet.
+    """
+    schema = current(project)
+    if schema is None:
+        raise SchemaMissing(_("This project has no labels yet: add them in its settings."))
+    return schema
+
+
+def current_guideline(project: Project) -> GuidelineVersion | None:
+    return project.guidelines.order_by("-number").first()
+
+
+def label_field(schema: SchemaVersion) -> Mapping[str, Any]:
+    """The schema's first field: the one that models learn and imports fill."""
+    return field_of(schema.definition)

@@ -1,0 +1,82 @@
+"""New versions of a project's schema: what may be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.services import audit
+from annotation.errors import SchemaRefused
+from annotation.models import Project, SchemaVersion
+from annotation.selectors import schemas
+from annotation.services.archive import guard_writable
+from annotation.task_types.classification import label_ids
+from annotation.task_types.registry import InvalidDefinition, field_of, label_id, validate_definition
+
+COLOURS = ("blue", "green", "amber", "purple", "teal", "red", "pink", "grey")
+
+
+def definition_of(labels: Iterable[str | Mapping[str, Any]], *, name: str = "label") -> dict[str, Any]:
+    """A schema with one classification field. A label is its name, or an object (name, name_zh, description ...);
+    ids that are not given are made from the names, and colours are dealt in turn."""
+    made: list[dict[str, Any]] = []
+    taken: set[str] = set()
+    for position, given in enumerate(labels):
+        label = {"name": given} if isinstance(given, str) else dict(given)
+        label["name"] = " ".join(str(label.get("name", "")).split())
+        label.setdefault("id", label_id(label["name"], taken))
+        label.setdefault("colour", COLOURS[position % len(COLOURS)])
+        taken.add(label["id"])
+        made.append(label)
+    return {"fields": [{"name": name, "type": "classification", "labels": made}]}
+
+
+@transaction.atomic
+def publish(project: Project, definition: dict[str, Any], *, by: User | None = None) -> SchemaVersion:
+    """Make `definition` the project's current schema. The same definition as now gives the current version again.
+
+    Labels may be added and renamed. An id that has been used in an answer may not go: old answers would lose their
+    meaning.
+
+    Raises:
+        SchemaRefused: the definition is not valid, or lacks a label that was used.
+    """
+    guard_writable(project)
+    try:
+        validate_definition(definition)
+    except InvalidDefinition as error:
+        raise SchemaRefused(str(error)) from error
+    Project.objects.select_for_update().get(pk=project.pk)  # two at once would take the same number
+    newest = schemas.current(project)
+    if newest is not None and newest.definition == definition:
+        return newest
+    if newest is not None:
+        _guard_used_labels(project, newest, definition)
+    version = SchemaVersion.objects.create(
+        project=project, number=newest.number + 1 if newest else 1, definition=definition, created_by=by
+    )
+    labels = sum(len(field.get("labels", ())) for field in definition["fields"])
+    audit.record("schema.published", actor=by, scope=project.uuid, target=project, number=version.number, labels=labels)
+    return version
+
+
+def _guard_used_labels(project: Project, old: SchemaVersion, definition: dict[str, Any]) -> None:
+    kept = {field["name"]: set(label_ids(field)) for field in definition["fields"]}
+    for field in old.definition["fields"]:
+        name = field["name"]
+        gone = [identity for identity in label_ids(field) if identity not in kept.get(name, set())]
+        for identity in gone:
+            if project.annotations.filter(**{f"value__{name}": identity}).exists():
+                raise SchemaRefused(
+                    _("The label “%(label)s” has been used and cannot be removed: rename it, or keep it.")
+                    % {"label": _name_of(old, name, identity)}
+                )
+
+
+def _name_of(schema: SchemaVersion, field_name: str, identity: str) -> str:
+    field = field_of(schema.definition, field_name)
+    return next((label["name"] for label in field["labels"] if label["id"] == identity), identity)
