@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
+
 from accounts.errors import GyreError
 
 
@@ -11,6 +13,16 @@ class JobsError(GyreError):
 
 class UnknownKind(JobsError):
     code = "unknown_job_kind"
+
+
+class NotAllowed(JobsError):
+    code = "permission_denied"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("You may see this job but not change it: ask the person who started it, or an administrator.")
+        )
 
 
 class NotRetryable(JobsError):

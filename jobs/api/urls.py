@@ -1,5 +1,10 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from jobs.api import jobs
+
+router = SimpleRouter()
+router.register("jobs", jobs.Jobs, basename="api-job")
+
+urlpatterns = router.urls

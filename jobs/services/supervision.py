@@ -59,6 +59,8 @@ def write_config(data_dir: Path, base_dir: Path) -> Path:
         parts.append(
             "user=root"
         )  # as root already (a container): said, so that supervisord does not warn of it
+    # One group, because groups are stopped one after another and the members of one together.
+    parts += ["", "[group:gyre]", f"programs={','.join(service.name for service in services())}"]
     for service in services():
         parts += [
             "",
