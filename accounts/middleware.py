@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.errors import GyreError
 
@@ -44,5 +45,17 @@ class ErrorPages:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, GyreError):
             return None
-        context = {"message": str(exception), "code": exception.code, "details": exception.details}
+        context = {
+            "message": str(exception),
+            "code": exception.code,
+            "details": exception.details,
+            "back_url": _came_from(request),
+        }
         return render(request, "error.html", context, status=exception.status)
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page of ours the person was on; the first page if that is not known."""
+    referer = request.headers.get("Referer", "")
+    here = referer if url_has_allowed_host_and_scheme(referer, {request.get_host()}) else "/"
+    return "/" if here == request.build_absolute_uri() else here

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -49,8 +50,15 @@ def card(request: HttpRequest, job: Job) -> JobCard:
 @login_required
 @require_GET
 def list_(request: HttpRequest) -> HttpResponse:
-    """Jobs the person may see, newest first, by keyset: `?before=` the last number of the page before."""
-    found = selected.visible_to(request.user)
+    """Jobs the person may see."""
+    return listing(request, selected.visible_to(request.user))
+
+
+def listing(request: HttpRequest, found: QuerySet[Job]) -> HttpResponse:
+    """A page of these jobs, newest first, by keyset: `?before=` the last number of the page before.
+
+    Apps that know what a scope is show the jobs of one with it.
+    """
     before = request.GET.get("before", "")
     if before.isdigit():
         found = found.filter(pk__lt=int(before))
@@ -99,4 +107,10 @@ def _context(request: HttpRequest, uuid: UUID) -> dict[str, Any]:
     job = permissions.get_job(request.user, uuid)
     before = request.GET.get("before", "")
     log = logs.page(job, before=int(before) if before.isdigit() else None)
-    return {"card": card(request, job), "job": job, "log": log, "live": not job.has_ended and not before}
+    return {
+        "card": card(request, job),
+        "job": job,
+        "log": log,
+        "live": not job.has_ended and not before,
+        "polled": request.headers.get("X-Requested-With") == "poll",  # static/js/poll.js
+    }

@@ -53,6 +53,6 @@ def test_it_cuts_long_names_chinese_ones_too() -> None:
 
 
 def test_the_legend_breaks_lines() -> None:
-    markup, height = svg.legend(["one", "two", "three"], 0, 10, per_line=100)
+    markup, height = svg.legend(["one", "two", "three"], 0, 10, per_line=105)
     assert height == 36
     assert markup.count("<text") == 3
