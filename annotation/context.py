@@ -90,7 +90,7 @@ def _nav(request: HttpRequest) -> Nav:
     if project is not None:  # asked once here, known to every predicate below
         project.viewer = permissions.Viewer(user.pk, permissions.role_of(user, project))  # type: ignore[attr-defined]
     others = [
-        ProjectLink(one.name, one.get_absolute_url())
+        ProjectLink(one.name, _address("annotation:label", slug=one.slug) or "/")
         for one in mine
         if one != project and one.state != Project.State.ARCHIVED
     ]

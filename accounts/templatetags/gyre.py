@@ -69,6 +69,12 @@ def items(count: int) -> str:
     return ngettext("%(n)s item", "%(n)s items", count) % {"n": whole(count)}
 
 
+@register.filter
+def lookup(mapping: dict[str, object], key: str) -> object:
+    """A value by a key that is known only here; the key itself where there is none."""
+    return mapping.get(key, key)
+
+
 @register.simple_tag
 def when(moment: datetime | None) -> str:
     """How long ago, with the exact time on hover: {% when job.created_at %}."""

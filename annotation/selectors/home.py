@@ -13,7 +13,8 @@ from django.utils import timezone
 from annotation import permissions
 from annotation.models import Membership, Project, Review, Role, Slot
 from annotation.selectors import projects
-from jobs.models import Job
+from jobs import registry
+from jobs.models import Job, State
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class Card:
 
 
 @dataclass(frozen=True)
+class RunningJob:
+    label: str
+    job: Job
+
+
+@dataclass(frozen=True)
 class Overview:
     """One project on the dashboard of whoever runs it. `size` is the number of items ever taken in."""
 
@@ -44,7 +51,7 @@ class Overview:
     people: int
     done_week: int
     has_work: bool
-    running: list[Job]
+    running: list[RunningJob]
 
 
 def midnight() -> datetime:
@@ -92,12 +99,13 @@ def overviews(user: Any) -> list[Overview]:
             "project_id", flat=True
         )
     )
-    running: dict[Any, list[Job]] = {}
+    running: dict[Any, list[RunningJob]] = {}
     unfinished = Job.objects.filter(
-        scope__in=[project.uuid for project in found], state__in=[Job.State.QUEUED, Job.State.RUNNING]
+        scope__in=[project.uuid for project in found], state__in=[State.QUEUED, State.RUNNING]
     )
     for job in unfinished.order_by("created_at"):
-        running.setdefault(job.scope, []).append(job)
+        kind = registry.KINDS.get(job.kind)
+        running.setdefault(job.scope, []).append(RunningJob(str(kind.label) if kind else job.kind, job))
     overview = [
         Overview(
             project=project,

@@ -1,8 +1,8 @@
 // A key presses a button: <button data-key="s"><kbd>S</kbd> Skip</button>. Enter is data-key="Enter".
 //
 // Nothing fires inside a text field, with Ctrl, Alt or Meta, while an input method composes, or while a key is held
-// down. In an open dialog only the dialog's own buttons listen. data-key-hidden="…" would hide a button from keys: a
-// button that is not visible is never pressed. Buttons inserted later work too: they are looked up at the press.
+// down. In an open dialog only the dialog's own buttons listen. A button that is hidden or disabled is never pressed.
+// Buttons inserted later work too: they are looked up at the press.
 
 const FIELDS = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
 const NATIVE = "a[href], button, summary, input, [role=button]";
@@ -29,8 +29,9 @@ function onKey(event) {
   if (!button) return;
   event.preventDefault();
   if (event.repeat) return; // held down: the next item was not read yet
-  button.dispatchEvent(new CustomEvent("gyre:key", { bubbles: true, detail: { key: event.key } }));
-  button.click();
+  // a page may refuse the press: the labelling page does while the item was not painted yet
+  const press = new CustomEvent("gyre:key", { bubbles: true, cancelable: true, detail: { key: event.key } });
+  if (button.dispatchEvent(press)) button.click();
 }
 
 document.addEventListener("keydown", onKey);

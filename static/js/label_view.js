@@ -1,0 +1,96 @@
+// Paints one item into the page that the server rendered: text, suggestion, marks on the labels, "why this item".
+// Nothing is built at a key press; what changes are a few text nodes and attributes.
+
+const TWICE_MS = 150; // the same key again within this time is a bounce or a held key: nobody has read the item yet
+
+export class ItemView {
+  constructor(root, data) {
+    this.data = data;
+    this.find = (name) => root.querySelector(`[data-part="${name}"]`);
+    this.parts = Object.fromEntries(
+      ["work", "nothing", "text", "suggestion", "suggested", "confidence", "why", "parts", "note", "likely", "saved", "notice", "progress"]
+        .map((name) => [name, root.querySelector(`[data-part="${name}"]`) || document.querySelector(`[data-part="${name}"]`)]),
+    );
+    this.form = root.querySelector("form");
+    this.buttons = new Map([...root.querySelectorAll("[data-label-id]")].map((button) => [button.dataset.labelId, button]));
+    this.previous = null;
+    this.isPainted = true;
+    this.lastKey = { key: "", at: 0 };
+  }
+
+  // Whether a press of `key` at `at` may act: the item on the screen was painted, and it is not the same key bouncing.
+  accepts(key, at) {
+    const isBounce = key === this.lastKey.key && at - this.lastKey.at < TWICE_MS;
+    this.lastKey = { key, at };
+    return this.isPainted && !isBounce;
+  }
+
+  paint(slot) {
+    const { work, nothing, text } = this.parts;
+    work.hidden = !slot;
+    nothing.hidden = Boolean(slot);
+    this.mark(slot?.previous ?? null);
+    if (!slot) return;
+    text.textContent = slot.text;
+    text.scrollTop = 0;
+    this.form.elements.slot.value = slot.slot;
+    this.form.elements.prelabel.value = slot.prelabel?.uuid ?? "";
+    this.suggest(slot.prelabel);
+    this.explain(slot.explanation);
+    this.likely(slot.scores || {});
+    this.isPainted = false;
+    // the frame is on the screen once a task has run after the next animation frame
+    requestAnimationFrame(() => setTimeout(() => { this.isPainted = true; }));
+  }
+
+  mark(label) {
+    this.buttons.get(this.previous)?.removeAttribute("aria-pressed");
+    this.buttons.get(label)?.setAttribute("aria-pressed", "true");
+    this.previous = label;
+  }
+
+  suggest(prelabel) {
+    const label = prelabel && this.data.labels[prelabel.label];
+    this.parts.suggestion.hidden = !label;
+    if (!label) return;
+    this.parts.suggested.textContent = label;
+    this.parts.confidence.textContent = `${Math.round(100 * prelabel.confidence)} %`;
+  }
+
+  explain(explanation) {
+    const { why, parts, note } = this.parts;
+    const scores = Object.entries(explanation?.parts || {}).filter(([, value]) => typeof value === "number");
+    why.hidden = !explanation || !(scores.length || explanation.note || explanation.round);
+    if (why.hidden) return;
+    const words = scores.map(([name, value]) => `${this.data.parts[name] || name} ${value.toFixed(2)}`);
+    if (explanation.round) words.push(this.data.texts.round.replace("%s", explanation.round));
+    parts.textContent = words.join(" · ");
+    note.textContent = explanation.note || "";
+  }
+
+  likely(scores) {
+    if (!this.parts.likely) return;
+    const best = Object.entries(scores).filter(([id]) => this.buttons.has(id)).sort((a, b) => b[1] - a[1]).slice(0, 4);
+    this.parts.likely.hidden = best.length === 0;
+    [...this.parts.likely.querySelectorAll("button")].forEach((button, index) => {
+      button.hidden = index >= best.length;
+      if (button.hidden) return;
+      button.value = best[index][0];
+      button.textContent = `${this.data.labels[best[index][0]]} ${Math.round(100 * best[index][1])} %`;
+    });
+  }
+
+  progress(progress) {
+    if (progress) this.parts.progress.textContent = this.data.texts.progress.replace("%s", progress.today).replace("%s", progress.goal);
+  }
+
+  saved(state, count) {
+    this.parts.saved.textContent = this.data.texts[state].replace("%s", count);
+    this.parts.saved.dataset.state = state;
+  }
+
+  notice(message) {
+    this.parts.notice.textContent = message || "";
+    this.parts.notice.hidden = !message;
+  }
+}

@@ -1,0 +1,164 @@
+"""The labelling page. With scripts it talks to the API; without, each button posts the form to this view."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts.errors import GyreError
+from annotation import permissions
+from annotation.models import Project
+from annotation.selectors import choices as choice_selectors
+from annotation.selectors import progress, projects, schemas
+from annotation.selectors import queue as queue_selectors
+from annotation.services import labelling, queue
+
+HELD = 3  # items a page holds: the one on the screen and two behind it
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def label(request: HttpRequest, slug: str) -> HttpResponse:
+    project = projects.get_project(request.user, slug, permissions.can_label)
+    if request.method == "POST":
+        return _act(request, project)
+    field = schemas.label_field(schemas.require(project))
+    choices = choice_selectors.choices(field)
+    slots = queue.lease(project, request.user, count=HELD)
+    payloads = [slot.to_json() for slot in queue_selectors.payloads(project, request.user, slots)]
+    today = progress.today(project, request.user)
+    first = payloads[0] if payloads else None
+    names = {choice.id: choice.name for choice in choices}
+    context = {
+        "project": project,
+        "choices": choices,
+        "first": first,
+        "pressed": first and first["previous"],
+        "suggested": names.get(first["prelabel"]["label"]) if first and first["prelabel"] else "",
+        "client_key": uuid.uuid4().hex,
+        "progress": today,
+        "message": _paused(project),
+        "may_engineer": permissions.can_engineer(request.user, project),
+        "skip_reasons": skip_reasons(),
+        "data": _data(request, project, field["name"], names, payloads),
+    }
+    return render(request, "annotation/label/label.html", context)
+
+
+def skip_reasons() -> list[str]:
+    return [
+        _("The text cannot be understood"),
+        _("No label fits"),
+        _("Several labels fit"),
+        _("I do not know enough about this"),
+    ]
+
+
+def _paused(project: Project) -> str:
+    if project.state == Project.State.PAUSED:
+        return _("The project is paused: an admin can take it up again in its settings.")
+    return ""
+
+
+def _data(
+    request: HttpRequest, project: Project, field: str, names: dict[str, str], payloads: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What the scripts need: the items held, addresses, and every sentence they may write."""
+    api = reverse("annotation-api:next", args=[project.slug]).removesuffix("next")
+    return {
+        "project": project.slug,
+        "user": str(request.user.uuid),
+        "field": field,
+        "labels": names,
+        "slots": payloads,
+        "lease_seconds": project.lease_seconds,
+        "urls": {name: f"{api}{name}" for name in ("next", "submit", "skip", "undo", "renew")},
+        "parts": part_names(),
+        "texts": {
+            "saved": _("saved ✓"),
+            "waiting": _("%s waiting"),
+            "offline": _("offline, %s kept here"),
+            "signed-out": _("log in again, %s kept here"),
+            "progress": _("%s of %s today"),
+            "round": _("round %s"),
+            "skipped": _(
+                "The last one was skipped and is with others now. U again takes back the label before it."
+            ),
+        },
+    }
+
+
+def part_names() -> dict[str, str]:
+    """Score parts in the words of people who label."""
+    return {
+        "uncertainty": _("unsure"),
+        "entropy": _("unsure"),
+        "least_confidence": _("unsure"),
+        "margin": _("unsure"),
+        "diversity": _("new territory"),
+        "mmr": _("new territory"),
+        "hardness": _("hard"),
+        "score": _("in all"),
+    }
+
+
+def _act(request: HttpRequest, project: Project) -> HttpResponse:
+    """A button of the form was pressed without scripts."""
+    action = request.POST.get("action", "")
+    back = redirect("annotation:label", slug=project.slug)
+    try:
+        if action == "undo":
+            labelling.undo(project, request.user)
+        elif action == "skip":
+            reason = request.POST.get("reason", "").strip()
+            if not reason:
+                context = {"project": project, "slot": request.POST.get("slot"), "reasons": skip_reasons()}
+                return render(request, "annotation/label/skip.html", context)
+            queue.skip(project, request.user, _slot(request), reason)
+        else:
+            _submit(request, project, accept=action == "accept")
+    except GyreError as error:
+        messages.error(request, str(error))
+    return back
+
+
+def _submit(request: HttpRequest, project: Project, *, accept: bool) -> None:
+    field = schemas.label_field(schemas.require(project))
+    prelabel = _uuid(request.POST.get("prelabel"))
+    chosen = request.POST.get("label", "")
+    if accept:
+        chosen = queue_selectors.suggested(project, _slot(request), prelabel)
+    labelling.submit(
+        project,
+        request.user,
+        _slot(request),
+        {field["name"]: chosen},
+        client_key=request.POST.get("client_key") or uuid.uuid4().hex,
+        prelabel_uuid=prelabel,
+    )
+
+
+def _slot(request: HttpRequest) -> uuid.UUID:
+    slot = _uuid(request.POST.get("slot"))
+    if slot is None:
+        raise GyreError(
+            _("The form did not say which item it was for: load the page again."), code="slot_missing"
+        )
+    return slot
+
+
+def _uuid(given: str | None) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(given or "")
+    except ValueError:
+        return None
