@@ -24,7 +24,7 @@ _PROJECT_PAGES: tuple[tuple[Any, str, Any] | None, ...] = (
     (_("Label"), "annotation:label", permissions.can_label),
     (_("Review"), "annotation:review", permissions.can_review),
     (_("Guide"), "annotation:guide", permissions.is_member),
-    (_("Items"), "annotation:items", permissions.is_member),
+    (_("Items"), "annotation:items", permissions.can_review),
     None,
     (_("Import"), "annotation:import", permissions.can_engineer),
     (_("Export"), "annotation:export", permissions.can_engineer),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from annotation.views import guide, home, items, jobs
+from annotation.views import guide, home, items, jobs, me
 
 app_name = "annotation"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
+    path("me", me.me, name="me"),
     path("admin/", home.dashboard, name="dashboard"),
     path("admin/p/<slug:slug>/jobs", jobs.jobs, name="jobs"),
     path("p/<slug:slug>/guide", guide.guide, name="guide"),

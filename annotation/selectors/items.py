@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from annotation.models import Item, Project, Resolution, Slot
 
 PAGE = 50
-STATES = ("labelled", "waiting", "pool", "duplicate", "held_back")
+STATES = ("labelled", "waiting", "unlabelled", "duplicate", "held_back")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def filtered(project: Project, filters: Filters) -> QuerySet[Item]:
         items = items.filter(Exists(resolved))
     elif filters.state == "waiting":
         items = items.filter(Exists(open_slots))
-    elif filters.state == "pool":
+    elif filters.state == "unlabelled":
         items = items.filter(~Exists(resolved), ~Exists(open_slots), duplicate_of__isnull=True, held_back="")
     elif filters.state == "duplicate":
         items = items.filter(duplicate_of__isnull=False)
@@ -123,7 +123,7 @@ def _described_one(item: Item, resolution: Resolution | None, waiting: set[int])
     elif resolution is not None:
         state = "labelled"
     else:
-        state = "waiting" if item.pk in waiting else "pool"
+        state = "waiting" if item.pk in waiting else "unlabelled"
     return ItemRow(
         row=item.row,
         uuid=str(item.uuid),

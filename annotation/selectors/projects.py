@@ -42,7 +42,9 @@ def _visible(user: Any, slug: str) -> Project | None:
         role: Role | None = Role.ADMIN
     else:
         membership = (
-            Membership.objects.select_related("project").filter(user=user, project__slug=slug, is_active=True).first()
+            Membership.objects.select_related("project")
+            .filter(user=user, project__slug=slug, is_active=True)
+            .first()
         )
         project = membership.project if membership else None
         role = Role(membership.role) if membership else None

@@ -18,7 +18,8 @@ from annotation.selectors import projects, schemas
 @login_required
 @require_GET
 def items(request: HttpRequest, slug: str) -> HttpResponse:
-    project = projects.get_project(request.user, slug, permissions.is_member)
+    # not for annotators: whoever is to give a second, independent label must not look up the first
+    project = projects.get_project(request.user, slug, permissions.can_review)
     filters = selectors.Filters(
         split=request.GET.get("split", ""),
         state=request.GET.get("state", ""),
@@ -48,7 +49,7 @@ def state_names() -> dict[str, str]:
     return {
         "labelled": _("labelled"),
         "waiting": _("waiting for a label"),
-        "pool": _("in the pool"),
+        "unlabelled": _("not labelled"),
         "duplicate": _("duplicate"),
         "held_back": _("held back"),
     }

@@ -49,7 +49,7 @@ def test_it_filters_by_split_text_and_state() -> None:
     texts = lambda **kw: [row.text for row in items.page(project, Filters(**kw)).rows]  # noqa: E731
     assert texts(text="card") == ["Card lost abroad", "CARD stolen"]
     assert texts(text="card", split="test") == ["CARD stolen"]
-    assert len(texts(state="pool")) == 3
+    assert len(texts(state="unlabelled")) == 3
     assert texts(state="labelled") == []
     assert len(texts(state="nonsense", split="nonsense")) == 3
 
@@ -58,7 +58,7 @@ def test_a_duplicate_is_shown_as_one() -> None:
     project = factories.make_project()
     factories.make_items(project, ["the same", "the same"])
     states = [row.state for row in items.page(project, Filters()).rows]
-    assert sorted(states) == ["duplicate", "pool"]
+    assert sorted(states) == ["duplicate", "unlabelled"]
     assert len(items.page(project, Filters(state="duplicate")).rows) == 1
 
 

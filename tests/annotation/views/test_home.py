@@ -35,11 +35,11 @@ def test_it_shows_the_tabs_of_ones_role_only(client: Client) -> None:
     project = factories.make_project()
     annotator = factories.add_member(project)
     client.force_login(annotator)
-    html = client.get(reverse("annotation:items", args=[project.slug])).content.decode()
+    html = client.get(reverse("annotation:guide", args=[project.slug])).content.decode()
     assert reverse("annotation:label", args=[project.slug]) in html
     assert reverse("annotation:review", args=[project.slug]) not in html
     client.force_login(factories.add_member(project, Role.REVIEWER))
-    html = client.get(reverse("annotation:items", args=[project.slug])).content.decode()
+    html = client.get(reverse("annotation:guide", args=[project.slug])).content.decode()
     assert reverse("annotation:review", args=[project.slug]) in html
 
 

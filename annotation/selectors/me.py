@@ -1,0 +1,170 @@
+"""What a person may know about their own work: pace, how often others agree, what reviewers said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+from statistics import median
+from typing import Any
+
+from django.utils import timezone
+
+from annotation.models import Annotation, Labeller, Project, Review, Slot
+from annotation.quality.intervals import wilson
+from annotation.selectors import choices, schemas
+
+DAYS = 14
+RECENT = 1000  # own answers that agreement and median time are taken from
+FEEDBACK = 20
+
+
+@dataclass(frozen=True)
+class Share:
+    """k of n with a 95 % interval; value is None while n is 0."""
+
+    k: int
+    n: int
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """One answer that a reviewer looked at."""
+
+    review: Review
+    text: str
+    mine: str
+    corrected: str | None
+
+
+@dataclass(frozen=True)
+class OwnWork:
+    """One project of a person. `days` has every day of the last two weeks, the oldest first."""
+
+    project: Project
+    days: list[tuple[date, int]]
+    total: int
+    median_seconds: float | None
+    checked: Share
+    agreement: Share
+    feedback: list[Feedback]
+
+
+def own_work(user: Any, project: Project) -> OwnWork:
+    """Five queries, each bounded: by two weeks, by `RECENT` answers or by `FEEDBACK` reviews."""
+    days = _days(user, project)
+    recent = list(
+        Annotation.objects.filter(
+            project=project,
+            labeller__user=user,
+            labeller__kind=Labeller.Kind.PERSON,
+            slot__isnull=False,
+            is_retraction=False,
+            superseded_by__isnull=True,
+        )
+        .order_by("-pk")
+        .only("item_id", "value", "active_ms", "labeller_id")[:RECENT]
+    )
+    timed = [one.active_ms / 1000 for one in recent if one.active_ms]
+    return OwnWork(
+        project=project,
+        days=days,
+        total=sum(count for _, count in days),
+        median_seconds=median(timed) if timed else None,
+        checked=_checked(user, project),
+        agreement=_agreement(user, recent),
+        feedback=_feedback(user, project),
+    )
+
+
+def _days(user: Any, project: Project) -> list[tuple[date, int]]:
+    today = timezone.localdate()
+    first = today - timedelta(days=DAYS - 1)
+    since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
+    moments = Slot.objects.filter(
+        project=project, person=user, state=Slot.State.DONE, done_at__gte=since
+    ).values_list("done_at", flat=True)
+    counts = Counter(timezone.localdate(moment) for moment in moments)
+    return [(day, counts[day]) for day in (first + timedelta(days=i) for i in range(DAYS))]
+
+
+def _agreement(user: Any, recent: list[Annotation]) -> Share:
+    """Share of the answers of other people on the same items that were the same. Nobody's name is told."""
+    mine = {one.item_id: one.value for one in recent}
+    others = (
+        Annotation.objects.filter(
+            item_id__in=list(mine),
+            slot__isnull=False,
+            is_retraction=False,
+            superseded_by__isnull=True,
+            labeller__kind=Labeller.Kind.PERSON,
+        )
+        .exclude(labeller__user=user)
+        .values_list("item_id", "value")
+    )
+    same = [value == mine[item_id] for item_id, value in others]
+    return share(sum(same), len(same))
+
+
+def _checked(user: Any, project: Project) -> Share:
+    verdicts = Counter(
+        Review.objects.filter(
+            project=project,
+            kind=Review.Kind.SPOT_CHECK,
+            state=Review.State.DONE,
+            annotation__labeller__user=user,
+            verdict__in=[Review.Verdict.RIGHT, Review.Verdict.WRONG],
+        ).values_list("verdict", flat=True)
+    )
+    return share(verdicts[Review.Verdict.RIGHT], verdicts.total())
+
+
+def share(k: int, n: int) -> Share:
+    if n == 0:
+        return Share(0, 0, None, None, None)
+    estimate = wilson(k, n)
+    return Share(k, n, estimate.value, estimate.low, estimate.high)
+
+
+def _feedback(user: Any, project: Project) -> list[Feedback]:
+    """The latest checks of own answers that were corrected or have a note."""
+    schema = schemas.current(project)
+    names = {one.id: one.name for one in choices.choices(schemas.label_field(schema))} if schema else {}
+    reviews = (
+        Review.objects.filter(project=project, state=Review.State.DONE, annotation__labeller__user=user)
+        .exclude(verdict=Review.Verdict.RIGHT, note="")
+        .select_related("annotation", "correction", "item")
+        .order_by("-decided_at")[:FEEDBACK]
+    )
+    return [
+        Feedback(
+            review=one,
+            text=one.item.text,
+            mine=_name(one.annotation, names) or "–",
+            corrected=_name(one.correction, names),
+        )
+        for one in reviews
+    ]
+
+
+def _name(annotation: Annotation | None, names: dict[str, str]) -> str | None:
+    if annotation is None:
+        return None
+    label = next(iter(annotation.value.values()), "")
+    return names.get(label, str(label))
+
+
+def last_project(user: Any) -> str | None:
+    """The slug of the project in which `user` answered last."""
+    labeller_ids = list(
+        Labeller.objects.filter(user=user, kind=Labeller.Kind.PERSON).values_list("pk", flat=True)
+    )
+    return (
+        Annotation.objects.filter(labeller_id__in=labeller_ids)
+        .order_by("-pk")
+        .values_list("project__slug", flat=True)
+        .first()
+    )
