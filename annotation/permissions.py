@@ -1,8 +1,9 @@
-"""Who may do what in a project: predicates on (user, project). Every view begins with `selectors.projects.get_project`.
+"""Who may do what in a project: predicates on (user, project). Every view begins with
+`selectors.projects.get_project`.
 
-Each role may do what the one before may: annotator, reviewer, engineer, admin. Superusers may do all. In an archived
-project nobody labels or reviews; engineers and admins may still look, and services refuse their writes with
-`ProjectArchived`.
+Each role may do what the one before may: annotator, reviewer, engineer, admin. Superusers may do all. In an
+archived project nobody labels or reviews; engineers and admins may still look, and services refuse their
+writes with `ProjectArchived`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,11 @@ def role_of(user: Any, project: Project) -> Role | None:
     viewer = getattr(project, "viewer", None)
     if isinstance(viewer, Viewer) and viewer.user_id == user.pk:
         return viewer.role
-    role = Membership.objects.filter(project=project, user=user, is_active=True).values_list("role", flat=True).first()
+    role = (
+        Membership.objects.filter(project=project, user=user, is_active=True)
+        .values_list("role", flat=True)
+        .first()
+    )
     return Role(role) if role else None
 
 
@@ -66,6 +71,7 @@ def can_create_projects(user: Any) -> bool:
     """Superusers, and whoever is an engineer or admin of some project."""
     if not user.is_authenticated or not user.is_active:
         return False
-    return user.is_superuser or Membership.objects.filter(
-        user=user, is_active=True, role__in=[Role.ENGINEER, Role.ADMIN]
-    ).exists()
+    return (
+        user.is_superuser
+        or Membership.objects.filter(user=user, is_active=True, role__in=[Role.ENGINEER, Role.ADMIN]).exists()
+    )

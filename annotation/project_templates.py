@@ -62,7 +62,9 @@ SUPPORT = ProjectTemplate(
     description=_("What a customer wants: question, complaint, request, praise …"),
     labels=(
         _label("question", "Question", "咨询", "blue"),
-        _label("request", "Request", "请求", "teal", "Wants something done: a refund, a change, a cancellation."),
+        _label(
+            "request", "Request", "请求", "teal", "Wants something done: a refund, a change, a cancellation."
+        ),
         _label("complaint", "Complaint", "投诉", "red"),
         _label("praise", "Praise", "表扬", "green"),
         _label("other", "Something else", "其他", "grey"),

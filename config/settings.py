@@ -206,6 +206,7 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = TESTING or DEBUG
 DATA_UPLOAD_MAX_MEMORY_SIZE = (
     16 * 1024 * 1024
 )  # a bulk call of the API; files are streamed and have no such bound
+IMPORT_MAX_MB = env.int("IMPORT_MAX_MB", default=20_000)  # the largest file that may be uploaded
 FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "work")
 
 # --- background work ---------------------------------------------------------------------------------------
@@ -265,5 +266,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"axes": {"level": "WARNING"}, "celery": {"level": "INFO"}, "kombu": {"level": "WARNING"}},
+    "loggers": {"axes": {"level": "WARNING"}, "celery": {"level": "INFO"}, "kombu": {"level": "ERROR"}},
 }

@@ -1,4 +1,5 @@
-"""One small factory a model, for tests. Each makes the least that is valid and takes what a test cares for."""
+"""One small factory a model, for tests. Each makes the least that is valid and takes what a test cares for.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ def make_user(username: str = "", **fields: Any) -> User:
     return users.create_user(username or f"person{next(_numbers)}", password=PASSWORD, **fields)
 
 
-def make_project(name: str = "", *, labels: Sequence[Any] = LABELS, by: User | None = None, **fields: Any) -> Project:
+def make_project(
+    name: str = "", *, labels: Sequence[Any] = LABELS, by: User | None = None, **fields: Any
+) -> Project:
     """A project with three labels; `by` (if given) is its admin."""
     return projects.create(name or f"Project {next(_numbers)}", created_by=by, labels=labels, **fields)
 
@@ -37,13 +40,17 @@ def membership_of(project: Project, user: User) -> Membership:
 
 
 def make_source(project: Project, name: str = "") -> Source:
-    return Source.objects.create(project=project, kind=Source.Kind.API, name=name or f"source {next(_numbers)}")
+    return Source.objects.create(
+        project=project, kind=Source.Kind.API, name=name or f"source {next(_numbers)}"
+    )
 
 
 def make_items(
     project: Project, texts: Iterable[str] | int = 3, *, split: str | None = None, source: str = "tests"
 ) -> list[Item]:
-    """Items by the product's own door, in the order of `texts` (or so many made-up texts), all of one split if given."""
+    """Items by the product's own door, in the order of `texts` (or so many made-up texts), all of one split
+    if
+    """
     if isinstance(texts, int):
         texts = [f"text number {next(_numbers)}" for _ in range(texts)]
     records = [items.Record(text=text, split=split) for text in texts]
@@ -61,7 +68,9 @@ def make_model_labeller(project: Project, key: str = "") -> Labeller:
     return labellers.model(project, key, f"Model {key}")
 
 
-def make_import(project: Project, *, lines: Iterable[str], name: str = "texts.csv", by: User | None = None) -> Import:
+def make_import(
+    project: Project, *, lines: Iterable[str], name: str = "texts.csv", by: User | None = None
+) -> Import:
     """An uploaded file with these lines, waiting for its columns."""
     from io import BytesIO
 

@@ -37,7 +37,8 @@ class Prelabel(models.Model):
 class Annotation(models.Model):
     """One answer. `value`: field name -> value, labels by id. A retraction (undo) has an empty value.
 
-    An *independent look* has a slot; a reviewer's correction has none and supersedes the look that it corrects.
+    An *independent look* has a slot; a reviewer's correction has none and supersedes the look that it
+    corrects.
     """
 
     class PrelabelMode(models.TextChoices):
@@ -48,7 +49,9 @@ class Annotation(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="annotations")
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="annotations")
-    slot = models.ForeignKey(Slot, null=True, blank=True, on_delete=models.PROTECT, related_name="annotations")
+    slot = models.ForeignKey(
+        Slot, null=True, blank=True, on_delete=models.PROTECT, related_name="annotations"
+    )
     labeller = models.ForeignKey(Labeller, on_delete=models.PROTECT, related_name="annotations")
     schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
     guideline_version = models.ForeignKey(
@@ -69,7 +72,9 @@ class Annotation(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["project", "labeller", "client_key"], name="annotation_client_key")
+            models.UniqueConstraint(
+                fields=["project", "labeller", "client_key"], name="annotation_client_key"
+            )
         ]
         indexes = [models.Index(fields=["project", "labeller", "created_at"], name="annotation_labeller_at")]
 

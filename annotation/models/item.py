@@ -14,9 +14,10 @@ from .source import Import, Source
 class Item(models.Model):
     """One text.
 
-    `row` is dense per project and never reused: it is the item's position in every column file. `split` is drawn from
-    the content hash at intake, is shared by a whole duplicate cluster, and never changes. An exact duplicate points to
-    the first item of its text; it is neither picked nor queued, and takes the first one's label on export.
+    `row` is dense per project and never reused: it is the item's position in every column file. `split` is
+    drawn from the content hash at intake, is shared by a whole duplicate cluster, and never changes. An exact
+    duplicate points to the first item of its text; it is neither picked nor queued, and takes the first one's
+    label on export.
     """
 
     class Split(models.TextChoices):
@@ -25,8 +26,8 @@ class Item(models.Model):
         TEST = "test", _("test")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    # No index of their own on project, source and import: nothing looks items up by the last two, the unique rows serve
-    # the first, and every index costs an import of a million rows several seconds.
+    # No index of their own on project, source and import: nothing looks items up by the last two, the unique
+    # rows serve the first, and every index costs an import of a million rows several seconds.
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="items", db_index=False)
     row = models.PositiveBigIntegerField()
     text = models.TextField()
@@ -59,7 +60,9 @@ class Item(models.Model):
         indexes = [
             models.Index(fields=["project", "split", "row"], name="item_split_row"),
             models.Index(
-                fields=["duplicate_of"], condition=models.Q(duplicate_of__isnull=False), name="item_duplicate_of"
+                fields=["duplicate_of"],
+                condition=models.Q(duplicate_of__isnull=False),
+                name="item_duplicate_of",
             ),
         ]
 

@@ -27,7 +27,9 @@ class Project(models.Model):
     is_synthetic = models.BooleanField(_("made from synthetic data"), default=False)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     seed = models.PositiveIntegerField(
-        _("seed"), default=0, help_text=_("Splits and samples are drawn from it; it never changes once items are in.")
+        _("seed"),
+        default=0,
+        help_text=_("Splits and samples are drawn from it; it never changes once items are in."),
     )
 
     # how items are divided, at intake and for good
@@ -51,7 +53,9 @@ class Project(models.Model):
 
     # what is checked, and what people are shown
     spot_check_share = ShareField(
-        _("spot checks"), default=0.08, help_text=_("Share of submitted labels that a reviewer sees; 5 to 10 %.")
+        _("spot checks"),
+        default=0.08,
+        help_text=_("Share of submitted labels that a reviewer sees; 5 to 10 %."),
     )
     prelabels_shown = models.BooleanField(_("show suggestions of the model"), default=True)
     likely_first = models.BooleanField(
@@ -63,7 +67,9 @@ class Project(models.Model):
     # rounds
     batch_size = models.PositiveIntegerField(_("batch size"), default=100, validators=[MinValueValidator(1)])
     control_share = ShareField(
-        _("control arm"), default=0.1, help_text=_("Share of each batch picked at random, to measure the gain.")
+        _("control arm"),
+        default=0.1,
+        help_text=_("Share of each batch picked at random, to measure the gain."),
     )
 
     created_by = models.ForeignKey(

@@ -40,9 +40,9 @@ class Batch(models.Model):
 class Slot(models.Model):
     """One person's one look at one item.
 
-    free -> leased -> done; a lease that runs out makes it free again under a new rank, so that no cursor has passed
-    it; a skipped slot stays as a fact and a fresh one takes its place. `person` is set while leased, done or skipped,
-    and the database holds that nobody looks at an item twice.
+    free -> leased -> done; a lease that runs out makes it free again under a new rank, so that no cursor has
+    passed it; a skipped slot stays as a fact and a fresh one takes its place. `person` is set while leased,
+    done or skipped, and the database holds that nobody looks at an item twice.
     """
 
     class State(models.TextChoices):
@@ -108,7 +108,8 @@ class Slot(models.Model):
 
 
 class Cursor(models.Model):
-    """The highest rank that was handed to a person in a project: what lies below was seen or is not for them."""
+    """The highest rank that was handed to a person in a project: what lies below was seen or is not for them.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="cursors")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cursors")

@@ -36,11 +36,15 @@ class Resolution(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["item"], condition=models.Q(is_current=True), name="resolution_current")
+            models.UniqueConstraint(
+                fields=["item"], condition=models.Q(is_current=True), name="resolution_current"
+            )
         ]
         indexes = [
             models.Index(
-                fields=["project", "id"], condition=models.Q(is_current=True), name="resolution_project_current"
+                fields=["project", "id"],
+                condition=models.Q(is_current=True),
+                name="resolution_project_current",
             )
         ]
 

@@ -57,7 +57,9 @@ class Review(models.Model):
                 fields=["annotation"], condition=models.Q(kind="spot_check"), name="review_one_check_each"
             ),
             models.UniqueConstraint(
-                fields=["item"], condition=models.Q(kind="dispute", state="pending"), name="review_one_open_dispute"
+                fields=["item"],
+                condition=models.Q(kind="dispute", state="pending"),
+                name="review_one_open_dispute",
             ),
         ]
         indexes = [models.Index(fields=["project", "state", "id"], name="review_project_state")]

@@ -1,4 +1,5 @@
-"""What may be answered (schema) and how to decide (guideline), each in numbered versions that never change."""
+"""What may be answered (schema) and how to decide (guideline), each in numbered versions that never change.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ class Version(models.Model):
 
 
 class SchemaVersion(Version):
-    """`definition`: {"fields": [{"name", "type", "labels": [{"id", "name", ...}]}]}; see annotation.task_types."""
+    """`definition`: {"fields": [{"name", "type", "labels": [{"id", "name", ...}]}]}; see
+    annotation.task_types.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="schemas")
     definition = models.JSONField()

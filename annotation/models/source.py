@@ -34,8 +34,8 @@ class Source(models.Model):
 class Import(models.Model):
     """One file taken in. `mapping` says which column is what.
 
-    `lines_done` is the checkpoint: all lines up to it are in, in whole blocks, so a killed import goes on from there.
-    It and the counts are written in the transaction of the block that they speak of.
+    `lines_done` is the checkpoint: all lines up to it are in, in whole blocks, so a killed import goes on
+    from there. It and the counts are written in the transaction of the block that they speak of.
     """
 
     class State(models.TextChoices):
@@ -59,7 +59,9 @@ class Import(models.Model):
     rejected = models.PositiveBigIntegerField(default=0)
     labelled = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True)
-    mends = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="mended_by")
+    mends = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="mended_by"
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -75,14 +77,17 @@ class Import(models.Model):
 
 
 class RejectedRow(models.Model):
-    """A row that could not become an item: kept with its line and reason, so that it can be mended and sent again."""
+    """A row that could not become an item: kept with its line and reason, so that it can be mended and sent
+    """
 
     import_run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rejected_rows")
     line = models.PositiveBigIntegerField()
     raw = models.TextField()
     code = models.CharField(max_length=40)
     message = models.TextField()
-    is_whole = models.BooleanField(default=True)  # whether `raw` is all of it: only then can it be mended and sent again
+    is_whole = models.BooleanField(
+        default=True
+    )  # whether `raw` is all of it: only then can it be mended and sent again
 
     class Meta:
         ordering = ["line", "id"]

@@ -1,35 +1,37 @@
-"""Writing items a block at a time: rows, duplicates, splits and imported labels of one block in one transaction.
+"""Writing items a block at a time: rows, duplicates, splits and imported labels of one block in one
+transaction.
 
-Rows go in by plain `executemany`: a million model instances would cost more than all other stations together.
+A million rows are common, so nothing here makes a model instance a row.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from django.db import connection, models, transaction
+from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from annotation.intake.normalise import NORMALISER_VERSION
 from annotation.intake.split import assign_splits
-from annotation.intake.validate import BadRow, Candidate, refuse
-from annotation.models import Annotation, Import, Item, Labeller, Project, Resolution, SchemaVersion, Source
+from annotation.intake.validate import BadRow, Candidate
+from annotation.models import Import, Item, Labeller, Project, SchemaVersion, Source
+from annotation.services import item_labels
+from annotation.services.bulk_rows import insert, uuids
 
 BLOCK_ROWS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Intake:
-    """What all blocks of one import share. With a schema and a labeller, the candidates' labels are stored too.
+    """What all blocks of one import share. With a schema and a labeller, the candidates' labels are stored
+    too.
 
-    `is_repeatable`: a text that came before from the same source under the same external id is the same item sent
-    again, and not a duplicate of it.
+    `is_repeatable`: a text that came before from the same source under the same external id is the same item
+    sent again, and not a duplicate of it.
     """
 
     project: Project
@@ -43,7 +45,9 @@ class Intake:
 
 @dataclass(kw_only=True)
 class Stored:
-    """What came of a block. `item_ids` has an entry a candidate, None where it was refused."""
+    """What came of a block. For a repeatable intake `item_ids` has an entry a candidate, None where it was
+    refused.
+    """
 
     item_ids: list[int | None] = field(default_factory=list)
     refused: list[BadRow] = field(default_factory=list)
@@ -60,122 +64,130 @@ class _Home(NamedTuple):
     cluster: int
     split: str
     pk: int | None
-    again: str = ""  # external id, if from the same source
+
+
+@dataclass(kw_only=True)
+class _Layout:
+    """(row, candidate) of new texts and of duplicates; and, by id(candidate), where its item is: (pk, None)
+    for
+    one that was sent before, else (None, row).
+    """
+
+    firsts: list[tuple[int, Candidate]] = field(default_factory=list)
+    repeats: list[tuple[int, Candidate]] = field(default_factory=list)
+    places: dict[int, tuple[int | None, int]] = field(default_factory=dict)
+    unchanged: int = 0
 
 
 @transaction.atomic
 def store(intake: Intake, candidates: Sequence[Candidate]) -> Stored:
     """Add a block of candidates to the project; all or nothing.
 
-    Rows are dense and in the order of the block. A text that is there already becomes a duplicate: it points to the
-    first item of its text and takes over its split; its label goes to that first item. A second, different label for
-    one text from the same labeller is refused (code "label_conflict").
+    Rows are dense and in the order of the block. A text that is there already becomes a duplicate: it points
+    to the first item of its text and takes over its split; its label goes to that first item. A second,
+    different label for one text from the same labeller is refused (code "label_conflict").
     """
     # Rows are given out here, so two blocks of a project follow one another (SQLite has one writer anyway).
     Project.objects.select_for_update().only("pk").get(pk=intake.project.pk)
-    homes = _known(intake, candidates)
-    stored, labels = Stored(), _labels_given(intake, candidates, homes)
+    homes = _known(intake.project, candidates)
+    in_already = {content_hash: home.pk for content_hash, home in homes.items() if home.pk is not None}
+    before = item_labels.given(intake, candidates, in_already)
+    stored = Stored()
     first_row = _next_row(intake.project)
-    kept = _without_conflicts(candidates, labels, stored)
-    firsts, repeats = _laid_out(intake, kept, homes, first_row, stored)
+    kept, stored.refused = item_labels.without_conflicts(candidates, before)
+    layout = _laid_out(kept, homes, _sent_before(intake, kept, homes), first_row, intake.is_repeatable)
+    homes |= _new_homes(intake.project, layout.firsts)
     now = connection.ops.adapt_datetimefield_value(timezone.now())
-    own_split = _splits(intake.project, firsts)
-    for row, candidate in firsts:
-        homes[candidate.content_hash] = _Home(row, row, own_split[candidate.content_hash], None)
-    _insert(Item, ITEM_COLUMNS, (_item(intake, row, c, homes[c.content_hash], None, now) for row, c in firsts))
-    ids = _ids(intake.project, first_row)
-    _insert(
-        Item,
-        ITEM_COLUMNS,
-        (
-            _item(intake, row, c, homes[c.content_hash], _pk(homes[c.content_hash], ids), now)
-            for row, c in repeats
-        ),
-    )
-    if repeats:
-        ids |= _ids(intake.project, first_row)
-    stored.added, stored.duplicates = len(firsts), len(repeats)
-    rows = {id(candidate): row for row, candidate in (*firsts, *repeats)}
-    stored.item_ids = [
-        ids[rows[id(c)]] if id(c) in rows else (_pk(homes[c.content_hash], ids) if keep else None)
-        for c, keep in zip(candidates, _flags(candidates, kept), strict=True)
-    ]
-    if intake.labeller is not None and intake.schema is not None:
-        stored.labelled = _label(intake, kept, homes, ids, labels, now)
+    _insert_items(intake, layout.firsts, homes, None, now)
+    has_labels = intake.labeller is not None and any(c.label is not None for c in kept)
+    ids = _ids(intake.project, first_row) if layout.repeats or has_labels or intake.is_repeatable else {}
+    if layout.repeats:
+        _insert_items(intake, layout.repeats, homes, ids, now)
+    stored.added, stored.duplicates = len(layout.firsts), len(layout.repeats)
+    stored.unchanged = layout.unchanged
+    if has_labels:
+        fresh: dict[int, Candidate] = {}
+        for c in kept:
+            if c.label is not None and c.content_hash not in before:
+                fresh.setdefault(_pk(homes[c.content_hash], ids), c)
+        stored.labelled = item_labels.store(intake, fresh, set(in_already.values()), now)
+    if intake.is_repeatable:
+        ids = _ids(intake.project, first_row)
+        places = [layout.places.get(id(candidate)) for candidate in candidates]
+        stored.item_ids = [place and (place[0] or ids[place[1]]) for place in places]
     return stored
 
 
-def _known(intake: Intake, candidates: Sequence[Candidate]) -> dict[str, _Home]:
+def _known(project: Project, candidates: Sequence[Candidate]) -> dict[str, _Home]:
     """The first items of the texts that the project holds already, by content hash."""
+    # In plain SQL: building the query for two thousand hashes costs the ORM more than the database takes to
+    # answer it.
     hashes = list({candidate.content_hash for candidate in candidates})
-    found = Item.objects.filter(project=intake.project, duplicate_of=None, content_hash__in=hashes)
-    columns = ("content_hash", "row", "cluster", "split", "pk", "external_id", "source_id")
-    return {
-        content_hash: _Home(row, cluster, split, pk, external if source_id == intake.source.pk else "")
-        for content_hash, row, cluster, split, pk, external, source_id in found.values_list(*columns)
+    columns = ("content_hash", "row", "cluster", "split", "id")
+    marks = ", ".join(["%s"] * len(hashes))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(map(connection.ops.quote_name, columns))} FROM {Item._meta.db_table} "
+            f"WHERE project_id = %s AND duplicate_of_id IS NULL AND content_hash IN ({marks})",
+            [project.pk, *hashes],
+        )
+        return {content_hash: _Home(*rest) for content_hash, *rest in cursor.fetchall()}
+
+
+def _sent_before(
+    intake: Intake, kept: Sequence[Candidate], homes: Mapping[str, _Home]
+) -> dict[tuple[str, str], int]:
+    """The items that these candidates gave when they were sent earlier, by content hash and external id."""
+    wanted = {
+        c.content_hash: homes[c.content_hash].pk for c in kept if c.external_id and c.content_hash in homes
     }
-
-
-def _labels_given(
-    intake: Intake, candidates: Sequence[Candidate], homes: Mapping[str, _Home]
-) -> dict[str, str]:
-    """The labels that this labeller has given to texts of this block before, by content hash."""
-    labelled = {c.content_hash for c in candidates if c.label is not None} & homes.keys()
-    if intake.labeller is None or not labelled:
+    if not intake.is_repeatable or not wanted:
         return {}
-    hashes = {homes[content_hash].pk: content_hash for content_hash in labelled}
-    earlier = Annotation.objects.filter(labeller=intake.labeller, item_id__in=list(hashes)).order_by("pk")
+    same_text = Q(pk__in=wanted.values()) | Q(duplicate_of__in=wanted.values())
+    found = Item.objects.filter(same_text, source=intake.source).exclude(external_id="")
     return {
-        hashes[item_id]: value.get(intake.field_name, "")
-        for item_id, value in earlier.values_list("item_id", "value")
+        (content_hash, external): pk
+        for content_hash, external, pk in found.values_list("content_hash", "external_id", "pk")
     }
-
-
-def _without_conflicts(
-    candidates: Sequence[Candidate], labels: Mapping[str, str], stored: Stored
-) -> list[Candidate]:
-    said, kept = dict(labels), []
-    for candidate in candidates:
-        if candidate.label is not None:
-            earlier = said.setdefault(candidate.content_hash, candidate.label)
-            if earlier != candidate.label:
-                message = _(
-                    "line %(line)s gives the label “%(label)s” to a text that has the label “%(earlier)s” in an "
-                    "earlier line: decide for one of them"
-                ) % {"line": candidate.line, "label": candidate.label, "earlier": earlier}
-                stored.refused.append(refuse(candidate, "label_conflict", message))
-                continue
-        kept.append(candidate)
-    return kept
 
 
 def _laid_out(
-    intake: Intake, kept: Sequence[Candidate], homes: Mapping[str, _Home], first_row: int, stored: Stored
-) -> tuple[list[tuple[int, Candidate]], list[tuple[int, Candidate]]]:
-    """(row, candidate) of the new texts, and of the duplicates."""
-    firsts: list[tuple[int, Candidate]] = []
-    repeats: list[tuple[int, Candidate]] = []
-    new: dict[str, Candidate] = {}
-    row = first_row
+    kept: Sequence[Candidate],
+    homes: Mapping[str, _Home],
+    sent: Mapping[tuple[str, str], int],
+    first_row: int,
+    is_repeatable: bool,
+) -> _Layout:
+    """Give each candidate its row; one that was sent before (`sent`, or earlier in the block) gets none."""
+    layout, row = _Layout(), first_row
+    new: set[str] = set()
+    seen: dict[tuple[str, str], tuple[int | None, int]] = {key: (pk, -1) for key, pk in sent.items()}
     for candidate in kept:
-        home, first = homes.get(candidate.content_hash), new.get(candidate.content_hash)
-        again = home.again if home else (first.external_id if first else None)
-        if intake.is_repeatable and candidate.external_id and again == candidate.external_id:
-            stored.unchanged += 1
+        place = None
+        if is_repeatable and candidate.external_id:
+            place = seen.setdefault((candidate.content_hash, candidate.external_id), (None, row))
+        if place is not None and place != (None, row):
+            layout.unchanged += 1
+            layout.places[id(candidate)] = place
             continue
-        if home is None and first is None:
-            new[candidate.content_hash] = candidate
-            firsts.append((row, candidate))
+        if candidate.content_hash in homes or candidate.content_hash in new:
+            layout.repeats.append((row, candidate))
         else:
-            repeats.append((row, candidate))
+            new.add(candidate.content_hash)
+            layout.firsts.append((row, candidate))
+        layout.places[id(candidate)] = (None, row)
         row += 1
-    return firsts, repeats
+    return layout
 
 
-def _splits(project: Project, firsts: Sequence[tuple[int, Candidate]]) -> dict[str, str]:
+def _new_homes(project: Project, firsts: Sequence[tuple[int, Candidate]]) -> dict[str, _Home]:
+    """A new text is a cluster of its own; the file's split goes before the drawn one."""
     hashes = [candidate.content_hash for _row, candidate in firsts]
     drawn = assign_splits(hashes, project.seed, project.validation_share, project.test_share)
-    return {c.content_hash: c.split or split for (_row, c), split in zip(firsts, drawn, strict=True)}
+    return {
+        candidate.content_hash: _Home(row, row, candidate.split or split, None)
+        for (row, candidate), split in zip(firsts, drawn, strict=True)
+    }
 
 
 def _next_row(project: Project) -> int:
@@ -191,25 +203,37 @@ def _pk(home: _Home, ids: Mapping[int, int]) -> int:
     return ids[home.row] if home.pk is None else home.pk
 
 
-def _flags(candidates: Sequence[Candidate], kept: Sequence[Candidate]) -> list[bool]:
-    known = {id(candidate) for candidate in kept}
-    return [id(candidate) in known for candidate in candidates]
-
-
 ITEM_COLUMNS = (
     *("uuid", "project", "row", "text", "normalised", "content_hash", "normaliser_version", "duplicate_of"),
     *("cluster", "split", "held_back", "external_id", "meta", "source", "import_run", "created_at"),
 )
 
 
+def _insert_items(
+    intake: Intake,
+    placed: Sequence[tuple[int, Candidate]],
+    homes: Mapping[str, _Home],
+    ids: Mapping[int, int] | None,
+    now: Any,
+) -> None:
+    """Write the items. With `ids` (of the texts' first items, by row) they are duplicates; without, first
+    items.
+    """
+    rows = []
+    for uuid, (row, candidate) in zip(uuids(len(placed)), placed, strict=True):
+        home = homes[candidate.content_hash]
+        rows.append(_item(intake, uuid, row, candidate, home, None if ids is None else _pk(home, ids), now))
+    insert(Item, ITEM_COLUMNS, rows)
+
+
 def _item(
-    intake: Intake, row: int, candidate: Candidate, home: _Home, duplicate_of: int | None, now: Any
+    intake: Intake, uuid: str, row: int, candidate: Candidate, home: _Home, duplicate_of: int | None, now: Any
 ) -> tuple[Any, ...]:
     held_back = ""
     if candidate.split is not None and candidate.split != home.split:
         held_back = f"the file puts it in {candidate.split}, the same text is in {home.split} already"
     return (
-        _uuid(),
+        uuid,
         intake.project.pk,
         row,
         candidate.text,
@@ -226,75 +250,3 @@ def _item(
         intake.import_run.pk if intake.import_run else None,
         now,
     )
-
-
-def _label(
-    intake: Intake,
-    kept: Sequence[Candidate],
-    homes: Mapping[str, _Home],
-    ids: Mapping[int, int],
-    before: Mapping[str, str],
-    now: Any,
-) -> int:
-    """Store the candidates' labels as annotations, and as resolutions where nobody has looked at the item yet."""
-    assert intake.labeller is not None and intake.schema is not None
-    fresh: dict[int, Candidate] = {}
-    for candidate in kept:
-        if candidate.label is not None and candidate.content_hash not in before:
-            fresh.setdefault(_pk(homes[candidate.content_hash], ids), candidate)
-    known = [pk for pk, candidate in fresh.items() if homes[candidate.content_hash].pk is not None]
-    looked_at = _looked_at(known)
-    prefix = "line" if intake.import_run else f"item-{time.time_ns():x}"
-    project, labeller, schema = intake.project.pk, intake.labeller.pk, intake.schema.pk
-    values = {pk: json.dumps({intake.field_name: c.label}, ensure_ascii=False) for pk, c in fresh.items()}
-    _insert(
-        Annotation,
-        ("uuid", "project", "item", "labeller", "schema_version", "value", "client_key", "created_at"),
-        (
-            (_uuid(), project, pk, labeller, schema, values[pk], f"{prefix}-{candidate.line}", now)
-            for pk, candidate in fresh.items()
-        ),
-    )
-    _insert(
-        Resolution,
-        ("project", "item", "value", "posterior", "method", "schema_version", "decided_by", "created_at"),
-        (
-            (project, pk, values[pk], json.dumps({c.label: 1.0}), Resolution.Method.IMPORT.value, schema, labeller, now)
-            for pk, c in fresh.items()
-            if pk not in looked_at
-        ),
-    )
-    return len(fresh)
-
-
-def _looked_at(item_ids: Sequence[int]) -> set[int]:
-    """Those of the items that have a label or a person's look already: there a person's word stands."""
-    if not item_ids:
-        return set()
-    resolved = Resolution.objects.filter(item_id__in=item_ids, is_current=True).values_list("item_id", flat=True)
-    seen = Annotation.objects.filter(item_id__in=item_ids, slot__isnull=False).values_list("item_id", flat=True)
-    return {*resolved, *seen}
-
-
-def _uuid() -> str:
-    """A version 7 UUID in hex: 48 bits of time, then random ones, so that new rows stand at the end of their index.
-
-    With random ones an import of a million rows touches every page of it (a quarter of the whole time).
-    """
-    stamp = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    return f"{stamp:012x}7{random >> 68:03x}{8 | (random >> 66 & 3):x}{random & (1 << 60) - 1:015x}"
-
-
-def _insert(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows of database-ready values; columns that are not named get their field's default."""
-    fields = {f.name: f for f in model._meta.concrete_fields if not f.primary_key}
-    others = {name: f.get_db_prep_save(f.get_default(), connection) for name, f in fields.items() if name not in names}
-    quoted = ", ".join(connection.ops.quote_name(fields[name].column) for name in (*names, *others))
-    marks = ", ".join(["%s"] * (len(names) + len(others)))
-    rest = tuple(others.values())
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({quoted}) VALUES ({marks})",
-            [(*row, *rest) for row in rows],
-        )

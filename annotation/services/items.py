@@ -34,8 +34,10 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Added:
-    """What came of `add_items`. `item_ids` has an entry a record, None where it was refused; `refused` says why, its
-    `line` counts records from 1."""
+    """What came of `add_items`. `item_ids` has an entry a record, None where it was refused; `refused` says
+    why,
+    its `line` counts records from 1.
+    """
 
     item_ids: list[int | None]
     refused: list[BadRow]

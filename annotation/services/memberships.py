@@ -84,9 +84,13 @@ def invite(
     """Make an invitation. The second value is the secret of its link: it is shown once and stored nowhere."""
     guard_writable(project)
     if not 1 <= uses <= 1000:
-        raise MembershipRefused(_("An invitation works for 1 to 1000 people, found %(uses)s.") % {"uses": uses})
+        raise MembershipRefused(
+            _("An invitation works for 1 to 1000 people, found %(uses)s.") % {"uses": uses}
+        )
     if not 1 <= days <= 365:
-        raise MembershipRefused(_("An invitation is valid for 1 to 365 days, found %(days)s.") % {"days": days})
+        raise MembershipRefused(
+            _("An invitation is valid for 1 to 365 days, found %(days)s.") % {"days": days}
+        )
     secret = secrets.token_urlsafe(24)
     made = Invite.objects.create(
         project=project,
@@ -117,7 +121,8 @@ def open_invite(secret: str) -> Invite:
 
 @transaction.atomic
 def accept_invite(secret: str, user: User) -> Membership:
-    """Make `user` a member. Who is one already loses nothing: a higher role stays, and the invitation is not used up.
+    """Make `user` a member. Who is one already loses nothing: a higher role stays, and the invitation is not
+    used up.
 
     Raises:
         InviteInvalid: the invitation is unknown, used up, revoked or too old.
@@ -128,7 +133,9 @@ def accept_invite(secret: str, user: User) -> Membership:
         return own
     was_shut_out = Membership.objects.filter(project=found.project, user=user, is_active=False).exists()
     if was_shut_out:
-        raise InviteInvalid(_("You were taken out of this project: ask one of its admins to let you in again."))
+        raise InviteInvalid(
+            _("You were taken out of this project: ask one of its admins to let you in again.")
+        )
     if not _still_valid(found).update(uses_left=F("uses_left") - 1):
         raise InviteInvalid(_("This invitation has run out or was withdrawn: ask for a new one."))
     membership = add(found.project, user, found.role, by=found.created_by)
@@ -160,8 +167,8 @@ def revoke_invite(found: Invite, *, by: User | None = None) -> None:
 def reset_link(membership: Membership, *, by: User) -> str:
     """Path of a page on which a member sets a new password.
 
-    The link gives the whole account away, so an admin gets it only for somebody over whom they stand in every project
-    that person is in.
+    The link gives the whole account away, so an admin gets it only for somebody over whom they stand in every
+    project that person is in.
 
     Raises:
         MembershipRefused: the member is a superuser, or belongs to a project that `by` does not run.
@@ -172,7 +179,7 @@ def reset_link(membership: Membership, *, by: User) -> str:
     )
     if not by.is_superuser and (target.is_superuser or target.is_staff or elsewhere.exists()):
         raise MembershipRefused(
-            _("%(name)s also has rights that you do not have: ask whoever runs this installation for the link.")
+            _("%(name)s also has rights that you lack: ask whoever runs this installation for the link.")
             % {"name": target}
         )
     audit.record("membership.reset_link_made", actor=by, scope=membership.project.uuid, target=membership)
@@ -180,9 +187,7 @@ def reset_link(membership: Membership, *, by: User) -> str:
 
 
 def _still_valid(found: Invite) -> QuerySet[Invite]:
-    return Invite.objects.filter(
-        pk=found.pk, uses_left__gt=0, revoked_at=None, expires_at__gt=timezone.now()
-    )
+    return Invite.objects.filter(pk=found.pk, uses_left__gt=0, revoked_at=None, expires_at__gt=timezone.now())
 
 
 def _guard_last_admin(membership: Membership) -> None:
@@ -200,7 +205,8 @@ def _guard_last_admin(membership: Membership) -> None:
 def _known(role: str) -> Role:
     if role not in Role.values:
         raise MembershipRefused(
-            _("There is no role “%(role)s”: use one of %(known)s.") % {"role": role, "known": ", ".join(Role.values)}
+            _("There is no role “%(role)s”: use one of %(known)s.")
+            % {"role": role, "known": ", ".join(Role.values)}
         )
     return Role(role)
 

@@ -44,8 +44,9 @@ def create(
 ) -> Project:
     """Make a project; whoever makes it becomes its admin.
 
-    Labels come from `definition`, else from `labels`, else from the template; with none of them the project has no
-    schema yet, and the first import may bring it. `settings` are columns of `SETTINGS`, and `is_synthetic`.
+    Labels come from `definition`, else from `labels`, else from the template; with none of them the project
+    has no schema yet, and the first import may bring it. `settings` are columns of `SETTINGS`, and
+    `is_synthetic`.
 
     Raises:
         ProjectRefused: a name, address or setting cannot be taken; `details` says which.
@@ -80,7 +81,9 @@ def create(
 
 
 def free_slug(name: str) -> str:
-    """An address for a project of this name that none has yet. ASCII, so that it can be typed and pasted anywhere."""
+    """An address for a project of this name that none has yet. ASCII, so that it can be typed and pasted
+    anywhere.
+    """
     wanted = slugify(name)[: MAXIMUM_SLUG - 4].strip("-_") or f"project-{secrets.token_hex(3)}"
     slug, number = wanted, 2
     while Project.objects.filter(slug=slug).exists():
@@ -90,7 +93,8 @@ def free_slug(name: str) -> str:
 
 @transaction.atomic
 def clone(project: Project, name: str, *, by: User, with_people: bool = False) -> Project:
-    """A new project with the same labels, guideline and settings, and none of the items; on request the same people."""
+    """A new project with the same labels, guideline and settings, and none of the items; on request the same
+    """
     schema = schema_reads.current(project)
     guideline = schema_reads.current_guideline(project)
     settings = {field: getattr(project, field) for field in SETTINGS if field not in ("name", "seed")}
@@ -102,7 +106,9 @@ def clone(project: Project, name: str, *, by: User, with_people: bool = False) -
         **settings,
     )
     if with_people:
-        others = Membership.objects.filter(project=project, is_active=True, user__is_active=True).exclude(user=by)
+        others = Membership.objects.filter(project=project, is_active=True, user__is_active=True).exclude(
+            user=by
+        )
         Membership.objects.bulk_create(
             Membership(project=twin, user_id=other.user_id, role=other.role) for other in others
         )
@@ -134,7 +140,9 @@ def update_settings(project: Project, *, by: User | None = None, **changes: Any)
 
 
 def archive(project: Project, *, by: User | None = None) -> None:
-    """Put a project away: it can be read and exported, and nothing is written to it until it is taken up again."""
+    """Put a project away: it can be read and exported, and nothing is written to it until it is taken up
+    again.
+    """
     _move(project, Project.State.ARCHIVED, "project.archived", by)
 
 
@@ -185,10 +193,15 @@ def _validate(project: Project) -> None:
         ]
     for field in ("validation_share", "test_share"):
         if field not in problems and not 0 <= getattr(project, field) <= 0.5:
-            problems[field] = [_("Give a share between 0 and 0.5, found %(share)s.") % {"share": getattr(project, field)}]
+            problems[field] = [
+                _("Give a share between 0 and 0.5, found %(share)s.") % {"share": getattr(project, field)}
+            ]
     if problems:
         raise ProjectRefused(_sentence(problems), details=problems)
 
 
 def _sentence(problems: Mapping[str, list[str]]) -> str:
-    return " ".join(f"{Project._meta.get_field(field).verbose_name}: {' '.join(texts)}" for field, texts in problems.items())
+    return " ".join(
+        f"{Project._meta.get_field(field).verbose_name}: {' '.join(texts)}"
+        for field, texts in problems.items()
+    )

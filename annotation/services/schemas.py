@@ -21,8 +21,9 @@ COLOURS = ("blue", "green", "amber", "purple", "teal", "red", "pink", "grey")
 
 
 def definition_of(labels: Iterable[str | Mapping[str, Any]], *, name: str = "label") -> dict[str, Any]:
-    """A schema with one classification field. A label is its name, or an object (name, name_zh, description ...);
-    ids that are not given are made from the names, and colours are dealt in turn."""
+    """A schema with one classification field. A label is its name, or an object (name, name_zh, description
+    ...); ids that are not given are made from the names, and colours are dealt in turn.
+    """
     made: list[dict[str, Any]] = []
     taken: set[str] = set()
     for position, given in enumerate(labels):
@@ -37,10 +38,11 @@ def definition_of(labels: Iterable[str | Mapping[str, Any]], *, name: str = "lab
 
 @transaction.atomic
 def publish(project: Project, definition: dict[str, Any], *, by: User | None = None) -> SchemaVersion:
-    """Make `definition` the project's current schema. The same definition as now gives the current version again.
+    """Make `definition` the project's current schema. The same definition as now gives the current version
+    again.
 
-    Labels may be added and renamed. An id that has been used in an answer may not go: old answers would lose their
-    meaning.
+    Labels may be added and renamed. An id that has been used in an answer may not go: old answers would lose
+    their meaning.
 
     Raises:
         SchemaRefused: the definition is not valid, or lacks a label that was used.
@@ -60,7 +62,9 @@ def publish(project: Project, definition: dict[str, Any], *, by: User | None = N
         project=project, number=newest.number + 1 if newest else 1, definition=definition, created_by=by
     )
     labels = sum(len(field.get("labels", ())) for field in definition["fields"])
-    audit.record("schema.published", actor=by, scope=project.uuid, target=project, number=version.number, labels=labels)
+    audit.record(
+        "schema.published", actor=by, scope=project.uuid, target=project, number=version.number, labels=labels
+    )
     return version
 
 

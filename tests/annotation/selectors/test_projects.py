@@ -22,11 +22,15 @@ PREDICATES = [
 ]
 
 
-@pytest.mark.parametrize(("role", "allowed"), [("annotator", 2), ("reviewer", 3), ("engineer", 4), ("admin", 5)])
+@pytest.mark.parametrize(
+    ("role", "allowed"), [("annotator", 2), ("reviewer", 3), ("engineer", 4), ("admin", 5)]
+)
 def test_it_gives_each_role_what_the_lower_ones_may(role: str, allowed: int) -> None:
     project = make_project()
     user = add_member(project, role)
-    assert [predicate(user, project) for predicate in PREDICATES] == [True] * allowed + [False] * (5 - allowed)
+    assert [predicate(user, project) for predicate in PREDICATES] == [True] * allowed + [False] * (
+        5 - allowed
+    )
 
 
 def test_it_tells_an_outsider_nothing_and_a_member_why() -> None:

@@ -1,0 +1,33 @@
+"""The background work of this app: what a job calls, who may see and stop it, and what is done periodically.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from annotation.models import Project
+from annotation.permissions import can_engineer
+from annotation.selectors.imports import KIND as IMPORT_ITEMS
+from annotation.selectors.projects import scopes_run_by
+from annotation.services import import_runs
+from jobs import registry
+from jobs.models import Job
+
+
+def may_engineer(user: Any, job: Job) -> bool:
+    """Engineers and admins of the project that the job belongs to."""
+    project = Project.objects.filter(uuid=job.scope).first() if job.scope else None
+    return project is not None and can_engineer(user, project)
+
+
+registry.register_scopes(scopes_run_by)
+registry.register(
+    IMPORT_ITEMS,
+    import_runs.run,
+    label=_("Import"),
+    resource="io",
+    may_see=may_engineer,
+    may_cancel=may_engineer,
+)

@@ -1,0 +1,18 @@
+"""What this app does when something happened elsewhere. Each receiver is idempotent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from annotation.selectors.imports import KIND as IMPORT_ITEMS
+from annotation.services import import_runs
+from jobs.models import Job, State
+from jobs.signals import job_finished
+
+
+@receiver(job_finished, dispatch_uid="annotation.import_job_ended")
+def import_job_ended(sender: type[Job], job: Job, **kwargs: Any) -> None:
+    if job.kind == IMPORT_ITEMS and job.state in (State.FAILED, State.CANCELLED) and job.subject is not None:
+        import_runs.on_job_ended(job.subject, job.state, job.error)

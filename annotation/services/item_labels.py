@@ -1,0 +1,94 @@
+"""The labels that come with items: an annotation each, and a final label where nobody has looked yet."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+from annotation.intake.validate import BadRow, Candidate, refuse
+from annotation.models import Annotation, Resolution
+from annotation.services.bulk_rows import insert, uuids
+
+if TYPE_CHECKING:
+    from annotation.services.item_blocks import Intake
+
+
+def given(intake: Intake, candidates: Sequence[Candidate], in_already: Mapping[str, int]) -> dict[str, str]:
+    """The labels that this labeller gave earlier to texts of this block, by content hash. `in_already`: the
+    first item of each text that the project holds.
+    """
+    labelled = {c.content_hash for c in candidates if c.label is not None} & in_already.keys()
+    if intake.labeller is None or not labelled:
+        return {}
+    hashes = {in_already[content_hash]: content_hash for content_hash in labelled}
+    earlier = Annotation.objects.filter(labeller=intake.labeller, item_id__in=list(hashes)).order_by("pk")
+    return {
+        hashes[item_id]: value.get(intake.field_name, "")
+        for item_id, value in earlier.values_list("item_id", "value")
+    }
+
+
+def without_conflicts(
+    candidates: Sequence[Candidate], before: Mapping[str, str]
+) -> tuple[list[Candidate], list[BadRow]]:
+    """The candidates that do not give a text a second, different label; and those that do, as bad rows."""
+    said, kept, refused = dict(before), [], []
+    for candidate in candidates:
+        if candidate.label is not None:
+            earlier = said.setdefault(candidate.content_hash, candidate.label)
+            if earlier != candidate.label:
+                message = _(
+                    "line %(line)s gives the label “%(label)s” to a text that an earlier line gives "
+                    "“%(earlier)s”: decide for one of them"
+                ) % {"line": candidate.line, "label": candidate.label, "earlier": earlier}
+                refused.append(refuse(candidate, "label_conflict", message))
+                continue
+        kept.append(candidate)
+    return kept, refused
+
+
+def store(intake: Intake, fresh: Mapping[int, Candidate], in_already: Collection[int], now: Any) -> int:
+    """Write the labels of `fresh` (by item), and say how many. `in_already`: items that people may have
+    looked
+    """
+    assert intake.labeller is not None and intake.schema is not None
+    looked_at = _looked_at([item_id for item_id in fresh if item_id in in_already])
+    prefix = "line" if intake.import_run else f"item-{time.time_ns():x}"
+    project, labeller, schema = intake.project.pk, intake.labeller.pk, intake.schema.pk
+    values = {pk: json.dumps({intake.field_name: c.label}, ensure_ascii=False) for pk, c in fresh.items()}
+    insert(
+        Annotation,
+        ("uuid", "project", "item", "labeller", "schema_version", "value", "client_key", "created_at"),
+        [
+            (uuid, project, pk, labeller, schema, values[pk], f"{prefix}-{candidate.line}", now)
+            for uuid, (pk, candidate) in zip(uuids(len(fresh)), fresh.items(), strict=True)
+        ],
+    )
+    method = Resolution.Method.IMPORT.value
+    insert(
+        Resolution,
+        ("project", "item", "value", "posterior", "method", "schema_version", "decided_by", "created_at"),
+        [
+            (project, pk, values[pk], json.dumps({c.label: 1.0}), method, schema, labeller, now)
+            for pk, c in fresh.items()
+            if pk not in looked_at
+        ],
+    )
+    return len(fresh)
+
+
+def _looked_at(item_ids: Sequence[int]) -> set[int]:
+    """Those of the items that have a label or a person's look already: there a person's word stands."""
+    if not item_ids:
+        return set()
+    resolved = Resolution.objects.filter(item_id__in=item_ids, is_current=True).values_list(
+        "item_id", flat=True
+    )
+    seen = Annotation.objects.filter(item_id__in=item_ids, slot__isnull=False).values_list(
+        "item_id", flat=True
+    )
+    return {*resolved, *seen}
