@@ -1,4 +1,4 @@
-"""Who may see and who may stop a job. The rule is the kind's; a person may always see what their scopes show"""
+"""Who may see and who may stop a job: the rule is the kind's. People also see what their scopes show."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""API tokens: `gyre_<prefix>_<secret>`. The secret has 192 random bits, so a plain SHA-256 is as good as a
-slow
+"""API tokens: `gyre_<prefix>_<secret>`.
+
+The secret has 192 random bits, so a plain SHA-256 is as good as a slow hash.
 """
 
 from __future__ import annotations

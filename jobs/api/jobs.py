@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import permissions
-from jobs.models import Job, JobLog, State
+from jobs.models import Job, JobLog
 from jobs.selectors import jobs as selected
 from jobs.selectors import logs
 from jobs.services import jobs

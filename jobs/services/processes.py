@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,6 +49,7 @@ def run(
     if _is_finished(result, spec):
         on_event({"event": "log", "text": f"{module}: an earlier attempt has finished this step"})
         return result
+    _clear(result)
     spec_path.parent.mkdir(parents=True, exist_ok=True)
     spec_path.write_text(json.dumps(spec, ensure_ascii=False))
     child = subprocess.Popen(
@@ -74,6 +76,7 @@ def call(module: str, spec: dict[str, Any], *, on_event: Callable[[Event], None]
     result = Path(spec["result"])
     if _is_finished(result, spec):
         return result
+    _clear(result)
     try:
         with program.events_to(on_event):
             import_module(module).work(spec)
@@ -225,6 +228,13 @@ def _is_finished(result: Path, spec: dict[str, Any]) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def _clear(result: Path) -> None:
+    """Remove a result of another spec, or a damaged one: a program leaves a folder alone that exists."""
+    _seal(result).unlink(missing_ok=True)
+    if result.exists():
+        shutil.rmtree(result)
 
 
 def _verified(module: str, result: Path, spec: dict[str, Any]) -> Path:

@@ -37,9 +37,7 @@ _RESEND_SECONDS = 15.0
 
 
 def run(job_id: int) -> bool:
-    """Claim the job, run it, book what came of it. False if there was nothing to claim: somebody has it, or
-    it
-    """
+    """Claim the job, run it, book what came of it. False if it cannot be claimed: taken, or ended."""
     job = _claim(Q(pk=job_id, available_at__lte=timezone.now()))
     if job is None:
         return False
