@@ -1,0 +1,191 @@
+"""Pick a batch: read the columns of the pool, run a strategy, write the picks with their score parts.
+
+No torch. The same spec gives the same picks, bit for bit; a round is replayed by running its spec again.
+
+Result folder: picks.parquet   row, rank, arm, inclusion_probability (null where the design has none), one
+column a score part probs.npy       (count, k) float32, the model's probabilities of the picked rows, in pick
+order; only with a model map.json        a sample of pool, labelled and picked points in two dimensions
+rows.npy, clusters.npy, labelled.parquet   what was given, so that the folder alone says what was chosen from
+result.json     strategy, note, counts
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs import program
+from selection.programs import columns, plane
+from selection.programs.columns import Rows, Shard
+from selection.strategies import hardness, registry
+from selection.strategies.batch import CONTROL, Batch, pick_batch
+from selection.strategies.pool import Pool, distinct
+from training import settings_schema
+
+MAP_POINTS = 1_200
+HARDNESS_FOLDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickSpec:
+    """What to pick from and how.
+
+    Attributes:
+        result: the folder to make.
+        rows: int64 (n,) .npy, ascending item rows of the pool.
+        clusters: int64 (n,) .npy, duplicate cluster of each.
+        probabilities: shards of the model's probabilities; empty before there is a model.
+        embeddings: shards of the embedding column; they must hold all of `rows` and of `labelled`.
+        labelled: parquet (row, label) of the labelled train items, or "" if there are none.
+        strategy, settings: a name in the registry and its settings.
+        count: batch size, the control arm included.
+        control_share: share of the batch that is drawn uniformly first.
+    """
+
+    spec_version: int = 1
+    result: str
+    rows: str
+    clusters: str
+    probabilities: list[Shard] = field(default_factory=list)
+    embeddings: list[Shard]
+    labelled: str = ""
+    strategy: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    count: int
+    control_share: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.strategy not in registry.STRATEGIES:
+            known = ", ".join(registry.STRATEGIES)
+            raise ValueError(f"there is no strategy {self.strategy!r}: use one of {known}")
+        if self.count < 1:
+            raise ValueError(f"found a count of {self.count}, expected 1 or more")
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> PickSpec:
+        known = {entry.name for entry in fields(cls)}
+        if unknown := sorted(set(data) - known):
+            raise ValueError(f"a pick has no {', '.join(unknown)}")
+        return cls(**data)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def work(data: dict[str, Any]) -> None:
+    """The program. Cost: that of the strategy, plus reading n rows of the columns."""
+    try:
+        spec = PickSpec.from_json(data)
+        given = settings_schema.read(registry.STRATEGIES[spec.strategy].settings, spec.settings)
+        program.progress(0, 3, "reading columns")
+        pool, labels = read_pool(spec)
+        count = min(spec.count, len(distinct(pool)))
+        program.progress(1, 3, f"picking {count} of {len(pool.rows)}")
+        batch = pick_batch(
+            pool,
+            count,
+            strategy=spec.strategy,
+            settings=given,
+            control_share=spec.control_share,
+            rng=np.random.default_rng([spec.seed, 2]),
+        )
+    except (ValueError, OSError) as error:
+        raise program.Refused(str(error)) from error
+    program.progress(2, 3, "writing")
+    with program.result_folder(spec.result) as folder:
+        _write(folder, spec, pool, batch, labels)
+
+
+def read_pool(spec: PickSpec) -> tuple[Pool, npt.NDArray[np.str_]]:
+    """The pool as the strategy wants it, and the labels of the labelled items ((m,) text, aligned with their
+    embeddings).
+
+    Hardness is worked out only for strategies that ask for it: it trains probes.
+    """
+    rows: Rows = np.load(spec.rows)
+    labelled, labels = _labelled(spec)
+    needs = registry.STRATEGIES[spec.strategy].needs
+    embeddings = columns.gather(spec.embeddings, rows)
+    labelled_embeddings = columns.gather(spec.embeddings, labelled) if len(labelled) else None
+    hard = None
+    if "hardness" in needs and labelled_embeddings is not None:
+        losses = hardness.cross_validated_losses(
+            labelled_embeddings, labels, folds=HARDNESS_FOLDS, seed=spec.seed
+        )
+        hard = hardness.carry_to_pool(labelled_embeddings, losses, embeddings)
+    pool = Pool(
+        rows=rows,
+        probs=columns.gather(spec.probabilities, rows) if spec.probabilities else None,
+        embeddings=embeddings,
+        hardness=hard,
+        labelled_embeddings=labelled_embeddings,
+        clusters=np.load(spec.clusters),
+    )
+    return pool, labels
+
+
+def _labelled(spec: PickSpec) -> tuple[Rows, npt.NDArray[np.str_]]:
+    if not spec.labelled:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.str_)
+    table = pq.read_table(spec.labelled, columns=["row", "label"]).sort_by("row")
+    return table["row"].to_numpy().astype(np.int64), np.asarray(table["label"].to_pylist(), dtype=np.str_)
+
+
+def _write(folder: Path, spec: PickSpec, pool: Pool, batch: Batch, labels: npt.NDArray[np.str_]) -> None:
+    picked = pool.rows[batch.indices]
+    table: dict[str, Any] = {
+        "row": pa.array(picked, pa.int64()),
+        "rank": pa.array(range(len(picked)), pa.int64()),
+        "arm": pa.array([str(arm) for arm in batch.arm], pa.string()),
+        "inclusion_probability": _nullable(batch.inclusion_probability, len(picked)),
+    }
+    for name, values in batch.parts.items():
+        table[name] = _nullable(values, len(picked))
+    pq.write_table(pa.table(table), folder / "picks.parquet")
+    if pool.probs is not None:
+        np.save(folder / "probs.npy", pool.probs[batch.indices].astype(np.float32))
+    for given, name in (
+        (spec.rows, "rows.npy"),
+        (spec.clusters, "clusters.npy"),
+        (spec.labelled, "labelled.parquet"),
+    ):
+        if given:
+            shutil.copyfile(given, folder / name)
+    points = plane.project(
+        pool.embeddings, pool.labelled_embeddings, batch.indices, limit=MAP_POINTS, seed=spec.seed
+    )
+    (folder / "map.json").write_text(json.dumps(points))
+    result = {
+        "spec_version": 1,
+        "strategy": spec.strategy,
+        "settings": spec.settings,
+        "note": batch.note,
+        "pool": len(pool.rows),
+        "picked": len(picked),
+        "control": int(sum(str(arm) == CONTROL for arm in batch.arm)),
+        "labelled": len(labels),
+        "parts": list(batch.parts),
+    }
+    (folder / "result.json").write_text(json.dumps(result, indent=1))
+
+
+def _nullable(values: Any, count: int) -> pa.Array:
+    """Floats as a column; NaN and a missing array become nulls."""
+    if values is None:
+        return pa.nulls(count, pa.float64())
+    numbers = np.asarray(values, dtype=np.float64)
+    return pa.array(numbers, pa.float64(), mask=~np.isfinite(numbers))
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(work))

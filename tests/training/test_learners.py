@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from training import learners
+from training.learners import FinetuneSettings
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps"),
+    [(1, 200), (16, 200), (100, 200), (1600, 300), (3200, 400), (16000, 1000)],
+)
+def test_it_chooses_epochs_so_that_steps_lie_between_200_and_400_but_a_pass_is_whole(
+    rows: int, steps: int
+) -> None:
+    settings = FinetuneSettings(batch_size=16)
+    assert learners.epochs_for(settings, rows) * -(-rows // 16) == pytest.approx(steps)
+
+
+def test_it_keeps_the_epochs_that_a_person_asked_for() -> None:
+    assert learners.epochs_for(FinetuneSettings(epochs=2.5), 10) == 2.5
+
+
+def test_it_reads_the_settings_of_both_learners() -> None:
+    assert learners.settings_of("finetune", {"epochs": "3"}).epochs == 3.0
+    assert learners.settings_of("probe", {"c": 1}).c == 1.0
+
+
+@pytest.mark.parametrize(
+    ("learner", "given", "words"),
+    [
+        ("forest", {}, "no learner 'forest': use one of finetune, probe"),
+        ("finetune", {"epochs": -1}, "epochs: found -1"),
+        ("finetune", {"batch_size": 0}, "batch_size: found 0"),
+        ("finetune", {"learning_rate": 0}, "learning_rate: found 0"),
+        ("finetune", {"max_length": 4}, "max_length: found 4"),
+        ("finetune", {"processes": 0}, "processes: found 0"),
+        ("finetune", {"processes": 3, "batch_size": 16}, "use a multiple of 3"),
+        ("probe", {"c": 0}, "c: found 0"),
+    ],
+)
+def test_it_refuses_settings_that_cannot_work(learner: str, given: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        learners.settings_of(learner, given)
