@@ -35,6 +35,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "js/label_lease.js",
         "js/label.js",
     ),
+    "bundles/review.js": ("js/label_search.js", "js/review.js"),
 }
 _IMPORT = re.compile(r'^import\s[^;]*?from\s+"\./[^"]+";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export\s+(?=(async\s+)?function|const|let|class)", re.MULTILINE)

@@ -11,7 +11,9 @@ from django.utils.translation import get_language
 # U, S, F and G are taken: undo, skip, flag, guideline.
 RESERVED_KEYS = frozenset("usfg")
 KEYS = "123456789" + "".join(letter for letter in "abcdefghijklmnopqrstuvwxyz" if letter not in RESERVED_KEYS)
-COLOURS = frozenset(("blue", "teal", "violet", "pink", "orange", "olive", "brown", "slate"))
+COLOURS = frozenset(  # static/css/tokens.css
+    ["blue", "teal", "green", "olive", "amber", "orange", "red", "pink", "purple", "indigo", "brown", "grey"]
+)
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ export class ItemView {
   saved(state, count) {
     this.parts.saved.textContent = this.data.texts[state].replace("%s", count);
     this.parts.saved.dataset.state = state;
+    this.parts.nothing.dataset.state = state;
   }
 
   notice(message) {

@@ -1,0 +1,178 @@
+"""What goes out: every annotation, every final label, or every item, in blocks of rows.
+
+Each block is a query of its own that begins after the last one, so an export of any size holds one block in
+memory and no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+
+from annotation.models import Annotation, Item, Project, Resolution, SchemaVersion
+from annotation.selectors import schemas
+from annotation.selectors.table_formats import Columns, Rows
+from annotation.task_types.registry import export
+
+BLOCK = 5000
+
+
+class _Labels:
+    """The label columns of a value, read by the schema version that it was given under."""
+
+    def __init__(self, project: Project) -> None:
+        current = schemas.current(project)
+        fields = [field["name"] for field in current.definition["fields"]] if current else ["label"]
+        self.names = [name for field in fields for name in (field, f"{field}_name")]
+        versions = SchemaVersion.objects.filter(project=project)
+        self._definitions = {version.pk: version.definition for version in versions}
+
+    @property
+    def columns(self) -> Columns:
+        return {name: "text" for name in self.names}
+
+    def cells(self, value: dict[str, Any] | None, schema_id: int | None) -> tuple[Any, ...]:
+        found = export(self._definitions[schema_id], value) if value and schema_id is not None else {}
+        return tuple(found.get(name) for name in self.names)
+
+
+def resolutions(project: Project) -> tuple[Columns, Iterator[Rows]]:
+    """Every item with a final label; a duplicate has that of the first item of its text."""
+    labels = _Labels(project)
+    return _item_columns(labels), _resolution_blocks(project, labels)
+
+
+def items(project: Project) -> tuple[Columns, Iterator[Rows]]:
+    """Every item by row, with its final label where it has one."""
+    labels = _Labels(project)
+    return _item_columns(labels), _item_blocks(project, labels)
+
+
+def annotations(project: Project) -> tuple[Columns, Iterator[Rows]]:
+    """Every answer that was ever given, in the order they came, superseded ones and retractions too."""
+    labels = _Labels(project)
+    columns: Columns = {
+        "annotation": "text",
+        "item": "text",
+        "row": "integer",
+        "external_id": "text",
+        "text": "text",
+        "split": "text",
+        **labels.columns,
+        "labeller": "text",
+        "labeller_kind": "text",
+        "purpose": "text",
+        "is_retraction": "flag",
+        "supersedes": "text",
+        "superseded_by": "text",
+        "prelabel": "text",
+        "prelabel_mode": "text",
+        "accepted_prelabel": "flag",
+        "active_ms": "integer",
+        "schema_version": "integer",
+        "guideline_version": "integer",
+        "created_at": "time",
+    }
+    return columns, _annotation_blocks(project, labels)
+
+
+WHATS: dict[str, Callable[[Project], tuple[Columns, Iterator[Rows]]]] = {
+    "resolutions": resolutions,
+    "annotations": annotations,
+    "items": items,
+}
+
+_ITEM_FIELDS = (
+    *("pk", "duplicate_of_id", "row", "uuid", "external_id", "text", "split"),
+    *("duplicate_of__row", "source__name", "meta"),
+)
+_DECIDED_FIELDS = ("item_id", "value", "schema_version_id", "posterior", "method", "votes", "created_at")
+
+
+def _item_columns(labels: _Labels) -> Columns:
+    return {
+        "row": "integer",
+        "item": "text",
+        "external_id": "text",
+        "text": "text",
+        "split": "text",
+        **labels.columns,
+        "confidence": "number",
+        "method": "text",
+        "votes": "integer",
+        "decided_at": "time",
+        "duplicate_of_row": "integer",
+        "source": "text",
+        "meta": "json",
+    }
+
+
+def _item_row(labels: _Labels, item: tuple[Any, ...], decided: dict[int, tuple[Any, ...]]) -> tuple[Any, ...]:
+    pk, first, row, uuid, external_id, text, split, first_row, source, meta = item
+    value, schema_id, posterior, method, votes, created_at = decided.get(first or pk, (None,) * 6)
+    confidence = max(posterior.values(), default=None) if posterior else None
+    return (
+        *(row, str(uuid), external_id, text, split),
+        *labels.cells(value, schema_id),
+        *(confidence, method, votes, created_at, first_row, source, meta),
+    )
+
+
+def _resolution_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
+    current = Resolution.objects.filter(project=project, is_current=True)
+    for block in _blocks(current, "pk", _DECIDED_FIELDS):
+        decided = {item_id: rest for _pk, item_id, *rest in block}
+        firsts = Item.objects.filter(pk__in=decided).values_list(*_ITEM_FIELDS)
+        twins = Item.objects.filter(duplicate_of__in=list(decided)).values_list(*_ITEM_FIELDS)
+        found = sorted((*firsts, *twins), key=lambda item: item[2])
+        yield [_item_row(labels, item, decided) for item in found]
+
+
+def _item_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
+    for block in _blocks(Item.objects.filter(project=project), "row", _ITEM_FIELDS):
+        wanted = {item[2] or item[1] for item in block}
+        current = Resolution.objects.filter(item_id__in=wanted, is_current=True)
+        decided = {item_id: rest for item_id, *rest in current.values_list(*_DECIDED_FIELDS)}
+        yield [_item_row(labels, item[1:], decided) for item in block]
+
+
+_ANNOTATION_FIELDS = (
+    *("uuid", "item__uuid", "item__row", "item__external_id", "item__text", "item__split"),
+    *("value", "schema_version_id", "labeller__name", "labeller__kind", "slot__purpose", "is_retraction"),
+    *("supersedes__uuid", "superseded_by__uuid", "prelabel__value", "prelabel_mode", "accepted_prelabel"),
+    *("active_ms", "schema_version__number", "guideline_version__number", "created_at"),
+)
+
+
+def _annotation_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
+    for block in _blocks(Annotation.objects.filter(project=project), "pk", _ANNOTATION_FIELDS):
+        yield [_annotation_row(labels, *row[1:]) for row in block]
+
+
+def _annotation_row(
+    labels: _Labels, uuid: Any, item: Any, row: int, external_id: str, text: str, split: str, value: Any,
+    schema_id: int, labeller: str, kind: str, purpose: str | None, is_retraction: bool, supersedes: Any,
+    superseded_by: Any, prelabel: dict[str, Any] | None, *rest: Any,
+) -> tuple[Any, ...]:  # fmt: skip
+    suggested = labels.cells(prelabel, schema_id)[0] if prelabel else None
+    return (
+        *(str(uuid), str(item), row, external_id, text, split),
+        *labels.cells(value, schema_id),
+        *(labeller, kind, purpose, is_retraction),
+        *(str(supersedes) if supersedes else None, str(superseded_by) if superseded_by else None),
+        *(suggested, *rest),
+    )
+
+
+def _blocks(found: QuerySet[Any], key: str, fields: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
+    """Blocks of (key, *fields) in the order of the unique column `key`."""
+    last: Any = None
+    while True:
+        rest = found if last is None else found.filter(**{f"{key}__gt": last})
+        block = list(rest.order_by(key).values_list(key, *fields)[:BLOCK])
+        if not block:
+            return
+        yield block
+        last = block[-1][0]
