@@ -52,17 +52,6 @@ class FileTooLarge(ImportRefused):
     status = 413
 
 
-class RowsRefused(AnnotationError):
-    """Rows sent over the API that cannot become items; `details` lists index, code and sentence of each."""
-
-    code = "rows_refused"
-
-
-class NothingToFreeze(AnnotationError):
-    code = "nothing_to_freeze"
-    status = 409
-
-
 class LeakError(AnnotationError):
     """A test item, or a duplicate of one, would train."""
 

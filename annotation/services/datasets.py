@@ -1,0 +1,220 @@
+"""Freezing: the final labels of a moment as files that never change, with a record of where each came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from accounts.services import audit
+from annotation.errors import LeakError
+from annotation.intake.normalise import NORMALISER_VERSION
+from annotation.models import DatasetVersion, Project, SchemaVersion
+from annotation.selectors import datasets as reads
+from annotation.selectors import schemas
+from annotation.selectors.datasets import SPLITS, LabelledItem
+from annotation.services.archive import guard_writable
+from annotation.task_types.classification import label_ids
+from annotation.task_types.registry import training_example
+from jobs import program
+from jobs.services import artifacts
+
+KIND = "dataset"
+ROW_GROUP = 10_000
+TABLE = pa.schema(
+    [("row", pa.int64()), ("text", pa.string()), ("label", pa.string()), ("weight", pa.float32())]
+)
+MOST_SHOWN = 20
+
+
+@dataclass
+class _Split:
+    """What was written of one split. `labels` and the rest are by row."""
+
+    labels: dict[int, str] = field(default_factory=dict)
+    sources: dict[int, str] = field(default_factory=dict)
+    clusters: dict[int, int] = field(default_factory=dict)  # cluster -> row
+    hashes: dict[str, int] = field(default_factory=dict)  # content hash -> row
+    digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
+
+
+def freeze(project: Project, *, by: User | None = None, origin: str = "") -> DatasetVersion:
+    """Write the project's final labels as a new version. With an `origin` that was frozen before, that
+    version.
+
+    The folder holds train.parquet, validation.parquet and test.parquet (row, text, label, weight; in the
+    order of the rows) and dataset.json: the base version, what was added from which source, filters, counts,
+    content hashes.
+
+    Raises:
+        LeakError: a test item, or a duplicate of one, would train; nothing is frozen.
+        SchemaMissing: the project has no labels.
+    """
+    known = reads.by_origin(project, origin)
+    if known is not None:
+        return known
+    guard_writable(project)
+    schema, base = schemas.require(project), reads.latest(project)
+    result = Path(settings.DATA_DIR) / "work" / f"freeze-{secrets.token_hex(8)}"
+    with program.result_folder(result) as folder:
+        splits, left_out = _write(project, schema, folder)
+        base_labels = _labels_of(base)
+        _guard_leaks(project, splits, base_labels)
+        manifest = _manifest(project, schema, base, splits, base_labels, left_out)
+        (folder / "dataset.json").write_text(
+            json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True)
+        )
+    manifest["files"] = json.loads((result / program.MANIFEST).read_text())["files"]
+    artifact = artifacts.store(result, KIND)
+    with transaction.atomic():
+        Project.objects.select_for_update().get(pk=project.pk)
+        known = reads.by_origin(project, origin)  # somebody may have frozen for the same reason just now
+        if known is not None:
+            return known
+        newest = reads.latest(project)
+        version = DatasetVersion.objects.create(
+            project=project,
+            number=newest.number + 1 if newest else 1,
+            base=base,
+            artifact=artifact,
+            schema_version=schema,
+            manifest=manifest,
+            train_count=len(splits["train"].labels),
+            validation_count=len(splits["validation"].labels),
+            test_count=len(splits["test"].labels),
+            origin=origin,
+            created_by=by,
+        )
+        counts = {split: len(splits[split].labels) for split in SPLITS}
+        audit.record(
+            "dataset.frozen", actor=by, scope=project.uuid, target=version, number=version.number, **counts
+        )
+    return version
+
+
+def _write(project: Project, schema: SchemaVersion, folder: Path) -> tuple[dict[str, _Split], int]:
+    """The three files, streamed; and how many labelled items were left out since their label is no longer
+    asked
+    for.
+    """
+    label_field = schemas.label_field(schema)
+    allowed, left_out = set(label_ids(label_field)), 0
+    splits = {split: _Split() for split in SPLITS}
+    waiting: dict[str, list[tuple[LabelledItem, dict[str, Any]]]] = {split: [] for split in SPLITS}
+    writers = {split: pq.ParquetWriter(folder / f"{split}.parquet", TABLE) for split in SPLITS}
+    try:
+        for item in reads.labelled_items(project):
+            if item.value.get(label_field["name"]) not in allowed:
+                left_out += 1
+                continue
+            example = training_example(item.text, item.value, label_field)
+            _note(splits[item.split], item, example["label"])
+            waiting[item.split].append((item, example))
+            if len(waiting[item.split]) == ROW_GROUP:
+                _flush(writers[item.split], waiting[item.split])
+        for split in SPLITS:
+            _flush(writers[split], waiting[split])
+    finally:
+        for writer in writers.values():
+            writer.close()
+    return splits, left_out
+
+
+def _note(split: _Split, item: LabelledItem, label: str) -> None:
+    split.labels[item.row] = label
+    split.sources[item.row] = item.source
+    split.clusters[item.cluster] = item.row
+    split.hashes[item.content_hash] = item.row
+    split.digest.update(f"{item.content_hash} {label}\n".encode())
+
+
+def _flush(writer: pq.ParquetWriter, waiting: list[tuple[LabelledItem, dict[str, Any]]]) -> None:
+    columns = [
+        [item.row for item, _example in waiting],
+        [example["text"] for _item, example in waiting],
+        [example["label"] for _item, example in waiting],
+        [1.0] * len(waiting),
+    ]
+    writer.write_table(pa.table(columns, schema=TABLE))
+    waiting.clear()
+
+
+def _labels_of(base: DatasetVersion | None) -> dict[str, dict[int, str]]:
+    """Split -> row -> label of an earlier version."""
+    if base is None:
+        return {split: {} for split in SPLITS}
+    folder = reads.folder(base)
+    tables = {split: pq.read_table(folder / f"{split}.parquet", columns=["row", "label"]) for split in SPLITS}
+    return {
+        split: dict(zip(table["row"].to_pylist(), table["label"].to_pylist(), strict=True))
+        for split, table in tables.items()
+    }
+
+
+def _guard_leaks(project: Project, splits: dict[str, _Split], base_labels: dict[str, dict[int, str]]) -> None:
+    """Raise `LeakError` if something that trains (or tunes) is a test item, has been one in the base version,
+    or
+    shares its text or its duplicate cluster with one.
+    """
+    leaks: list[dict[str, Any]] = []
+    for name in ("train", "validation"):
+        split = splits[name]
+        for row in base_labels["test"].keys() & split.labels.keys():
+            leaks.append({"split": name, "row": row, "test_row": row})
+        if not split.labels:
+            continue
+        for test_row, cluster, content_hash in reads.test_items(project):
+            row = split.clusters.get(cluster, split.hashes.get(content_hash, -1))
+            if row >= 0:
+                leaks.append({"split": name, "row": row, "test_row": test_row})
+    if leaks:
+        first = leaks[0]
+        raise LeakError(
+            _(
+                "%(count)s labelled items would train and are test items, or duplicates of test items (row %(row)s "
+                "and test row %(test_row)s among them): hold them back, or give them back their split, then "
+                "freeze again."
+            )
+            % {"count": len(leaks), "row": first["row"], "test_row": first["test_row"]},
+            details={"leaks": leaks[:MOST_SHOWN], "count": len(leaks)},
+        )
+
+
+def _manifest(
+    project: Project,
+    schema: SchemaVersion,
+    base: DatasetVersion | None,
+    splits: dict[str, _Split],
+    base_labels: dict[str, dict[int, str]],
+    left_out: int,
+) -> dict[str, Any]:
+    before = {row: label for labels in base_labels.values() for row, label in labels.items()}
+    now = {row: label for split in splits.values() for row, label in split.labels.items()}
+    sources = {row: name for split in splits.values() for row, name in split.sources.items()}
+    return {
+        "spec_version": 1,
+        "project": str(project.uuid),
+        "base": {"number": base.number, "uuid": str(base.uuid)} if base else None,
+        "schema_version": schema.number,
+        "labels": label_ids(schemas.label_field(schema)),
+        "normaliser_version": NORMALISER_VERSION,
+        "filters": {"duplicates": "left out", "held_back": "left out", "label_not_in_schema": left_out},
+        "added_by_source": dict(Counter(sources[row] for row in now.keys() - before.keys())),
+        "relabelled": sum(before[row] != now[row] for row in now.keys() & before.keys()),
+        "removed": len(before.keys() - now.keys()),
+        "counts": {name: len(split.labels) for name, split in splits.items()},
+        "counts_by_label": {name: dict(Counter(split.labels.values())) for name, split in splits.items()},
+        "content": {name: split.digest.hexdigest() for name, split in splits.items()},
+    }
