@@ -1,0 +1,170 @@
+"""Strategies that spread the batch: over what is picked already (MMR), or over clusters.
+
+Similarity is the inner product of unit vectors, the cosine, in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from selection.strategies.pool import Floats, Indices, Picks, Pool, candidates
+from selection.strategies.ranking import top
+from selection.strategies.uncertainty import MEASURES, Measure, NoSettings, check_share, margin
+
+BLOCK = 2048
+SEEDS = 2**31 - 1
+
+
+class Closest:
+    """For every candidate, the greatest similarity to a growing set of vectors.
+
+    The maximum is kept running, so each new member costs one matrix-vector product, O(n d), and no similarity
+    is worked out twice. `similarity` is None while the set is empty: then nothing is close to anything.
+    """
+
+    def __init__(self, embeddings: Floats, members: Floats | None = None) -> None:
+        """Args: embeddings: (n, d) candidates. members: (m, d) the set to begin with. Cost O(n m d)."""
+        self._embeddings = embeddings
+        self.similarity: Floats | None = None
+        if members is not None and len(members):
+            self.similarity = np.empty(len(embeddings), dtype=np.float32)
+            for start in range(0, len(embeddings), BLOCK):
+                part = slice(start, start + BLOCK)
+                self.similarity[part] = (embeddings[part] @ members.T).max(axis=1)
+
+    def add(self, position: int) -> None:
+        """Put the candidate at `position` into the set."""
+        found = self._embeddings @ self._embeddings[position]
+        self.similarity = found if self.similarity is None else np.maximum(self.similarity, found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MmrSettings:
+    """`relevance_share`: lambda of the formula. `relevance`: the uncertainty taken as relevance.
+    `count_labelled`: labelled items count as chosen, so that the batch also keeps away from them."""
+
+    relevance_share: float = 0.5
+    relevance: Measure = "margin"
+    count_labelled: bool = False
+
+    def __post_init__(self) -> None:
+        check_share("relevance_share", self.relevance_share)
+
+
+def pick_mmr(pool: Pool, count: int, *, settings: MmrSettings, rng: np.random.Generator) -> Picks:
+    """Maximal marginal relevance, exact greedy (Carbonell & Goldstein 1998).
+
+    The next pick is argmax over i of  lambda u_i - (1 - lambda) max over j in S of e_i . e_j,  with u the
+    chosen uncertainty in [0, 1] and S what is chosen so far; while S is empty the second term is 0. Ties by
+    row. Deterministic. Cost O(n c d), and O(n m d) more if labelled items count.
+
+    Parts: uncertainty u_i; diversity 1 - max similarity (NaN for the first pick from an empty S); score.
+    """
+    open_ = candidates(pool, count, {"probs", "embeddings"})
+    assert pool.probs is not None and pool.embeddings is not None
+    relevance = MEASURES[settings.relevance](pool.probs[open_])
+    members = pool.labelled_embeddings if settings.count_labelled else None
+    closest = Closest(pool.embeddings[open_], members)
+    share = settings.relevance_share
+    free = np.ones(len(open_), dtype=bool)
+    chosen = np.empty(count, dtype=np.int64)
+    parts = {name: np.full(count, np.nan) for name in ("uncertainty", "diversity", "score")}
+    for rank in range(count):
+        near = closest.similarity
+        scores = share * relevance if near is None else share * relevance - (1 - share) * near
+        at = int(np.argmax(np.where(free, scores, -np.inf)))
+        chosen[rank], free[at] = at, False
+        parts["uncertainty"][rank], parts["score"][rank] = relevance[at], scores[at]
+        if near is not None:
+            parts["diversity"][rank] = 1 - near[at]
+        closest.add(at)
+    return Picks(open_[chosen], parts)
+
+
+def pick_kmeans(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.Generator) -> Picks:
+    """Cluster sampling: as many clusters as picks, and of each the item nearest to its centre.
+
+    Larger clusters come first. Where clusters stay empty, the next nearest of the larger ones fill the batch.
+    Stochastic by the start of k-means, with no inclusion probability. Cost O(n c d).
+
+    Parts: diversity, the similarity to the centre (how typical the item is); score, the same.
+    """
+    open_ = candidates(pool, count, {"embeddings"})
+    assert pool.embeddings is not None
+    of, similarity = _clusters(pool.embeddings[open_], count, rng)
+    chosen = one_of_each(of, similarity, count)
+    return Picks(open_[chosen], {"diversity": similarity[chosen], "score": similarity[chosen]})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiverseSettings:
+    """`candidates_per_pick`: so many items by margin are looked at for each pick (beta). `skip_share`: this
+    share of the pool, its most uncertain items, is passed over."""
+
+    candidates_per_pick: int = 10
+    skip_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.candidates_per_pick < 1:
+            raise ValueError(f"candidates_per_pick: found {self.candidates_per_pick}, expected 1 or more")
+        check_share("skip_share", self.skip_share, below_one=True)
+
+
+def pick_margin_diverse(
+    pool: Pool, count: int, *, settings: DiverseSettings, rng: np.random.Generator
+) -> Picks:
+    """The beta c items of smallest margin, in c clusters, and of each cluster the most uncertain item.
+
+    After Zhdanov 2019 ("Diverse mini-batch active learning") and Citovsky et al. 2021 (Cluster-Margin).
+    Stochastic by the start of k-means, with no inclusion probability. Cost O(n k + beta c^2 d).
+
+    Parts: uncertainty, the margin turned to higher = more uncertain; diversity, 1 - the similarity to the
+    cluster's centre; score, the uncertainty.
+    """
+    open_ = candidates(pool, count, {"probs", "embeddings"})
+    assert pool.probs is not None and pool.embeddings is not None
+    uncertain = margin(pool.probs[open_])
+    wanted = min(settings.candidates_per_pick * count, len(open_))
+    skipped = min(int(settings.skip_share * len(open_)), len(open_) - wanted)
+    short = np.sort(top(uncertain, skipped + wanted)[skipped:])
+    of, similarity = _clusters(pool.embeddings[open_[short]], count, rng)
+    chosen = one_of_each(of, uncertain[short], count)
+    scores = uncertain[short[chosen]]
+    return Picks(
+        open_[short[chosen]],
+        {"uncertainty": scores, "diversity": 1 - similarity[chosen], "score": scores},
+    )
+
+
+def one_of_each(of: Indices, scores: Floats, count: int) -> Indices:
+    """`count` positions: the best of every cluster, the largest cluster first, then the second best, and so
+    on.
+
+    Args:
+        of: (n,) cluster of each item. scores: (n,), higher is better; of equal scores the lower position is
+            better. Equally large clusters stand by their lower first position. count: <= n.
+
+    Cost O(n log n).
+
+    >>> one_of_each(np.array([0, 0, 1, 0]), np.array([0.1, 0.9, 0.5, 0.3]), 3).tolist()
+    [1, 2, 3]
+    """
+    _names, firsts, of, sizes = np.unique(of, return_index=True, return_inverse=True, return_counts=True)
+    order = np.lexsort((np.arange(len(of)), -scores, of))
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    place = np.empty(len(of), dtype=np.int64)  # rank of the item within its cluster
+    place[order] = np.arange(len(of)) - np.repeat(starts, sizes)
+    return np.lexsort((firsts[of], -sizes[of], place))[:count].astype(np.int64)
+
+
+def _clusters(embeddings: Floats, count: int, rng: np.random.Generator) -> tuple[Indices, Floats]:
+    """(cluster, similarity to its centre) of each; no clustering where everything is picked anyway."""
+    from selection.index.kmeans import kmeans
+
+    seed = int(rng.integers(SEEDS))
+    if count >= len(embeddings):
+        return np.arange(len(embeddings)), np.ones(len(embeddings), dtype=np.float32)
+    found = kmeans(embeddings, count, seed=seed)
+    return found.of, found.similarity

@@ -1,0 +1,225 @@
+"""What a strategy chooses from and what it gives back: arrays, aligned by position.
+
+Every strategy is a plain function `(pool, count, *, settings, rng) -> Picks` and starts at the same door:
+`candidates` checks the pool and lists what may be picked, one item of each duplicate cluster, in the order of
+`rows`. So the answer does not depend on the order in which the pool is given, ties go to the lower row, and
+two items of one cluster are never picked.
+
+Letters: n pool items, k labels, d dimensions, m labelled items, c picks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from selection.strategies.errors import (
+    BadEmbeddings,
+    BadHardness,
+    BadProbabilities,
+    MissingColumn,
+    OneClass,
+    PoolError,
+    PoolTooSmall,
+)
+
+Floats = npt.NDArray[np.floating[Any]]
+Indices = npt.NDArray[np.int64]
+
+SUM_TOLERANCE = 1e-3  # float32 softmax over a thousand labels stays within it
+LENGTH_TOLERANCE = 1e-2  # unit vectors kept as float16 stay within it
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The unlabelled items.
+
+    Attributes:
+        rows: (n,) int64, distinct; the item's row in its project. Ties are broken by the lower row.
+        probs: (n, k) in [0, 1], rows summing to one; None before there is a model.
+        embeddings: (n, d), rows of length one.
+        hardness: (n,), higher is harder.
+        labelled_embeddings: (m, d), rows of length one; None or m = 0 where nothing is labelled.
+        clusters: (n,) int64, duplicate cluster of each; None says that there are no duplicates.
+        taken: positions in the pool picked before (by the control arm): they and their duplicates are out.
+    """
+
+    rows: Indices
+    probs: Floats | None = None
+    embeddings: Floats | None = None
+    hardness: Floats | None = None
+    labelled_embeddings: Floats | None = None
+    clusters: Indices | None = None
+    taken: Indices | None = None
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.rows) != 1:
+            raise PoolError(
+                f"rows have shape {np.shape(self.rows)}, expected one dimension: give a row an item"
+            )
+        for name in ("probs", "embeddings", "hardness", "clusters"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.rows):
+                raise PoolError(
+                    f"{name} has {len(column)} entries, the pool has {len(self.rows)} items: "
+                    "give one for each item"
+                )
+
+
+@dataclass(frozen=True)
+class Picks:
+    """What a strategy chose, in the order of choice.
+
+    Attributes:
+        indices: (c,) int64 positions in the pool's arrays.
+        parts: score parts by name (uncertainty, diversity, hardness, score), each (c,); higher speaks more
+            for the item; NaN where a part played no role for it.
+        inclusion_probability: (c,) probability that the design picks the item, NaN where the design has none;
+            None if no pick has one.
+        note: a sentence on what was unusual, or empty.
+    """
+
+    indices: Indices
+    parts: dict[str, Floats] = field(default_factory=dict)
+    inclusion_probability: Floats | None = None
+    note: str = ""
+
+
+def candidates(pool: Pool, count: int, needs: Iterable[str] = ()) -> Indices:
+    """The door of every strategy: check what it needs, list what may be picked.
+
+    Args:
+        count: the batch size.
+        needs: columns the strategy reads, of "probs", "embeddings", "hardness". Others are not looked at.
+
+    Returns:
+        (n',) positions by ascending row: the lowest row of each duplicate cluster that has no taken item.
+        Cost O(n) if rows ascend and there are no clusters, else O(n log n); plus a pass over what is needed.
+
+    Raises:
+        PoolTooSmall, MissingColumn, BadProbabilities, OneClass, BadEmbeddings, BadHardness, PoolError.
+    """
+    if count < 1:
+        raise PoolError(f"found a batch size of {count}, expected 1 or more")
+    found = distinct(pool)
+    if count > len(found):
+        merged = f" ({len(found)} that differ and are free)" if len(found) != len(pool.rows) else ""
+        raise PoolTooSmall(
+            f"pool has {len(pool.rows)} items{merged}, batch needs {count}: "
+            "lower the batch size or import more data"
+        )
+    for name in sorted(set(needs)):
+        column = getattr(pool, name)
+        if column is None:
+            raise MissingColumn(f"the strategy needs {name}, and the pool has none: {_REMEDIES[name]}")
+        if name == "probs":
+            check_probabilities(column)
+        elif name == "embeddings":
+            check_embeddings(column, pool.labelled_embeddings)
+        else:
+            check_hardness(column)
+    return found
+
+
+_REMEDIES = {
+    "probs": "train a model and score the pool first, or use cold_start",
+    "embeddings": "embed the pool first",
+    "hardness": "label some items first, or use a strategy without hardness",
+}
+
+
+def distinct(pool: Pool) -> Indices:
+    """Positions by ascending row: the lowest row of each duplicate cluster that has no taken item.
+
+    >>> distinct(Pool(rows=np.array([7, 3, 5]), clusters=np.array([1, 1, 2]))).tolist()
+    [1, 2]
+    """
+    rows = pool.rows
+    steps = np.diff(rows)
+    order = np.arange(len(rows), dtype=np.int64)
+    if not (steps > 0).all():
+        order = np.argsort(rows, kind="stable").astype(np.int64)
+        if (np.diff(rows[order]) == 0).any():
+            raise PoolError("a row stands in the pool more than once: give each item once")
+    open_ = np.ones(len(rows), dtype=bool)
+    if pool.taken is not None and len(pool.taken):
+        open_[pool.taken] = False
+        if pool.clusters is not None:
+            open_ &= ~np.isin(pool.clusters, pool.clusters[pool.taken])
+    if pool.clusters is not None:
+        firsts = np.unique(pool.clusters[order], return_index=True)[1]
+        keep = np.zeros(len(rows), dtype=bool)
+        keep[order[firsts]] = True
+        open_ &= keep
+    return order[open_[order]]
+
+
+def check_hardness(hardness: Floats) -> None:
+    """Raise BadHardness unless every value of (n,) is a finite number. O(n)."""
+    good = np.isfinite(hardness)
+    if not good.all():
+        raise BadHardness(
+            f"{int((~good).sum())} of {len(hardness)} hardness values are not numbers: compute them again"
+        )
+
+
+def check_probabilities(probs: Floats) -> None:
+    """Raise unless `probs` is (n, k) with k >= 2, in [0, 1], each row summing to one within 1e-3. O(n k)."""
+    if probs.ndim != 2:
+        raise BadProbabilities(f"probabilities have shape {np.shape(probs)}, expected (items, labels)")
+    if probs.shape[1] < 2:
+        raise OneClass(
+            f"the model knows {probs.shape[1]} label, expected at least 2: label items of another kind, "
+            "or use random or cold_start until then"
+        )
+    sums = probs.sum(axis=1)
+    # A NaN makes every comparison false, so a row is good only if all of them hold.
+    good = (np.abs(sums - 1) <= SUM_TOLERANCE) & (probs.min(axis=1) >= -SUM_TOLERANCE)
+    if not good.all():
+        at = int(np.argmin(good))
+        raise BadProbabilities(
+            f"{int((~good).sum())} of {len(probs)} rows of probabilities are not distributions "
+            f"(position {at} sums to {sums[at]:.4g}): expected numbers from 0 to 1 that sum to one; "
+            "score the pool again"
+        )
+
+
+def check_embeddings(embeddings: Floats, labelled: Floats | None = None) -> None:
+    """Raise unless `embeddings` (n, d), and `labelled` (m, d) if given, have rows of length one.
+
+    Cost O((n + m) d).
+    """
+    if embeddings.ndim != 2:
+        raise BadEmbeddings(f"embeddings have shape {np.shape(embeddings)}, expected (items, dimensions)")
+    _check_lengths(embeddings, "embeddings of the pool")
+    if labelled is None or not len(labelled):
+        return
+    if labelled.ndim != 2 or labelled.shape[1] != embeddings.shape[1]:
+        raise BadEmbeddings(
+            f"labelled embeddings have shape {labelled.shape}, the pool has {embeddings.shape[1]} "
+            "dimensions: embed both with one encoder"
+        )
+    _check_lengths(labelled, "embeddings of labelled items")
+
+
+def _check_lengths(vectors: Floats, what: str) -> None:
+    squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float32)
+    good = np.abs(squares - 1) <= 2 * LENGTH_TOLERANCE
+    if good.all():
+        return
+    zero = squares == 0
+    if zero.any():
+        at = int(np.argmax(zero))
+        raise BadEmbeddings(
+            f"{int(zero.sum())} of {len(vectors)} {what} are all zero (position {at} is one): a text without "
+            "content? leave these items out or embed them again"
+        )
+    at = int(np.argmin(good))
+    raise BadEmbeddings(
+        f"{int((~good).sum())} of {len(vectors)} {what} are not of length one (position {at} has squared "
+        f"length {squares[at]:.4g}): normalise the rows"
+    )

@@ -1,0 +1,143 @@
+"""The list of strategies: forms, API choices, the command line and the docs are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from selection.strategies import blend, coldstart, diversity, hardness, random_sampling, uncertainty
+from selection.strategies.errors import UnknownStrategy
+from selection.strategies.pool import Picks
+
+Function = Callable[..., Picks]  # (pool, count, *, settings, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
+    """One way to choose a batch.
+
+    Attributes:
+        name: its key. label: what people read.
+        function: `(pool, count, *, settings, rng) -> Picks`.
+        settings: frozen dataclass of its choices, each with a default.
+        needs: pool columns it cannot do without: "probs", "embeddings", "hardness".
+        stochastic: the picks depend on the seed.
+        source: who described it, or empty.
+    """
+
+    name: str
+    label: str
+    function: Function
+    settings: type[Any] = uncertainty.NoSettings
+    needs: frozenset[str] = frozenset()
+    stochastic: bool = False
+    source: str = ""
+
+
+_PROBS = frozenset({"probs"})
+_EMBEDDINGS = frozenset({"embeddings"})
+_BOTH = _PROBS | _EMBEDDINGS
+
+_ALL = (
+    Strategy(
+        name="random",
+        label="Random: a uniform draw",
+        function=random_sampling.pick_random,
+        stochastic=True,
+    ),
+    Strategy(
+        name="entropy",
+        label="Entropy: the whole distribution is flat",
+        function=uncertainty.pick_entropy,
+        needs=_PROBS,
+        source="Settles 2009",
+    ),
+    Strategy(
+        name="least_confidence",
+        label="Least confidence: the likeliest label is unlikely",
+        function=uncertainty.pick_least_confidence,
+        needs=_PROBS,
+        source="Lewis & Gale 1994",
+    ),
+    Strategy(
+        name="margin",
+        label="Margin: the two likeliest labels are close",
+        function=uncertainty.pick_margin,
+        needs=_PROBS,
+        source="Scheffer, Decomain & Wrobel 2001",
+    ),
+    Strategy(
+        name="margin_clipped",
+        label="Margin, passing over the few most uncertain items",
+        function=uncertainty.pick_margin_clipped,
+        settings=uncertainty.ClippedSettings,
+        needs=_PROBS,
+        source="Scheffer, Decomain & Wrobel 2001",
+    ),
+    Strategy(
+        name="mmr",
+        label="MMR: uncertain, and unlike what is picked already",
+        function=diversity.pick_mmr,
+        settings=diversity.MmrSettings,
+        needs=_BOTH,
+        source="Carbonell & Goldstein 1998",
+    ),
+    Strategy(
+        name="kmeans",
+        label="Clusters: the most typical item of each",
+        function=diversity.pick_kmeans,
+        needs=_EMBEDDINGS,
+        stochastic=True,
+        source="Zhdanov 2019",
+    ),
+    Strategy(
+        name="margin_diverse",
+        label="Margin over clusters: many uncertain items, one of each cluster",
+        function=diversity.pick_margin_diverse,
+        settings=diversity.DiverseSettings,
+        needs=_BOTH,
+        stochastic=True,
+        source="Zhdanov 2019; Citovsky et al. 2021",
+    ),
+    Strategy(
+        name="hardness",
+        label="Hardness: near to labelled items that models get wrong",
+        function=hardness.pick_hardness,
+        needs=_EMBEDDINGS | {"hardness"},
+    ),
+    Strategy(
+        name="blend",
+        label="Blend: uncertainty, diversity and hardness, weighted",
+        function=blend.pick_blend,
+        settings=blend.BlendSettings,
+        needs=_BOTH | {"hardness"},
+    ),
+    Strategy(
+        name="cold_start",
+        label="Cold start: half random, half spread over clusters",
+        function=coldstart.pick_cold_start,
+        settings=coldstart.ColdStartSettings,
+        needs=_EMBEDDINGS,
+        stochastic=True,
+    ),
+    # What wins on snips and sib200_zh_en; see bench/RESULTS.md.
+    Strategy(
+        name="default",
+        label="Default: margin over clusters",
+        function=diversity.pick_margin_diverse,
+        settings=diversity.DiverseSettings,
+        needs=_BOTH,
+        stochastic=True,
+        source="Zhdanov 2019; Citovsky et al. 2021",
+    ),
+)
+
+STRATEGIES: dict[str, Strategy] = {strategy.name: strategy for strategy in _ALL}
+
+
+def strategy_named(name: str) -> Strategy:
+    """Raises UnknownStrategy, naming those that there are."""
+    if name not in STRATEGIES:
+        raise UnknownStrategy(f"there is no strategy {name!r}: use one of {', '.join(STRATEGIES)}")
+    return STRATEGIES[name]
