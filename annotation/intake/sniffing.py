@@ -23,6 +23,7 @@ DELIMITERS = (",", ";", "\t", "|")
 # unquoted.
 NO_DELIMITER = "\x1f"
 MAXIMUM_COLUMNS = 2000
+LONGEST_HEADER = 200_000
 SUFFIXES = {
     ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
     ".parquet": "parquet", ".pq": "parquet",
@@ -61,7 +62,8 @@ def sniff(
         raise IntakeError("format", f"format {format!r} is not known: expected one of {', '.join(FORMATS)}")
     if not path.is_file():
         raise IntakeError("missing", f"{name} is no file: check the path")
-    start = path.open("rb").read(16) if path.stat().st_size else b""
+    with path.open("rb") as file:
+        start = file.read(16)
     if not start:
         raise IntakeError("empty", f"{name} is empty: choose a file with a header line and rows")
     if start.startswith(b"PAR1") or format == "parquet":
@@ -187,7 +189,11 @@ def _sniff_csv(
     found = list(islice(csv_rows(line_runs(path, info, Limits()), info, Limits()), 100))
     if not found:
         raise IntakeError("empty", f"{name} has a header but no rows: add rows below it")
-    return _with(info, preview=_preview([row for row in found if isinstance(row, Row)]))
+    good = [row for row in found if isinstance(row, Row)]
+    first_bad = next((row for row in found if isinstance(row, BadRow)), None)
+    if first_bad and not good:
+        info = _with(info, warnings=(*info.warnings, f"no row can be read so far: {first_bad.message}"))
+    return _with(info, preview=_preview(good))
 
 
 def _delimiter(lines: list[str], has_header: bool) -> str:
@@ -229,9 +235,12 @@ def _header(lines: list[str], delimiter: str, name: str) -> tuple[str, list[str]
             if quote_is_open(error):
                 continue
             break
-        if len(cells) > MAXIMUM_COLUMNS:
-            message = f"the header of {name} names {len(cells):,} columns, the limit is {MAXIMUM_COLUMNS:,}"
-            raise IntakeError("header", f"{message}: check the delimiter")
+        if len(cells) > MAXIMUM_COLUMNS or len(header) > LONGEST_HEADER:
+            message = (
+                f"the header of {name} names {len(cells):,} columns in {len(header):,} characters, limits "
+                f"{MAXIMUM_COLUMNS:,} and {LONGEST_HEADER:,}: check the delimiter and the line ends"
+            )
+            raise IntakeError("header", message)
         return header.removesuffix("\r"), cells
     message = f"the header of {name} has a quote that is out of place or never closed: mend the first line"
     raise IntakeError("header", message)

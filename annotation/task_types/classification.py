@@ -119,6 +119,8 @@ def lookup(field: Mapping[str, Any]) -> dict[str, str]:
 def resolve(labels: Mapping[str, str], given: str) -> str | None:
     """The label id that `given` (an id or a name, in any case) stands for in `lookup(field)`; None for no
     label."""
+    if len(given) > MAXIMUM_NAME:
+        return None
     return labels.get(given) or labels.get(_folded(given))
 
 

@@ -251,6 +251,21 @@ def test_it_refuses_a_header_with_a_stray_quote(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "header", [",".join(f"c{i}" for i in range(2_001)), "x" * 200_001 + ",y"], ids=["columns", "length"]
+)
+def test_it_refuses_a_header_beyond_all_bounds(tmp_path, header):
+    with pytest.raises(IntakeError, match="check the delimiter and the line ends") as caught:
+        read.sniff(write(tmp_path, f"{header}\na,b\n"))
+    assert caught.value.code == "header"
+
+
+def test_it_warns_when_no_row_can_be_read(tmp_path):
+    info = read.sniff(write(tmp_path, "text,label\na,b,c\nd,e,f\n"), delimiter=",")
+    assert info.preview == ()
+    assert info.warnings[0].startswith("no row can be read so far: line 2 has 3 cells, expected 2")
+
+
+@pytest.mark.parametrize(
     "line", ['"never closed,a', 'x,"never closed', '"say "hi" now",a', '"a" b,c', '""",'], ids=range(5)
 )
 def test_it_loses_one_row_to_a_stray_quote(tmp_path, line):
@@ -543,6 +558,16 @@ def test_it_never_fails_in_another_way_than_by_its_own_error(tmp_path_factory, c
         return
     for row in read.rows(path, info, limits=SMALL):
         assert isinstance(row, (Row, BadRow))
+
+
+@settings(deadline=None, max_examples=200)
+@given(content=st.text('ab",\n', max_size=300), record=st.integers(10, 80))
+def test_it_reads_each_line_once_however_small_its_limits(tmp_path_factory, content, record):
+    path = write(tmp_path_factory.mktemp("limits"), f"text,label\nfirst,row\n{content}\nlast,row\n")
+    found = list(read.rows(path, read.sniff(path), limits=Limits(cell=8, record=record, raw=40)))
+    numbers = [row.line for row in found]
+    assert numbers == sorted(set(numbers))
+    assert found[0].line == 2
 
 
 @settings(deadline=None, max_examples=200)

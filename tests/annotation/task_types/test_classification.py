@@ -24,6 +24,7 @@ def test_it_finds_a_label_by_id_or_name():
     for given in ("refund", "Refund request", "  REFUND  request", "退款"):
         assert classification.resolve(labels, given) == "refund"
     assert classification.resolve(labels, "refunds") is None
+    assert classification.resolve(labels, "x" * 1_000_000) is None
 
 
 def test_it_measures_a_nominal_metric():
