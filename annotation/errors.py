@@ -61,3 +61,33 @@ class LeakError(AnnotationError):
 
 class ExportRefused(AnnotationError):
     code = "export_refused"
+
+
+class LabelRefused(AnnotationError):
+    """The answer does not fit the schema; `details` holds the value as it was sent."""
+
+    code = "label_refused"
+
+
+class SlotUnknown(AnnotationError):
+    code = "slot_unknown"
+    status = 404
+
+
+class SlotTaken(AnnotationError):
+    """Somebody else has the item now. `details` holds the value, so that nothing typed is lost."""
+
+    code = "slot_taken"
+    status = 409
+
+
+class NothingToUndo(AnnotationError):
+    code = "nothing_to_undo"
+    status = 409
+
+
+class ReviewRefused(AnnotationError):
+    """The review is not there any more, is one's own work, or lacks a label."""
+
+    code = "review_refused"
+    status = 409

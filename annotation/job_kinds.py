@@ -11,7 +11,7 @@ from annotation.models import Project
 from annotation.permissions import can_engineer
 from annotation.selectors.imports import KIND as IMPORT_ITEMS
 from annotation.selectors.projects import scopes_run_by
-from annotation.services import import_runs
+from annotation.services import import_runs, queue
 from jobs import registry
 from jobs.models import Job
 
@@ -31,3 +31,4 @@ registry.register(
     may_see=may_engineer,
     may_cancel=may_engineer,
 )
+registry.register_periodic("annotation.release_expired", 5.0, queue.release_expired)

@@ -11,7 +11,7 @@ from annotation.models import Annotation, Labeller, Review
 
 @dataclass(frozen=True)
 class Look:
-    """One answer to the item. `person` counts from one; 0 is an import or another labeller that is no person."""
+    """One answer to the item. `person` counts from one; 0 is an import, or whatever else is no person."""
 
     person: int
     label: str

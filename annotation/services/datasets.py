@@ -183,9 +183,9 @@ def _guard_leaks(project: Project, splits: dict[str, _Split], base_labels: dict[
         first = leaks[0]
         raise LeakError(
             _(
-                "%(count)s labelled items would train and are test items, or duplicates of test items (row %(row)s "
-                "and test row %(test_row)s among them): hold them back, or give them back their split, then "
-                "freeze again."
+                "%(count)s labelled items would train and are test items, or duplicates of test items (row "
+                "%(row)s and test row %(test_row)s among them): hold them back, or give them back their "
+                "split, then freeze again."
             )
             % {"count": len(leaks), "row": first["row"], "test_row": first["test_row"]},
             details={"leaks": leaks[:MOST_SHOWN], "count": len(leaks)},

@@ -172,11 +172,7 @@ def _schema(import_run: Import, info: FileInfo, mapping: Mapping) -> SchemaVersi
             )
             % {"column": mapping.label, "count": len(found), "most": MOST_LABELS}
         )
-    made = schemas.definition_of(labels, name=field_now["name"])
-    if current is not None:
-        others = current.definition["fields"][1:]
-        made = {**current.definition, "fields": [*made["fields"], *others]}
-    return schemas.publish(import_run.project, made, by=import_run.created_by)
+    return schemas.publish_labels(import_run.project, labels, by=import_run.created_by)
 
 
 @transaction.atomic

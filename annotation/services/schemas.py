@@ -84,3 +84,15 @@ def _guard_used_labels(project: Project, old: SchemaVersion, definition: dict[st
 def _name_of(schema: SchemaVersion, field_name: str, identity: str) -> str:
     field = field_of(schema.definition, field_name)
     return next((label["name"] for label in field["labels"] if label["id"] == identity), identity)
+
+
+def publish_labels(
+    project: Project, labels: Iterable[str | Mapping[str, Any]], *, by: User | None = None
+) -> SchemaVersion:
+    """`publish` with other labels in the first field; all else stays as it is."""
+    current = schemas.current(project)
+    name = schemas.label_field(current)["name"] if current is not None else "label"
+    made = definition_of(labels, name=name)
+    if current is not None:
+        made = {**current.definition, "fields": [*made["fields"], *current.definition["fields"][1:]]}
+    return publish(project, made, by=by)

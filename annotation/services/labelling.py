@@ -1,0 +1,193 @@
+"""Answers: submitted once each, taken back by a retraction, corrected by superseding; nothing is lost."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from annotation.errors import LabelRefused, NothingToUndo, SlotTaken, SlotUnknown
+from annotation.models import Annotation, Labeller, Prelabel, Project, SchemaVersion, Slot
+from annotation.selectors import schemas
+from annotation.selectors.queue import shown_prelabels
+from annotation.services import labellers, queue, resolutions, reviews
+from annotation.services.archive import guard_writable
+from annotation.task_types.registry import InvalidValue, validate_value
+
+LONGEST_LOOK_MS = 24 * 3600 * 1000
+_MODE = Annotation.PrelabelMode
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What came of a submit. `created` is False when the same client key was stored before."""
+
+    annotation: Annotation
+    slot: Slot
+    created: bool
+
+
+@transaction.atomic
+def submit(
+    project: Project,
+    user: User,
+    slot_uuid: uuid.UUID,
+    value: Mapping[str, Any],
+    *,
+    client_key: str,
+    prelabel_uuid: uuid.UUID | None = None,
+    active_ms: int = 0,
+) -> Submission:
+    """Store one answer: field name -> value, labels by id.
+
+    Sending the same `client_key` again stores nothing and gives the answer that is there. An answer after the
+    lease ran out is kept if the item is still free. A second answer to one's own slot corrects the first. A
+    share of all answers is drawn for a spot check, and the item's final label is brought up to date, all in
+    one transaction.
+
+    Raises:
+        LabelRefused: the value does not fit the schema, or the client key is missing; nothing typed is lost,
+        the value is in the details.
+        SlotUnknown, SlotTaken: see `queue.take`.
+        ProjectArchived: nothing may be written any more.
+    """
+    guard_writable(project)
+    if not 0 < len(client_key) <= 64:
+        raise LabelRefused(
+            _("The answer came without a key of its own (1 to 64 characters): load the page again.")
+        )
+    labeller = labellers.person(project, user)
+    earlier = _stored(labeller, client_key)
+    if earlier is not None:
+        return Submission(earlier, earlier.slot, created=False)
+    schema = schemas.require(project)
+    answer = checked(schema, value)
+    slot = queue.take(project, user, slot_uuid, value=dict(value))
+    if slot.state == Slot.State.SKIPPED:
+        raise SlotTaken(_("You skipped this item: it has gone to somebody else."), details={"value": answer})
+    standing = _standing(slot)
+    prelabel, mode = _prelabel(project, slot, prelabel_uuid)
+    annotation = Annotation.objects.create(
+        project=project,
+        item_id=slot.item_id,
+        slot=slot,
+        labeller=labeller,
+        schema_version=schema,
+        guideline_version=schemas.current_guideline(project),
+        value=answer,
+        client_key=client_key,
+        supersedes=standing,
+        prelabel=prelabel,
+        prelabel_mode=mode,
+        accepted_prelabel=mode == _MODE.SHOWN and prelabel is not None and prelabel.value == answer,
+        active_ms=max(0, min(int(active_ms), LONGEST_LOOK_MS)),
+    )
+    slot.state, slot.lease_expires_at = Slot.State.DONE, None
+    slot.done_at = slot.done_at or timezone.now()
+    slot.save(update_fields=["state", "lease_expires_at", "done_at"])
+    if standing is not None:
+        reviews.withdraw(standing)
+    reviews.draw(project, annotation)
+    resolutions.resolve(project, [slot.item_id])
+    return Submission(annotation, slot, created=True)
+
+
+def checked(schema: SchemaVersion, value: Mapping[str, Any]) -> dict[str, Any]:
+    """The value as it is stored; `LabelRefused`, with the value in its details, where the schema does not
+    take
+    it.
+    """
+    try:
+        return validate_value(schema.definition, value)
+    except InvalidValue as error:
+        raise LabelRefused(str(error), details={"value": value}) from error
+
+
+def _stored(labeller: Labeller, client_key: str) -> Annotation | None:
+    found = Annotation.objects.filter(
+        labeller=labeller, client_key=client_key, project_id=labeller.project_id
+    )
+    return found.select_related("slot").first()
+
+
+def _standing(slot: Slot) -> Annotation | None:
+    """The last word on this slot, a retraction included; a corrected one's correction is a reviewer's and
+    stays.
+    """
+    last = slot.annotations.filter(superseded_by__isnull=True).order_by("-pk").first()
+    if last is None and slot.annotations.exists():
+        raise SlotTaken(_("A reviewer has decided on this item already: it cannot be labelled again."))
+    return last
+
+
+def _prelabel(project: Project, slot: Slot, told: uuid.UUID | None) -> tuple[Prelabel | None, str]:
+    """The suggestion that was on the screen, and whether it was. `told` is what the client says it showed: a
+    suggestion that came after the item was handed out was not seen.
+    """
+    shown = shown_prelabels(project, [slot]).get(slot.pk)
+    if told is not None:
+        named = Prelabel.objects.filter(uuid=told, item_id=slot.item_id).first()
+        if named is not None and slot.purpose != Slot.Purpose.EVALUATION:
+            return named, _MODE.SHOWN
+    return (shown, _MODE.HIDDEN) if shown else (None, _MODE.NONE)
+
+
+@transaction.atomic
+def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Slot:
+    """Take back one's last answer, or the one to a given slot: a retraction supersedes it and the item is
+    one's
+    own again.
+
+    With `slot_uuid`, asking twice takes back once.
+
+    Raises:
+        NothingToUndo: there is no answer of one's own left that nobody has reviewed.
+        SlotUnknown: the slot is not one's own.
+    """
+    guard_writable(project)
+    labeller = labellers.person(project, user)
+    mine = Annotation.objects.filter(
+        project=project,
+        labeller=labeller,
+        slot__isnull=False,
+        superseded_by__isnull=True,
+        is_retraction=False,
+    )
+    if slot_uuid is not None:
+        slot = (
+            Slot.objects.select_related("item").filter(project=project, uuid=slot_uuid, person=user).first()
+        )
+        if slot is None:
+            raise SlotUnknown(_("This item is not one that you have labelled here."))
+        mine = mine.filter(slot=slot)
+        if slot.state == Slot.State.LEASED and not mine.exists():
+            return slot
+    last = mine.select_for_update(of=("self",)).select_related("slot__item").order_by("-pk").first()
+    if last is None:
+        raise NothingToUndo(
+            _("There is nothing to take back: your earlier answers here were reviewed, or there are none.")
+        )
+    Annotation.objects.create(
+        project=project,
+        item_id=last.item_id,
+        slot=last.slot,
+        labeller=labeller,
+        schema_version_id=last.schema_version_id,
+        is_retraction=True,
+        client_key=f"undo-{last.uuid}",
+        supersedes=last,
+    )
+    reviews.withdraw(last)
+    slot = last.slot
+    slot.state, slot.done_at = Slot.State.LEASED, None
+    slot.lease_expires_at = timezone.now() + datetime.timedelta(seconds=project.lease_seconds)
+    slot.save(update_fields=["state", "done_at", "lease_expires_at"])
+    resolutions.resolve(project, [last.item_id])
+    return slot

@@ -1,0 +1,47 @@
+"""Machine suggestions: stored under their labeller; which one is shown is decided in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from annotation.models import Labeller, Prelabel, Project
+from annotation.selectors import schemas
+from annotation.services.archive import guard_writable
+from annotation.task_types.registry import validate_value
+
+Suggestion = tuple[int, Mapping[str, Any], float, Mapping[str, float]]
+
+
+def store(project: Project, labeller: Labeller, suggestions: Iterable[Suggestion]) -> int:
+    """Store (item id, value, confidence, scores by label); what the same labeller said of an item before
+    stays.
+
+    Raises:
+        InvalidValue: a value does not fit the schema.
+        ValueError: a confidence is not between 0 and 1, or an item is not of this project.
+    """
+    guard_writable(project)
+    definition = schemas.require(project).definition
+    rows = []
+    for item_id, value, confidence, scores in suggestions:
+        if not 0.0 <= confidence <= 1.0:
+            raise ValueError(f"a confidence of {confidence} is not possible: give a number from 0 to 1")
+        rows.append(
+            Prelabel(
+                project=project,
+                item_id=item_id,
+                labeller=labeller,
+                value=validate_value(definition, value),
+                confidence=confidence,
+                scores=dict(scores),
+            )
+        )
+    ids = {row.item_id for row in rows}
+    known = project.items.filter(pk__in=ids).count()
+    if known != len(ids):
+        raise ValueError(
+            f"{len(ids) - known} of {len(ids)} items are not in {project}: suggest for its own items"
+        )
+    Prelabel.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    return len(rows)

@@ -1,0 +1,191 @@
+"""Handing out work. A slot is one person's one look at one item; a lease keeps it theirs for a while.
+
+The walk starts at the person's cursor, the highest rank that they were handed, because what lies below was
+theirs or is not for them (an overlap slot of an item they have seen). A slot that comes back gets a new rank
+at the end, so no cursor has passed it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterable
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from annotation.errors import LabelRefused, SlotTaken, SlotUnknown
+from annotation.models import Cursor, Project, Slot
+from annotation.services import disputes
+from annotation.services.archive import guard_writable
+from annotation.services.batches import lock_ranks, next_rank
+
+MAXIMUM_HELD = 200  # slots one person may hold at once; a page holds three
+MAXIMUM_SKIPS = 3  # so many skips of an item, and a reviewer looks at it instead
+RELEASED_A_TICK = 1000
+_FREE, _LEASED = Slot.State.FREE, Slot.State.LEASED
+
+
+@transaction.atomic
+def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
+    """The slots that `user` holds, topped up to `count` from the queue; each with its item.
+
+    What is held comes first, so a page that is loaded again shows the same item. A paused or archived project
+    hands out nothing new. Cost: one indexed walk over the free slots after the person's cursor.
+    """
+    now = timezone.now()
+    mine = Slot.objects.filter(project=project, person=user, state=_LEASED, lease_expires_at__gt=now)
+    held = list(mine.select_related("item").order_by("rank")[:MAXIMUM_HELD])
+    missing = min(count, MAXIMUM_HELD) - len(held)
+    if missing <= 0 or not project.is_active:
+        return held[:count]
+    cursor = _cursor(project, user)
+    fresh = _claim(project, user, cursor.rank, missing, now)
+    if not fresh and cursor.rank >= 0:
+        # Rare: a slot below the cursor was locked by somebody who then gave it up. Looked for only when
+        # nothing is left.
+        fresh = _claim(project, user, -1, missing, now)
+    if fresh and fresh[-1].rank > cursor.rank:
+        Cursor.objects.filter(pk=cursor.pk).update(rank=fresh[-1].rank)
+    return held + fresh
+
+
+def _cursor(project: Project, user: User) -> Cursor:
+    """The person's cursor, held until the transaction ends: two windows of one person wait for each other."""
+    Cursor.objects.get_or_create(project=project, person=user)
+    return Cursor.objects.select_for_update(of=("self",)).get(project=project, person=user)
+
+
+def free_slots(project: Project, user: User, after: int):
+    """Free slots behind rank `after` of items that `user` has not looked at, in order of rank."""
+    seen = Slot.objects.filter(item=OuterRef("item"), person=user)
+    free = Slot.objects.filter(project=project, state=_FREE, rank__gt=after)
+    return free.exclude(Exists(seen)).order_by("rank")
+
+
+def _claim(project: Project, user: User, after: int, count: int, now: datetime.datetime) -> list[Slot]:
+    free = free_slots(project, user, after).select_related("item")
+    if connection.features.has_select_for_update_skip_locked:
+        free = free.select_for_update(of=("self",), skip_locked=True)
+    chosen: dict[int, Slot] = {}
+    for slot in free[: 2 * count]:  # twice, since an item and its second look may stand side by side
+        if len(chosen) < count:
+            chosen.setdefault(slot.item_id, slot)
+    slots = list(chosen.values())
+    expires = now + datetime.timedelta(seconds=project.lease_seconds)
+    Slot.objects.filter(pk__in=[slot.pk for slot in slots], state=_FREE).update(
+        state=_LEASED, person=user, lease_expires_at=expires
+    )
+    for slot in slots:
+        slot.state, slot.person, slot.lease_expires_at = _LEASED, user, expires
+    return slots
+
+
+def renew(project: Project, user: User, slot_uuids: Iterable[uuid.UUID]) -> list[Slot]:
+    """Extend one's leases; those that are still one's own come back, with their new end."""
+    mine = Slot.objects.filter(project=project, person=user, state=_LEASED, uuid__in=list(slot_uuids))
+    mine.update(lease_expires_at=timezone.now() + datetime.timedelta(seconds=project.lease_seconds))
+    return list(mine.order_by("rank"))
+
+
+@transaction.atomic
+def release(project: Project, user: User, slot_uuids: Iterable[uuid.UUID]) -> int:
+    """Give held slots back; the number that were one's own."""
+    mine = Slot.objects.filter(project=project, person=user, state=_LEASED, uuid__in=list(slot_uuids))
+    return _free(project, list(mine.values_list("pk", flat=True)))
+
+
+def release_expired() -> int:
+    """Free every slot whose lease has run out; how many. Called by the tick; safe to call at any time."""
+    gone = Slot.objects.filter(state=_LEASED, lease_expires_at__lte=timezone.now())
+    freed = 0
+    for project in Project.objects.filter(pk__in=gone.values("project").distinct()):
+        with transaction.atomic():
+            freed += _free(
+                project, list(gone.filter(project=project).values_list("pk", flat=True)[:RELEASED_A_TICK])
+            )
+    return freed
+
+
+def _free(project: Project, slot_ids: list[int]) -> int:
+    """Put leased slots at the end of the queue, one by one, since each needs a rank of its own."""
+    lock_ranks(project)
+    rank = next_rank(project)
+    freed = 0
+    for pk in slot_ids:
+        freed += Slot.objects.filter(pk=pk, state=_LEASED).update(
+            state=_FREE, person=None, lease_expires_at=None, rank=rank + freed
+        )
+    return freed
+
+
+@transaction.atomic
+def skip(project: Project, user: User, slot_uuid: uuid.UUID, reason: str) -> Slot:
+    """Pass an item on, with a reason. The look stays as a fact; a fresh slot goes to somebody else.
+
+    After `MAXIMUM_SKIPS` skips the item goes to a reviewer instead. Skipping the same slot again changes
+    nothing.
+
+    Raises:
+        SlotUnknown, SlotTaken: as `take`.
+        LabelRefused: no reason was given.
+    """
+    guard_writable(project)
+    reason = " ".join(reason.split())
+    if not reason:
+        raise LabelRefused(_("A skip needs a reason: choose one, or write a few words."))
+    slot = take(project, user, slot_uuid)
+    if slot.state == Slot.State.SKIPPED:
+        return slot
+    if slot.state == Slot.State.DONE:
+        raise SlotTaken(_("You have labelled this item already: undo that first, then skip it."))
+    lock_ranks(project)
+    slot.state, slot.skip_reason, slot.done_at = Slot.State.SKIPPED, reason[:300], timezone.now()
+    slot.lease_expires_at = None
+    slot.save(update_fields=["state", "skip_reason", "done_at", "lease_expires_at"])
+    if Slot.objects.filter(item=slot.item_id, state=Slot.State.SKIPPED).count() >= MAXIMUM_SKIPS:
+        disputes.open_for(slot.item)
+        return slot
+    Slot.objects.create(
+        project=project,
+        batch_id=slot.batch_id,
+        item_id=slot.item_id,
+        purpose=slot.purpose,
+        rank=next_rank(project),
+        design=slot.design,
+        inclusion_probability=slot.inclusion_probability,
+        explanation=slot.explanation,
+    )
+    return slot
+
+
+def take(project: Project, user: User, slot_uuid: uuid.UUID, *, value: object = None) -> Slot:
+    """The slot, locked, where it is `user`'s to act on: leased to them (even if the time is up), done or
+    skipped
+    by them, or free again with the item still unseen by them, in which case it becomes theirs.
+
+    Raises:
+        SlotUnknown: no such slot in this project.
+        SlotTaken: somebody else has it, or it was withdrawn; `value` is kept in the details.
+    """
+    slots = Slot.objects.select_for_update(of=("self",)).select_related("item")
+    slot = slots.filter(project=project, uuid=slot_uuid).first()
+    if slot is None:
+        raise SlotUnknown(_("This item is not in the queue of this project: load the page again."))
+    if slot.person_id == user.pk:
+        return slot
+    if slot.state == _FREE and not Slot.objects.filter(item=slot.item_id, person=user).exists():
+        expires = timezone.now() + datetime.timedelta(seconds=project.lease_seconds)
+        slot.state, slot.person, slot.lease_expires_at = _LEASED, user, expires
+        slot.save(update_fields=["state", "person", "lease_expires_at"])
+        return slot
+    raise SlotTaken(
+        _(
+            "Your time for this item ran out and it has gone to somebody else: this answer was not stored. "
+            "Go on with the next one."
+        ),
+        details={"value": value},
+    )

@@ -1,0 +1,122 @@
+"""Final labels, recomputed from the facts each time; never counted up.
+
+A reviewer's word beats votes, votes beat an imported label, and a tie is nobody's word: it waits for a
+reviewer.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from annotation.models import Annotation, Item, Labeller, Project, Resolution
+from annotation.quality.consensus import majority_vote
+from annotation.selectors import schemas
+from annotation.services import disputes
+from annotation.signals import resolution_changed, send_on_commit
+
+_METHOD = Resolution.Method
+
+
+@dataclass(frozen=True)
+class _Ruling:
+    value: dict[str, Any]
+    posterior: dict[str, float]
+    method: str
+    votes: int
+    decided_by_id: int | None
+
+
+@transaction.atomic
+def resolve(project: Project, item_ids: Iterable[int]) -> list[int]:
+    """Bring the final labels of these items up to date; the ids whose label changed.
+
+    An item whose labellers are tied has no final label and gets an open dispute. Cost: four queries, however
+    many items.
+    """
+    ids = sorted(set(item_ids))
+    schema = schemas.require(project)
+    field = str(schemas.label_field(schema)["name"])
+    # Held until the end, so that two labellers of one item who submit at once do not both write a current
+    # row.
+    items = {
+        item.pk: item
+        for item in Item.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")
+    }
+    facts: dict[int, list[Annotation]] = defaultdict(list)
+    standing = Annotation.objects.filter(item_id__in=ids, superseded_by__isnull=True, is_retraction=False)
+    for annotation in standing.select_related("labeller").order_by("pk"):
+        facts[annotation.item_id].append(annotation)
+    current = {r.item_id: r for r in Resolution.objects.filter(item_id__in=ids, is_current=True)}
+    fresh, stale, tied = [], [], []
+    for item_id in items:
+        ruling, is_tied = _rule(facts[item_id], field)
+        if is_tied:
+            tied.append(item_id)
+        if _same(current.get(item_id), ruling):
+            continue
+        if item_id in current:
+            stale.append(item_id)
+        if ruling is not None:
+            fresh.append(
+                Resolution(
+                    project=project,
+                    item_id=item_id,
+                    schema_version=schema,
+                    value=ruling.value,
+                    posterior=ruling.posterior,
+                    method=ruling.method,
+                    votes=ruling.votes,
+                    decided_by_id=ruling.decided_by_id,
+                )
+            )
+    Resolution.objects.filter(item_id__in=stale, is_current=True).update(is_current=False)
+    Resolution.objects.bulk_create(fresh)
+    disputes.withdraw(pk for pk in items if pk not in tied)
+    for pk in tied:
+        disputes.open_for(items[pk])
+    changed = sorted({*stale, *(r.item_id for r in fresh)})
+    if changed:
+        send_on_commit(resolution_changed, Resolution, project_id=project.pk, item_ids=changed)
+    return changed
+
+
+def _rule(facts: Sequence[Annotation], field: str) -> tuple[_Ruling | None, bool]:
+    """The ruling on one item's standing annotations, oldest first; and whether its labellers are tied."""
+    facts = [fact for fact in facts if field in fact.value]
+    reviewed = [f for f in facts if f.slot_id is None and f.labeller.kind == Labeller.Kind.PERSON]
+    looks = [f for f in facts if f.slot_id is not None]
+    imported = [f for f in facts if f.labeller.kind == Labeller.Kind.IMPORT]
+    if reviewed:
+        return _one(reviewed[-1], field, _METHOD.REVIEW), False
+    if len(looks) == 1:
+        return _one(looks[0], field, _METHOD.SINGLE), False
+    if looks:
+        vote = majority_vote([look.value[field] for look in looks])
+        shares = {str(label): share / len(looks) for label, share in vote.counts.items()}
+        if vote.label is None:
+            return None, True
+        value = next(look.value for look in looks if look.value[field] == vote.label)
+        return _Ruling(value, shares, _METHOD.MAJORITY, len(looks), None), False
+    if imported:
+        return _one(imported[-1], field, _METHOD.IMPORT), False
+    return None, False
+
+
+def _one(fact: Annotation, field: str, method: str) -> _Ruling:
+    return _Ruling(fact.value, {str(fact.value[field]): 1.0}, method, 1, fact.labeller_id)
+
+
+def _same(row: Resolution | None, ruling: _Ruling | None) -> bool:
+    if row is None or ruling is None:
+        return row is None and ruling is None
+    return (row.value, row.posterior, row.method, row.votes) == (
+        ruling.value,
+        ruling.posterior,
+        ruling.method,
+        ruling.votes,
+    )

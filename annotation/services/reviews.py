@@ -1,0 +1,154 @@
+"""A second pair of eyes: drawing spot checks, handing them to reviewers, and what a verdict does."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from annotation.errors import LabelRefused, ReviewRefused
+from annotation.models import Annotation, Project, Review
+from annotation.quality.spot_checks import is_drawn
+from annotation.selectors import schemas
+from annotation.services import labellers, resolutions
+from annotation.services.archive import guard_writable
+from annotation.task_types.registry import InvalidValue, validate_value
+
+_PENDING, _DONE = Review.State.PENDING, Review.State.DONE
+_SPOT_CHECK = Review.Kind.SPOT_CHECK
+
+
+def draw(project: Project, annotation: Annotation) -> Review | None:
+    """Draw this answer for a spot check with the project's probability; suggestions accepted unchanged are
+    drawn
+    alike.
+
+    By hash of the answer's uuid, which the server makes: nobody can know beforehand which answers are
+    checked.
+    """
+    if not is_drawn(str(annotation.uuid), project.spot_check_share, salt=str(project.uuid)):
+        return None
+    return Review.objects.create(
+        project=project,
+        kind=_SPOT_CHECK,
+        item_id=annotation.item_id,
+        annotation=annotation,
+        drawn_share=project.spot_check_share,
+    )
+
+
+def withdraw(annotation: Annotation) -> None:
+    """Drop the open spot check of an answer that its own labeller has taken back or corrected."""
+    Review.objects.filter(annotation=annotation, state=_PENDING).update(state=Review.State.WITHDRAWN)
+
+
+def reviewable(project: Project, user: User):
+    """Pending reviews that `user` may decide: not of their own answers, nor a dispute in which they have a
+    say.
+    """
+    own = Annotation.objects.filter(item=OuterRef("item"), labeller__user=user, is_retraction=False)
+    stale = timezone.now() - datetime.timedelta(seconds=project.lease_seconds)
+    pending = Review.objects.filter(project=project, state=_PENDING).exclude(Exists(own))
+    return pending.filter(Q(reviewer=user) | Q(reviewer__isnull=True) | Q(claimed_at__lt=stale))
+
+
+@transaction.atomic
+def claim_next(project: Project, user: User) -> Review | None:
+    """The review that `user` has open, else the oldest one that nobody has; None when there is none."""
+    waiting = reviewable(project, user).select_related("item", "annotation")
+    review = waiting.filter(reviewer=user).order_by("pk").first()
+    if review is None:
+        free = waiting.order_by("pk")
+        if connection.features.has_select_for_update_skip_locked:
+            free = free.select_for_update(of=("self",), skip_locked=True)
+        review = free.first()
+    if review is None:
+        return None
+    review.reviewer, review.claimed_at = user, timezone.now()
+    review.save(update_fields=["reviewer", "claimed_at"])
+    return review
+
+
+@transaction.atomic
+def decide(
+    review: Review,
+    reviewer: User,
+    verdict: str,
+    *,
+    value: Mapping[str, Any] | None = None,
+    note: str = "",
+    client_key: str = "",
+) -> Review:
+    """Store a verdict. A wrong answer is superseded by `value`; a dispute is settled by `value`.
+
+    Deciding again in the same way changes nothing.
+
+    Raises:
+        ReviewRefused: it was decided or withdrawn meanwhile, or concerns the reviewer's own answer.
+        LabelRefused: "wrong", or a dispute, without a label that differs and fits the schema.
+    """
+    project = review.project
+    guard_writable(project)
+    review = Review.objects.select_for_update(of=("self",)).select_related("annotation").get(pk=review.pk)
+    if review.state == _DONE and review.reviewer_id == reviewer.pk and review.verdict == verdict:
+        return review
+    if review.state != _PENDING:
+        raise ReviewRefused(
+            _("This review is %(state)s already: go on with the next one.")
+            % {"state": review.get_state_display()}
+        )
+    if Annotation.objects.filter(item=review.item_id, labeller__user=reviewer, is_retraction=False).exists():
+        raise ReviewRefused(_("You have labelled this item yourself: somebody else reviews it."))
+    if verdict not in Review.Verdict.values:
+        raise ReviewRefused(
+            _("The verdict “%(verdict)s” is not known: say right, wrong or unsure.") % {"verdict": verdict}
+        )
+    if _needs_label(review, verdict):
+        review.correction = _correct(review, reviewer, value, client_key)
+    review.verdict, review.state, review.reviewer = verdict, _DONE, reviewer
+    review.note, review.decided_at = note.strip()[:500], timezone.now()
+    review.save(update_fields=["verdict", "state", "reviewer", "note", "decided_at", "correction"])
+    if review.correction is not None:
+        resolutions.resolve(project, [review.item_id])
+    return review
+
+
+def _needs_label(review: Review, verdict: str) -> bool:
+    if review.kind == _SPOT_CHECK:
+        return verdict == Review.Verdict.WRONG
+    return verdict != Review.Verdict.UNSURE
+
+
+def _correct(review: Review, reviewer: User, value: Mapping[str, Any] | None, client_key: str) -> Annotation:
+    """The reviewer's own answer: it has no slot, since it is no independent look, and supersedes what it
+    corrects.
+    """
+    schema = schemas.require(review.project)
+    if value is None:
+        raise LabelRefused(_("Choose the label that is right."))
+    try:
+        answer = validate_value(schema.definition, value)
+    except InvalidValue as error:
+        raise LabelRefused(str(error), details={"value": dict(value)}) from error
+    wrong = review.annotation
+    if wrong is not None and wrong.value == answer:
+        raise LabelRefused(_("That is the label it has: say “right”, or choose another one."))
+    if wrong is not None and Annotation.objects.filter(supersedes=wrong).exists():
+        raise ReviewRefused(_("The answer was changed by its labeller meanwhile: go on with the next one."))
+    return Annotation.objects.create(
+        project=review.project,
+        item_id=review.item_id,
+        labeller=labellers.person(review.project, reviewer),
+        schema_version=schema,
+        guideline_version=schemas.current_guideline(review.project),
+        value=answer,
+        client_key=client_key or f"review-{uuid.uuid4().hex}",
+        supersedes=wrong,
+    )
