@@ -1,0 +1,119 @@
+"""Publishing: order, second looks, the evaluation sample, and what earlier batches had left."""
+
+from __future__ import annotations
+
+import pytest
+
+from annotation.errors import ProjectArchived
+from annotation.models import Item, Slot
+from annotation.services import batches, labelling, projects, queue
+from tests.factories import add_member, make_items, make_project
+
+pytestmark = pytest.mark.django_db
+P = Slot.Purpose
+
+
+def picks(items, **more):
+    return [batches.Pick(row=item.row, **more) for item in items]
+
+
+def plain(**settings):
+    return make_project(**{"overlap_share": 0.0, "evaluation_items": 0, "spot_check_share": 0.0, **settings})
+
+
+def test_it_keeps_the_order_and_the_facts_of_the_picks():
+    project = plain()
+    items = make_items(project, 3, split="train")
+    chosen = [
+        batches.Pick(row=items[2].row, design="margin", explanation={"parts": {"margin": 0.9}}),
+        batches.Pick(row=items[0].row, purpose=P.CONTROL, design="random", inclusion_probability=0.25),
+    ]
+    batch = batches.publish(project, chosen, origin="round-1", title="Round 1", note="why")
+    slots = list(batch.slots.order_by("rank"))
+    assert [slot.item_id for slot in slots] == [items[2].pk, items[0].pk]
+    assert [slot.purpose for slot in slots] == [P.LABEL, P.CONTROL]
+    assert [slot.inclusion_probability for slot in slots] == [None, 0.25]
+    assert slots[0].explanation == {"parts": {"margin": 0.9}}
+    assert (batch.number, batch.title, batch.note) == (1, "Round 1", "why")
+
+
+def test_it_publishes_an_origin_once():
+    project = plain()
+    items = make_items(project, 2, split="train")
+    first = batches.publish(project, picks(items), origin="round-1")
+    assert batches.publish(project, picks(items), origin="round-1") == first
+    assert project.slots.count() == 2
+
+
+def test_it_refuses_a_row_that_is_not_there():
+    project = plain()
+    with pytest.raises(ValueError, match="row 99 is not in"):
+        batches.publish(project, [batches.Pick(row=99)], origin="")
+
+
+def test_it_writes_nothing_to_an_archived_project():
+    project = plain()
+    items = make_items(project, 1, split="train")
+    projects.archive(project)
+    with pytest.raises(ProjectArchived):
+        batches.publish(project, picks(items), origin="")
+
+
+def test_it_gives_a_share_of_the_items_a_second_look():
+    project = plain(overlap_share=0.25)
+    items = make_items(project, 400, split="train")
+    batches.publish(project, picks(items), origin="")
+    second = project.slots.filter(purpose=P.OVERLAP)
+    assert 70 <= second.count() <= 130  # 100 expected, 3.5 standard deviations
+    assert second.values("item").distinct().count() == second.count()
+
+
+def test_it_mixes_in_evaluation_items_until_enough_are_out():
+    project = plain(evaluation_items=8, evaluation_overlap_share=1.0)
+    train = make_items(project, 20, split="train")
+    make_items(project, 6, split="test")
+    make_items(project, 6, split="validation")
+    batches.publish(project, picks(train[:10]), origin="")
+    evaluation = project.slots.filter(purpose=P.EVALUATION)
+    assert evaluation.values("item").distinct().count() == 5
+    assert evaluation.count() == 10
+    assert set(evaluation.values_list("item__split", flat=True)) <= {Item.Split.TEST, Item.Split.VALIDATION}
+    ranks = [slot.purpose for slot in project.slots.order_by("rank")]
+    assert P.EVALUATION in ranks[:5] and P.EVALUATION in ranks[-5:]
+    batches.publish(project, picks(train[10:]), origin="")
+    assert evaluation.values("item").distinct().count() == 8
+
+
+def test_it_asks_for_no_evaluation_item_that_has_a_label():
+    project = plain(evaluation_items=4)
+    train = make_items(project, 10, split="train")
+    from annotation.services import items
+
+    items.add_items(
+        project,
+        [items.Record(text=f"known {n}", label="Other", split="test") for n in range(4)],
+        source="labelled",
+    )
+    make_items(project, 5, split="test")
+    batches.publish(project, picks(train), origin="")
+    assert not project.slots.filter(purpose=P.EVALUATION).exists()
+
+
+def test_it_takes_back_what_earlier_batches_had_free():
+    project = plain(overlap_share=1.0)
+    items = make_items(project, 6, split="train")
+    batches.publish(project, picks(items[:3]), origin="a")
+    ana = add_member(project)
+    slot = queue.lease(project, ana, count=1)[0]
+    labelling.submit(project, ana, slot.uuid, {"label": "other"}, client_key="k")
+    held = queue.lease(project, ana, count=1)[0]
+    batches.publish(project, picks(items[3:]), origin="b")
+    old = project.slots.filter(batch__origin="a")
+    assert old.filter(state=Slot.State.WITHDRAWN, purpose=P.LABEL).count() == 1
+    # second looks at what was labelled or is being labelled stay; the one at the untouched item goes
+    assert set(old.filter(state=Slot.State.FREE).values_list("item_id", flat=True)) == {
+        slot.item_id,
+        held.item_id,
+    }
+    assert old.get(state=Slot.State.WITHDRAWN, purpose=P.OVERLAP).item_id == items[2].pk
+    assert list(project.batches.order_by("number").values_list("is_open", flat=True)) == [False, True]
