@@ -15,6 +15,7 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from config.secrets import secret_key
@@ -42,8 +43,13 @@ elif TESTING:
     DATA_DIR = _test_data_dir()
 else:
     DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).expanduser().resolve()
-for _folder in ("media", "artifacts", "broker", "broker/control", "work", "logs"):
-    (DATA_DIR / _folder).mkdir(parents=True, exist_ok=True)
+try:
+    for _folder in ("media", "artifacts", "broker", "broker/control", "work", "logs"):
+        (DATA_DIR / _folder).mkdir(parents=True, exist_ok=True)
+except OSError as _error:
+    raise ImproperlyConfigured(
+        f"the data folder {DATA_DIR} cannot be made ({_error.strerror}): set DATA_DIR to another one"
+    ) from _error
 
 # --- web ---------------------------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
@@ -208,6 +214,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = (
 )  # a bulk call of the API; files are streamed and have no such bound
 IMPORT_MAX_MB = env.int("IMPORT_MAX_MB", default=20_000)  # the largest file that may be uploaded
 FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "work")
+
+DEMO = env.bool("DEMO", default=True)  # make the demo project on the first start
 
 # --- background work ---------------------------------------------------------------------------------------
 JOBS_STALE_SECONDS = env.float(

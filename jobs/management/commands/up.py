@@ -47,8 +47,9 @@ class Command(BaseCommand):
     def _prepare(self) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
-        fresh = not User.objects.exists()
-        if fresh and "create_demo" in get_commands():
+        # the second: a first start that was stopped half way is taken up again
+        fresh = not User.objects.exists() or (settings.DATA_DIR / "demo-unfinished").exists()
+        if fresh and settings.DEMO and "create_demo" in get_commands():
             self.stdout.write("first start: making the demo project (about a minute) …")
             call_command("create_demo", stdout=self.stdout)
 

@@ -1,0 +1,126 @@
+"""A worker is killed with -9 in the middle of its work, on every broker that answers: no job is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+JOBS = 6
+KILLS = 2
+SCRIPT = """
+import sys, django; django.setup()
+from jobs.models import Job
+from jobs.services import jobs
+if sys.argv[1] == "enqueue":
+    for _ in range(int(sys.argv[2])):
+        jobs.enqueue("jobs.check_worker", params={"seconds": 1.0})
+for job in Job.objects.order_by("pk"):
+    print(job.state, job.attempts, job.error)
+"""
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start a process of this installation; all are gone after the test."""
+    children: list[subprocess.Popen[bytes]] = []
+    log = (tmp_path / "log").open("wb")
+
+    def run(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=settings.BASE_DIR,
+            env=environment_of(tmp_path, **environment),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        children.append(child)
+        return child
+
+    yield run
+    for child in children:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    log.close()
+
+
+def environment_of(folder: Path, **more: str) -> dict[str, str]:
+    ours = {
+        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "CELERY_BROKER_URL")
+    }
+    fixed = {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "TEST_DATA_DIR": str(folder / "data"),
+        "JOBS_STALE_SECONDS": "3",
+        "JOBS_TICK_SECONDS": "0.5",
+    }
+    return {**ours, **fixed, **more}
+
+
+def ask(folder: Path, *arguments: str, **environment: str) -> list[list[str]]:
+    """Run SCRIPT in a process of its own and return its lines: state, attempts, error of each job."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        cwd=settings.BASE_DIR,
+        env=environment_of(folder, **environment),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+
+
+WORKER = ("-m", "celery", "-A", "config", "worker", "-Q", "cpu", "--pool", "threads", "-c", "2")
+QUIET = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
+
+# A number of its own for the database or host, so that a worker of somebody else takes nothing of this test.
+BROKERS = [
+    pytest.param("filesystem://", None, id="filesystem"),
+    pytest.param("redis://127.0.0.1:6379/9", 6379, id="redis"),
+    pytest.param("amqp://guest:guest@127.0.0.1:5672//", 5672, id="rabbitmq"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("broker", "port"), BROKERS)
+def test_it_finishes_every_job_though_workers_are_killed(broker, port, start, tmp_path):
+    if port is not None and not answers(port):
+        pytest.skip(f"no broker answers on 127.0.0.1:{port}: start one to run this")
+    where = {"CELERY_BROKER_URL": broker}
+    start("manage.py", "migrate", "--verbosity", "0", **where).wait(120)
+    start("manage.py", "tick", **where)
+    worker = start(*WORKER, *QUIET, **where)
+    ask(tmp_path, "enqueue", str(JOBS), **where)
+    for _ in range(KILLS):
+        wait_until(lambda: any(line[0] == "running" for line in ask(tmp_path, "show", **where)), tmp_path)
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+        worker = start(*WORKER, *QUIET, **where)
+    wait_until(lambda: all(line[0] == "done" for line in ask(tmp_path, "show", **where)), tmp_path)
+    lines = ask(tmp_path, "show", **where)
+    assert len(lines) == JOBS
+    assert sum(int(line[1]) for line in lines) > JOBS  # something was killed, and taken up again
+
+
+def wait_until(condition: Callable[[], bool], folder: Path, seconds: float = 90.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, (folder / "log").read_text(errors="replace")[-4000:]
+        time.sleep(0.2)
