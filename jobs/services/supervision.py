@@ -34,7 +34,7 @@ def services() -> list[Service]:
     worker = [python, "-m", "celery", "-A", "config", "worker", "--pool", "threads", "--without-gossip"]
     worker += ["--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
     return [
-        Service("web", [python, "-m", "gunicorn", "--config", "config/gunicorn.conf.py", "config.wsgi"], 10),
+        Service("web", [python, "-m", "gunicorn", "--config", "config/gunicorn_conf.py", "config.wsgi"], 10),
         Service("worker", [*worker, "-Q", "cpu,gpu", "--concurrency", "1", "-n", "worker@%%h"], 15),
         Service("worker-io", [*worker, "-Q", "io", "--concurrency", "1", "-n", "worker-io@%%h"], 15),
         Service("tick", [python, "manage.py", "tick"], 10),
