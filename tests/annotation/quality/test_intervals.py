@@ -145,3 +145,29 @@ def test_it_bounds_its_memory_by_chunks(monkeypatch):
     monkeypatch.setattr(intervals, "_CHUNK", 100)
     bootstrap(np.full(10, 5), statistic, resamples=25)
     assert sizes == [(1, 10), (10, 10), (10, 10), (5, 10)]
+
+
+def test_it_gives_the_median_with_its_order_statistics():
+    # n = 10 at 95 %: the published ranks are the 2nd and the 9th value, with a coverage of 97.9 %.
+    found = intervals.median([9, 1, 8, 2, 7, 3, 6, 4, 5, 10])
+    assert (found.value, found.low, found.high, found.n) == (5.5, 2.0, 9.0, 10)
+
+
+def test_it_gives_a_median_of_few_values_without_an_interval():
+    found = intervals.median([3.0, 1.0, 2.0])
+    assert found.value == 2.0
+    assert math.isnan(found.low) and math.isnan(found.high)
+    assert math.isnan(intervals.median([]).value)
+    assert intervals.median([1, 2, 3, 4, 5, 6]).low == 1.0
+
+
+@pytest.mark.parametrize("n", [6, 7, 50, 999, 1000, 1001, 1500])
+def test_it_covers_the_median_as_the_binomial_says(n):
+    low = int(intervals.median(np.arange(1, n + 1)).low)
+    assert stats.binom.cdf(low - 1, n, 0.5) <= 0.025 + (1e-3 if n > 1000 else 0)
+    assert stats.binom.cdf(low, n, 0.5) > 0.025 - (1e-3 if n > 1000 else 0)
+
+
+def test_it_refuses_a_median_with_nan():
+    with pytest.raises(ValueError, match="NaN"):
+        intervals.median([1.0, float("nan")])
