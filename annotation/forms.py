@@ -1,0 +1,242 @@
+"""Forms of the pages that set up a project and carry data in and out. They read what was typed; services
+judge
+it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from annotation.intake.records import FileInfo
+from annotation.intake.validate import Mapping
+from annotation.models import Project, Role
+from annotation.project_templates import TEMPLATES
+from annotation.selectors.exports import WHATS
+from annotation.selectors.table_formats import FORMATS
+from annotation.services.projects import SETTINGS
+
+ENCODINGS = [
+    ("", _("tell from the file")),
+    *(
+        (name, name)
+        for name in ("utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc_kr", "cp1252", "cp1251")
+    ),
+]
+MOST_SHOWN_COLUMNS = 60
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("CSV, TSV or JSON lines (also .gz), or Parquet. Every row with a text becomes an item."),
+        error_messages={"empty": _("This file is empty: choose one with a header line and rows.")},
+    )
+    encoding = forms.ChoiceField(label=_("Encoding"), choices=ENCODINGS, required=False)
+    no_header = forms.BooleanField(label=_("The first line is a row, not a header"), required=False)
+
+
+class ReadingForm(forms.Form):
+    """How to read a file that was uploaded, if what was found out is wrong."""
+
+    encoding = forms.CharField(label=_("Encoding"), required=False, max_length=40)
+    delimiter = forms.ChoiceField(
+        label=_("Delimiter"),
+        required=False,
+        choices=[("", _("tell from the file")), (",", ","), (";", ";"), ("\t", _("tab")), ("|", "|")],
+    )
+    no_header = forms.BooleanField(label=_("The first line is a row, not a header"), required=False)
+
+    def reading(self) -> dict[str, Any]:
+        given = {key: self.cleaned_data[key] for key in ("encoding", "delimiter") if self.cleaned_data[key]}
+        return {**given, "has_header": not self.cleaned_data["no_header"]}
+
+
+class MappingForm(forms.Form):
+    """Which column is what. Made for one file's columns."""
+
+    text = forms.ChoiceField(label=_("Text"), help_text=_("What people read and label."))
+    label = forms.ChoiceField(
+        label=_("Label"), required=False, help_text=_("Rows with a label here are taken as labelled.")
+    )
+    labels_from_file = forms.BooleanField(
+        label=_("Add the labels of the file to the project"), required=False
+    )
+    external_id = forms.ChoiceField(
+        label=_("Your own id"), required=False, help_text=_("Comes back in every export.")
+    )
+    split = forms.ChoiceField(
+        label=_("Split"),
+        required=False,
+        help_text=_("A column with train, validation or test. Without one the project draws it."),
+    )
+    meta = forms.MultipleChoiceField(
+        label=_("Keep beside the text"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, *args: Any, info: FileInfo, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        columns = [(column, column) for column in info.columns]
+        self._choose("text", columns)
+        for name in ("label", "external_id", "split"):
+            self._choose(name, [("", _("none")), *columns])
+        self._choose("meta", columns[:MOST_SHOWN_COLUMNS])
+
+    def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    def mapping(self) -> Mapping:
+        data = self.cleaned_data
+        return Mapping(
+            text=data["text"],
+            label=data["label"] or None,
+            external_id=data["external_id"] or None,
+            split=data["split"] or None,
+            meta=tuple(data["meta"]),
+        )
+
+    @staticmethod
+    def values(mapping: Mapping, *, labels_from_file: bool) -> dict[str, Any]:
+        """Initial data, or data of a form that is sent on for the person."""
+        found = {"text": mapping.text, "meta": list(mapping.meta), "labels_from_file": labels_from_file}
+        return {**found, **{name: getattr(mapping, name) or "" for name in ("label", "external_id", "split")}}
+
+
+EXPORTS = {
+    "resolutions": _("final labels: one row an item that has one"),
+    "annotations": _("every answer: who gave it, when, with which suggestion"),
+    "items": _("all items, with their label where they have one"),
+}
+
+
+class ExportForm(forms.Form):
+    what = forms.ChoiceField(
+        label=_("What"), choices=[(what, EXPORTS[what]) for what in WHATS], widget=forms.RadioSelect
+    )
+    format = forms.ChoiceField(
+        label=_("Format"), choices=[(name, name.upper()) for name in FORMATS], widget=forms.RadioSelect
+    )
+
+
+class ProjectForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    description = forms.CharField(
+        label=_("Description"),
+        max_length=500,
+        required=False,
+        help_text=_("One sentence for those who label."),
+    )
+    template = forms.ChoiceField(
+        label=_("Begin with"),
+        choices=[(one.key, one.label) for one in TEMPLATES.values()],
+        initial="blank",
+        widget=forms.RadioSelect,
+    )
+    labels = forms.CharField(
+        label=_("Labels"),
+        required=False,
+        help_text=_(
+            "One a line; they go before those of the template. You can also take them from a file later."
+        ),
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )
+
+    def clean_labels(self) -> list[str]:
+        return lines(self.cleaned_data["labels"])
+
+
+class CloneForm(forms.Form):
+    name = forms.CharField(label=_("Name of the copy"), max_length=120)
+    with_people = forms.BooleanField(label=_("Take the people along"), required=False)
+
+
+class SettingsForm(forms.ModelForm):
+    """All settings of a project. It never saves: `services.projects.update_settings` does."""
+
+    class Meta:
+        model = Project
+        fields = SETTINGS
+
+    GROUPS = (
+        (_("Project"), ("name", "description", "time_zone", "daily_goal")),
+        (_("Handing out work"), ("lease_seconds", "overlap_share", "batch_size", "control_share")),
+        (_("Judging models"), ("evaluation_items", "evaluation_overlap_share")),
+        (_("Checks and suggestions"), ("spot_check_share", "prelabels_shown", "likely_first")),
+        (_("Dividing items (fixed once items are in)"), ("validation_share", "test_share", "seed")),
+    )
+
+    def groups(self) -> list[tuple[Any, list[forms.BoundField]]]:
+        return [(title, [self[name] for name in names]) for title, names in self.GROUPS]
+
+
+class LabelsForm(forms.Form):
+    """Labels that are there can be renamed and explained; new ones are added a line each."""
+
+    added = forms.CharField(
+        label=_("Add labels"),
+        required=False,
+        help_text=_("One a line."),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+    def __init__(self, *args: Any, labels: list[dict[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.labels = labels
+        for number, label in enumerate(labels):
+            for key, size in (("name", 200), ("name_zh", 200), ("description", 500)):
+                self.fields[f"{key}_{number}"] = forms.CharField(
+                    max_length=size, required=key == "name", initial=label.get(key, "")
+                )
+            self.fields[f"gone_{number}"] = forms.BooleanField(required=False)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The labels with their bound fields, for the template."""
+        names = ("name", "name_zh", "description", "gone")
+        return [
+            {"id": label["id"], **{name: self[f"{name}_{number}"] for name in names}}
+            for number, label in enumerate(self.labels)
+        ]
+
+    def result(self) -> list[dict[str, str] | str]:
+        data = self.cleaned_data
+        kept: list[dict[str, str] | str] = []
+        for number, label in enumerate(self.labels):
+            if not data[f"gone_{number}"]:
+                typed = {key: data[f"{key}_{number}"] for key in ("name", "name_zh", "description")}
+                others = {key: value for key, value in label.items() if key not in typed}
+                kept.append({**others, **{key: value for key, value in typed.items() if value}})
+        return [*kept, *lines(data["added"])]
+
+
+class InviteForm(forms.Form):
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
+    uses = forms.IntegerField(label=_("For how many people"), min_value=1, max_value=1000, initial=1)
+    days = forms.IntegerField(label=_("Valid for days"), min_value=1, max_value=365, initial=14)
+
+
+class JoinForm(forms.Form):
+    username = forms.CharField(
+        label=_("Name to sign in with"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "username"}),
+    )
+    email = forms.EmailField(
+        label=_("E-mail"),
+        required=False,
+        help_text=_("Only to send you a new password when you forget yours."),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        help_text=_("At least ten characters, not only digits."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text that hold something, each once."""
+    return list(dict.fromkeys(" ".join(line.split()) for line in text.splitlines() if line.strip()))
