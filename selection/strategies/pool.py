@@ -207,7 +207,7 @@ def check_embeddings(embeddings: Floats, labelled: Floats | None = None) -> None
 
 
 def _check_lengths(vectors: Floats, what: str) -> None:
-    squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float32)
+    squares = np.einsum("nd,nd->n", vectors, vectors)
     good = np.abs(squares - 1) <= 2 * LENGTH_TOLERANCE
     if good.all():
         return

@@ -104,7 +104,7 @@ _ALL = (
         name="hardness",
         label="Hardness: near to labelled items that models get wrong",
         function=hardness.pick_hardness,
-        needs=_EMBEDDINGS | {"hardness"},
+        needs=frozenset({"hardness"}),
     ),
     Strategy(
         name="blend",
