@@ -1,0 +1,106 @@
+"""Is the new model better than the deployed one? A paired bootstrap, and the rule that decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from annotation.quality.intervals import CONFIDENCE, percentile_interval
+
+RESAMPLES = 10_000
+MINIMUM_ITEMS = 50  # below this an interval is too wide to say anything; the rule deploys, unproven
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Accuracy of the new model minus that of the deployed one, in [-1, 1], with its 95 % interval over `n`
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What becomes of the new model. `proven`: enough evaluation items were there to say so."""
+
+    action: Literal["deploy", "keep"]
+    proven: bool
+    reason: str
+
+
+def paired_bootstrap(
+    correct_new: npt.ArrayLike,
+    correct_deployed: npt.ArrayLike,
+    *,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+) -> Difference:
+    """Difference of accuracy on the same items, with its percentile bootstrap interval.
+
+    Item i adds d_i = new_i - deployed_i in {-1, 0, 1}. A resample of n items is fully described by how many
+    of each
+    it holds, and those counts are multinomial: three numbers are drawn instead of n indices. The distribution
+    is the same as that of resampling items (Efron 1979), at O(n + resamples) instead of O(n * resamples).
+
+    Args:
+        correct_new, correct_deployed: (n,) truth values, aligned.
+
+    Returns:
+        `low == high == value` if the models are right and wrong on the same items.
+
+    Raises:
+        ValueError: unequal lengths, or no items.
+    """
+    new, deployed = np.asarray(correct_new, dtype=bool), np.asarray(correct_deployed, dtype=bool)
+    if new.shape != deployed.shape or new.ndim != 1 or not len(new):
+        raise ValueError(
+            f"found {new.shape} and {deployed.shape} answers, expected the same items, one or more"
+        )
+    n = len(new)
+    gained, lost = int((new & ~deployed).sum()), int((deployed & ~new).sum())
+    counts = rng.multinomial(n, [gained / n, lost / n, (n - gained - lost) / n], size=resamples)
+    low, high = percentile_interval((counts[:, 0] - counts[:, 1]) / n, confidence)
+    return Difference(value=(gained - lost) / n, low=low, high=high, n=n)
+
+
+def decide(difference: Difference | None, n: int, minimum_n: int = MINIMUM_ITEMS) -> Verdict:
+    """Deploy unless the interval of the difference lies wholly below zero.
+
+    Args:
+        difference: None if there is no deployed model to compare with.
+        n: evaluation items there were.
+        minimum_n: with fewer the model is deployed and marked unproven, whatever the difference.
+    """
+    if n < minimum_n:
+        return Verdict(
+            action="deploy",
+            proven=False,
+            reason=f"Deployed unproven: {n} labelled test items, {minimum_n} are needed for a judgement.",
+        )
+    if difference is None:
+        return Verdict(
+            action="deploy",
+            proven=True,
+            reason=f"Deployed: judged on {n} test items; there is no deployed model to compare with.",
+        )
+    seen = (
+        f"accuracy {_points(difference.value)} against the deployed model "
+        f"(95 % interval {_points(difference.low)} to {_points(difference.high)}, {difference.n} test items)"
+    )
+    if difference.high < 0:
+        return Verdict(action="keep", proven=True, reason=f"Kept the deployed model: {seen}, clearly worse.")
+    if difference.low > 0:
+        return Verdict(action="deploy", proven=True, reason=f"Deployed: {seen}, clearly better.")
+    return Verdict(action="deploy", proven=True, reason=f"Deployed: {seen}, not clearly worse.")
+
+
+def _points(share: float) -> str:
+    """A difference of shares in percentage points: +1.2 points."""
+    return f"{100 * share:+.1f} points"

@@ -1,0 +1,1 @@
+"""What learners share: the encoder, batches, the probe, calibration. CORE: no Django."""
