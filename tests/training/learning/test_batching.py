@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.learning import batching
+
+lengths = st.lists(st.integers(1, 300), min_size=1, max_size=120)
+
+
+@given(lengths, st.integers(1, 2000))
+def test_every_text_is_in_one_batch_within_the_budget(sizes: list[int], budget: int) -> None:
+    batches = batching.token_batches(sizes, budget)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(sizes)))
+    for batch in batches:
+        longest = max(sizes[i] for i in batch)
+        assert len(batch) == 1 or len(batch) * longest <= budget
+    longest_first = [max(sizes[i] for i in batch) for batch in batches]
+    assert longest_first == sorted(longest_first, reverse=True)
+
+
+def test_no_texts_make_no_batches() -> None:
+    assert batching.token_batches([], 100) == []
+
+
+@given(lengths, st.integers(1, 20), st.integers(1, 60), st.integers(0, 3))
+def test_a_pass_visits_every_item_once(sizes: list[int], batch_size: int, steps: int, seed: int) -> None:
+    batches = batching.schedule(sizes, batch_size=batch_size, steps=steps, seed=seed)
+    assert len(batches) == steps
+    a_pass = -(-len(sizes) // batch_size)
+    for start in range(0, steps - a_pass + 1, a_pass):
+        seen = np.concatenate(batches[start : start + a_pass])
+        assert sorted(seen.tolist()) == list(range(len(sizes)))
+    again = batching.schedule(sizes, batch_size=batch_size, steps=steps, seed=seed)
+    assert all((one == other).all() for one, other in zip(batches, again, strict=True))
+
+
+def test_passes_and_seeds_have_orders_of_their_own() -> None:
+    batches = [tuple(batch) for batch in batching.schedule([5] * 64, batch_size=8, steps=16, seed=0)]
+    assert batches[:8] != batches[8:]
+    assert batches != [tuple(batch) for batch in batching.schedule([5] * 64, batch_size=8, steps=16, seed=1)]
+
+
+def test_items_of_alike_length_go_together() -> None:
+    sizes = np.random.default_rng(0).integers(5, 100, 1600)
+    batches = batching.schedule(sizes, batch_size=16, steps=100, seed=0)
+    padded = sum(len(batch) * sizes[batch].max() for batch in batches)
+    plain = sum(16 * sizes[i : i + 16].max() for i in range(0, 1600, 16))
+    assert padded < 1.1 * sizes.sum() < 1.5 * sizes.sum() < plain
+
+
+@given(
+    st.integers(1, 20),
+    st.integers(1, 6),
+    st.lists(st.floats(0.1, 5), min_size=20, max_size=20),
+)
+def test_the_mean_over_ranks_is_the_weighted_mean_of_the_batch(
+    count: int, world: int, weights: list[float]
+) -> None:
+    rng = np.random.default_rng(count)
+    batch, losses = rng.permutation(20)[:count], rng.random(20)
+    sums = []
+    seen: list[int] = []
+    for rank in range(world):
+        items, scales = batching.share_of(batch, np.array(weights), rank, world)
+        assert len(items) >= 1
+        sums.append(float((losses[items] * scales).sum()))
+        seen += [int(item) for item, scale in zip(items, scales, strict=True) if scale > 0]
+    assert sorted(seen) == sorted(batch.tolist())
+    assert np.mean(sums) == pytest.approx(
+        np.average(losses[batch], weights=np.array(weights)[batch]), rel=1e-5
+    )
+
+
+def test_an_item_of_weight_zero_does_not_count() -> None:
+    items, scales = batching.share_of(np.array([0, 1]), np.array([0.0, 2.0]), 0, 1)
+    assert items.tolist() == [0, 1] and scales.tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(("sizes", "batch_size", "steps"), [([], 4, 1), ([1], 0, 1), ([1], 1, 0)])
+def test_it_refuses_a_schedule_of_nothing(sizes: list[int], batch_size: int, steps: int) -> None:
+    with pytest.raises(ValueError, match="expected 1 or more"):
+        batching.schedule(sizes, batch_size=batch_size, steps=steps, seed=0)

