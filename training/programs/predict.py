@@ -1,0 +1,174 @@
+"""Calibrated probabilities of a model, a fine-tuned one or a probe, for many items.
+
+Torch is loaded for a fine-tuned model only; a probe can be asked in process.
+
+Result folder:
+    probs.npy       (n, k) float32, rows sum to 1, columns in the order of the model's own labels
+    embeddings.npy  (n, d) float32 unit vectors; of a fine-tuned model only
+    rows.npy        (n,) int64 item rows, as they were given
+    result.json     labels, counts, pace
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from jobs import program
+from training.learning import calibration, columns, probe
+from training.learning.columns import Rows, Shard
+from training.programs import specs
+
+READ_ROWS = 20_000  # texts held at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictSpec(specs.Spec):
+    """What to predict.
+
+    Attributes:
+        result: the folder to make. model: result folder of a fine-tune or a probe.
+        texts: parquet (row, text), other columns are ignored; for a fine-tuned model.
+        features: shards of embeddings, and rows: int64 .npy of the rows wanted; for a probe.
+        batch_tokens: padded tokens that go through the model at once.
+        threads: torch threads; None leaves them.
+    """
+
+    spec_version: int = specs.SPEC_VERSION
+    result: str
+    model: str
+    texts: str = ""
+    features: list[Shard] = field(default_factory=list)
+    rows: str = ""
+    batch_tokens: int = 4096
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        specs.check_range("batch_tokens", self.batch_tokens, 1, 2**31 - 1)
+        specs.check_range("threads", self.threads or 1, 1, 1024)
+        if not self.texts and not self.rows:
+            raise ValueError("found neither texts nor rows, expected one of them: say what to predict")
+
+
+def work(data: dict[str, Any]) -> None:
+    """The program. A probe costs O(n d k); a fine-tuned model a forward pass over all tokens."""
+    started = time.monotonic()
+    with specs.clear_errors(data):
+        spec = PredictSpec.from_json(data)
+        model = read_model(Path(spec.model))
+        with program.result_folder(spec.result) as folder:
+            count = _predict(spec, model, folder)
+            seconds = time.monotonic() - started
+            result = {
+                "spec_version": specs.SPEC_VERSION,
+                "labels": model["labels"],
+                "learner": model["learner"],
+                "n": count,
+                "seconds": round(seconds, 3),
+                "items_per_s": round(count / seconds, 1),
+            }
+            (folder / "result.json").write_text(json.dumps(result, indent=1, ensure_ascii=False))
+
+
+def read_model(folder: Path) -> dict[str, Any]:
+    """result.json of a trained model.
+
+    Raises:
+        ValueError: it is missing, damaged, or of another kind.
+    """
+    try:
+        model = json.loads((folder / "result.json").read_text())
+        labels, learner = model["labels"], model["learner"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{folder} cannot be read as a model ({type(error).__name__}: {error}): train it again"
+        ) from error
+    if learner not in ("finetune", "probe") or not labels:
+        raise ValueError(f"{folder} is a model of kind {learner!r}, expected a finetune or a probe")
+    found: dict[str, Any] = model
+    return found
+
+
+def _predict(spec: PredictSpec, model: dict[str, Any], folder: Path) -> int:
+    if model["learner"] == "probe":
+        return _predict_probe(spec, folder)
+    if not spec.texts:
+        raise ValueError("a fine-tuned model reads texts, and none were given: give a parquet file of them")
+    return _predict_finetune(spec, model, folder)
+
+
+def _predict_probe(spec: PredictSpec, folder: Path) -> int:
+    fitted = probe.load(Path(spec.model) / "model")
+    rows = read_rows(Path(spec.rows or spec.texts))
+    program.progress(0, len(rows), f"predicting {len(rows)} items")
+    with columns.NpyWriter(folder / "probs.npy", (len(rows), fitted.k)) as probs:
+        for start in range(0, len(rows), READ_ROWS):
+            probs.append(fitted.probabilities(columns.gather(spec.features, rows[start : start + READ_ROWS])))
+    np.save(folder / "rows.npy", rows)
+    program.progress(len(rows), len(rows), "done")
+    return len(rows)
+
+
+def _predict_finetune(spec: PredictSpec, model: dict[str, Any], folder: Path) -> int:
+    from training.learning import text_model  # torch: only here
+
+    text_model.be_quiet()
+    text_model.set_threads(spec.threads)
+    path = Path(spec.model) / "model"
+    classifier = text_model.TextClassifier.load(path, len(model["labels"])).eval().to(text_model.device())
+    tokeniser = text_model.Tokeniser.load(path, int(model["max_length"]))
+    rows = read_rows(Path(spec.texts))
+    k, width = len(model["labels"]), classifier.head.in_features
+    start = 0
+    with (
+        columns.NpyWriter(folder / "probs.npy", (len(rows), k)) as probs,
+        columns.NpyWriter(folder / "embeddings.npy", (len(rows), width)) as vectors,
+    ):
+        for batch in pq.ParquetFile(spec.texts).iter_batches(batch_size=READ_ROWS, columns=["text"]):
+            logits = np.empty((batch.num_rows, k), dtype=np.float32)
+            units = np.empty((batch.num_rows, width), dtype=np.float32)
+            for at, (some_logits, some_units) in text_model.infer(
+                classifier.logits_and_vectors,
+                tokeniser(batch.column("text").to_pylist()),
+                pad=tokeniser.pad,
+                device=text_model.device(),
+                batch_tokens=spec.batch_tokens,
+                on_progress=specs.Progress(start, len(rows), "predicting"),
+            ):
+                logits[at], units[at] = some_logits, some_units
+            probs.append(calibration.calibrated(logits, float(model["temperature"])))
+            vectors.append(units)
+            start += batch.num_rows
+    np.save(folder / "rows.npy", rows)
+    return len(rows)
+
+
+def read_rows(path: Path) -> Rows:
+    """The item rows of an int64 .npy, or of a parquet file's column row.
+
+    Raises:
+        ValueError: the file holds no such thing, or an empty cell.
+    """
+    if path.suffix == ".npy":
+        rows = np.load(path, allow_pickle=False)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise ValueError(f"{path} is {rows.dtype} {rows.shape}, expected whole numbers (n,)")
+        return rows.astype(np.int64)
+    held = pq.ParquetFile(path).schema_arrow.names
+    if lacking := {"row", "text"} - set(held):
+        raise ValueError(f"{path} has no column {', '.join(sorted(lacking))}, expected row and text")
+    table = pq.read_table(path, columns=["row"])
+    if table["row"].null_count:
+        raise ValueError(f"{path} has empty cells in its column row")
+    return table["row"].to_numpy().astype(np.int64)
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(work))
