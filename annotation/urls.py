@@ -1,5 +1,4 @@
-"""Pages of annotation. A project is named by its slug; what only engineers and admins open lies below admin/.
-"""
+"""Pages of annotation. A project is named by its slug; what engineers and admins open lies below admin/."""
 
 from __future__ import annotations
 

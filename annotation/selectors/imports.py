@@ -62,7 +62,18 @@ def preview(import_run: Import) -> Preview | None:
         .exclude(pk=import_run.pk)
         .first()
     )
-    return Preview(info=found, mapping=mapping(import_run) or guess_mapping(found), same_file=twin)
+    chosen = mapping(import_run) or _mapping_mended(import_run, found) or guess_mapping(found)
+    return Preview(info=found, mapping=chosen, same_file=twin)
+
+
+def _mapping_mended(import_run: Import, found: FileInfo) -> Mapping | None:
+    """The columns that were chosen for the file whose rejected rows this one brings back, if it has them all.
+    """
+    before = mapping(import_run.mends) if import_run.mends is not None else None
+    if before is None:
+        return None
+    named = {before.text, before.label, before.external_id, before.split, *before.meta} - {None}
+    return before if named <= set(found.columns) else None
 
 
 def job(import_run: Import) -> Job | None:

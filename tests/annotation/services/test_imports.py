@@ -17,7 +17,7 @@ from annotation.services import import_runs, imports, item_blocks, projects
 from annotation.signals import import_finished
 from jobs.models import Job, State
 from jobs.services import jobs
-from tests.factories import make_import, make_project, make_user
+from tests.factories import make_import, make_project, make_user, run_import
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TEXT = {"text": "text"}
@@ -30,9 +30,7 @@ def upload(project: Project, data: bytes, name: str = "texts.csv", **reading: An
 
 def run(import_run: Import, mapping: dict[str, Any] = TEXT, **options: Any) -> Import:
     imports.start(import_run, mapping, **options)
-    jobs.drain()
-    import_run.refresh_from_db()
-    return import_run
+    return run_import(import_run)
 
 
 def counts(import_run: Import) -> tuple[int, int, int, int]:
@@ -236,11 +234,10 @@ def test_it_goes_on_after_a_kill_without_double_rows(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(item_blocks, "store", dies)
     imports.start(import_run, TEXT)
     with pytest.raises(KeyboardInterrupt):
-        jobs.drain()
+        run_import(import_run)
     import_run.refresh_from_db()
     assert (import_run.state, import_run.lines_done, project.items.count()) == ("running", 21, 20)
-    jobs.drain()
-    import_run.refresh_from_db()
+    run_import(import_run)
     assert (import_run.state, counts(import_run)) == ("done", (40, 15, 3, 0))
     assert list(project.items.order_by("row").values_list("row", flat=True)) == list(range(55))
 
@@ -257,7 +254,6 @@ def test_it_lets_only_one_of_two_attempts_add_a_block(monkeypatch: pytest.Monkey
         return stored
 
     monkeypatch.setattr(item_blocks, "store", overtaken)
-    jobs.drain(limit_s=0)
     job = Job.objects.get()
     assert jobs.run(job.pk)
     job.refresh_from_db()
