@@ -14,7 +14,9 @@ from .phrases import AMBIGUOUS, CLOSERS, INTENTS, OPENERS, SLOTS
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """One made-up message. `label`: its intent; `also`: a second intent that a careful reader may choose, or None."""
+    """One made-up message. `label`: its intent; `also`: a second intent that a careful reader may choose, or
+    None.
+    """
 
     text: str
     label: str
@@ -23,7 +25,9 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """A simulated labeller: chooses a plausible intent with probability `skill`, else one that is easily confused."""
+    """A simulated labeller: chooses a plausible intent with probability `skill`, else one that is easily
+    confused.
+    """
 
     username: str
     name: str
@@ -41,7 +45,20 @@ PEOPLE: tuple[Person, ...] = (
 
 def schema_definition() -> dict:
     """The demo project's schema: one single-label field with the twelve intents, in both languages."""
-    colours = ("blue", "teal", "green", "olive", "amber", "orange", "red", "pink", "purple", "indigo", "brown", "grey")
+    colours = (
+        "blue",
+        "teal",
+        "green",
+        "olive",
+        "amber",
+        "orange",
+        "red",
+        "pink",
+        "purple",
+        "indigo",
+        "brown",
+        "grey",
+    )
     labels = [
         {"id": key, "name": name, "name_zh": name_zh, "description": "", "colour": colour}
         for (key, (name, name_zh, _, _)), colour in zip(INTENTS.items(), colours, strict=True)
@@ -97,7 +114,9 @@ def messages(count: int, rng: np.random.Generator, *, ambiguous_share: float = 0
             frames = INTENTS[label][3]
         text = _sentence(frames[rng.integers(len(frames))], rng)
         made.setdefault(text, Message(text=text, label=label, also=also))
-    raise ValueError(f"the demo grammar gave {len(made)} different messages, {count} were asked for: ask for fewer")
+    raise ValueError(
+        f"the demo grammar gave {len(made)} different messages, {count} were asked for: ask for fewer"
+    )
 
 
 def answer(message: Message, person: Person, rng: np.random.Generator) -> str:
@@ -105,6 +124,8 @@ def answer(message: Message, person: Person, rng: np.random.Generator) -> str:
     plausible = [message.label] if message.also is None else [message.label, message.also]
     if rng.random() < person.skill:
         return plausible[rng.integers(len(plausible))]
-    confused = sorted({key for pair, _ in AMBIGUOUS if set(pair) & set(plausible) for key in pair} - set(plausible))
+    confused = sorted(
+        {key for pair, _ in AMBIGUOUS if set(pair) & set(plausible) for key in pair} - set(plausible)
+    )
     others = confused or [key for key in INTENTS if key not in plausible]
     return others[rng.integers(len(others))]
