@@ -1,0 +1,5 @@
+"""Tables of this app in the database admin: to look at; services own every column."""
+
+from __future__ import annotations
+
+from annotation.admin import data, people, work  # noqa: F401
