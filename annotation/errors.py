@@ -91,3 +91,9 @@ class ReviewRefused(AnnotationError):
 
     code = "review_refused"
     status = 409
+
+
+class PrelabelRefused(AnnotationError):
+    """A suggestion does not fit the schema, or is for an item that is not in the project."""
+
+    code = "prelabel_refused"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_framework_handler
+from rest_framework.views import set_rollback
 
 from accounts.errors import GyreError
 
@@ -25,8 +25,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     500).
     """
     if isinstance(error, GyreError):
-        if transaction.get_connection().in_atomic_block:
-            transaction.set_rollback(True)
+        set_rollback()
         return Response(body(error.code, str(error), error.details), status=error.status)
     response = rest_framework_handler(error, context)
     if response is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
@@ -133,3 +134,13 @@ def _described_one(item: Item, resolution: Resolution | None, waiting: set[int])
         method=resolution.get_method_display() if resolution else "",
         state=state,
     )
+
+
+def uuids(item_ids: Iterable[int]) -> dict[int, UUID]:
+    """Public names of items, by id."""
+    return dict(Item.objects.filter(pk__in=list(item_ids)).values_list("pk", "uuid"))
+
+
+def ids(project: Project, wanted: Iterable[UUID]) -> dict[UUID, int]:
+    """Ids by public name, of those that are in the project."""
+    return dict(Item.objects.filter(project=project, uuid__in=list(wanted)).values_list("uuid", "pk"))
