@@ -10,6 +10,7 @@ from selection.strategies.diversity import Closest
 from selection.strategies.pool import Floats, Picks, Pool, candidates
 from selection.strategies.ranking import Scale, Scaling
 from selection.strategies.uncertainty import MEASURES, Measure
+from training.learning.threads import one_blas_thread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,18 +57,19 @@ def pick_blend(pool: Pool, count: int, *, settings: BlendSettings, rng: np.rando
     chosen = np.empty(count, dtype=np.int64)
     spread = np.full(count, np.nan)
     scores = np.empty(count)
-    for rank in range(count):
-        total = fixed
-        if closest.similarity is not None:
-            distance = 1 - closest.similarity
-            scale = scale or Scale(distance, settings.scaling)
-            apart = scale(distance)
-            total = fixed + settings.beta * apart
-        at = int(np.argmax(np.where(free, total, -np.inf)))
-        chosen[rank], scores[rank], free[at] = at, total[at], False
-        if closest.similarity is not None:
-            spread[rank] = apart[at]
-        closest.add(at)
+    with one_blas_thread():
+        for rank in range(count):
+            total = fixed
+            if closest.similarity is not None:
+                distance = 1 - closest.similarity
+                scale = scale or Scale(distance, settings.scaling)
+                apart = scale(distance)
+                total = fixed + settings.beta * apart
+            at = int(np.argmax(np.where(free, total, -np.inf)))
+            chosen[rank], scores[rank], free[at] = at, total[at], False
+            if closest.similarity is not None:
+                spread[rank] = apart[at]
+            closest.add(at)
     return Picks(
         open_[chosen],
         {"uncertainty": unsure[chosen], "diversity": spread, "hardness": hard[chosen], "score": scores},

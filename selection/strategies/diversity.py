@@ -12,6 +12,7 @@ import numpy as np
 from selection.strategies.pool import Floats, Indices, Picks, Pool, candidates
 from selection.strategies.ranking import top
 from selection.strategies.uncertainty import MEASURES, Measure, NoSettings, check_share, margin
+from training.learning.threads import one_blas_thread
 
 BLOCK = 2048
 SEEDS = 2**31 - 1
@@ -71,15 +72,16 @@ def pick_mmr(pool: Pool, count: int, *, settings: MmrSettings, rng: np.random.Ge
     free = np.ones(len(open_), dtype=bool)
     chosen = np.empty(count, dtype=np.int64)
     parts = {name: np.full(count, np.nan) for name in ("uncertainty", "diversity", "score")}
-    for rank in range(count):
-        near = closest.similarity
-        scores = share * relevance if near is None else share * relevance - (1 - share) * near
-        at = int(np.argmax(np.where(free, scores, -np.inf)))
-        chosen[rank], free[at] = at, False
-        parts["uncertainty"][rank], parts["score"][rank] = relevance[at], scores[at]
-        if near is not None:
-            parts["diversity"][rank] = 1 - near[at]
-        closest.add(at)
+    with one_blas_thread():
+        for rank in range(count):
+            near = closest.similarity
+            scores = share * relevance if near is None else share * relevance - (1 - share) * near
+            at = int(np.argmax(np.where(free, scores, -np.inf)))
+            chosen[rank], free[at] = at, False
+            parts["uncertainty"][rank], parts["score"][rank] = relevance[at], scores[at]
+            if near is not None:
+                parts["diversity"][rank] = 1 - near[at]
+            closest.add(at)
     return Picks(open_[chosen], parts)
 
 

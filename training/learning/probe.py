@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from training.learning import calibration
+from training.learning.threads import one_blas_thread
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
@@ -95,7 +96,8 @@ def fit(
     # Where all weights are alike they say nothing, and the solver is faster without.
     given = None if weights is None or np.ptp(weights) == 0 else weights
     model = LogisticRegression(C=c, max_iter=MOST_ITERATIONS, random_state=seed)
-    model.fit(embeddings, labels, sample_weight=given)
+    with one_blas_thread():
+        model.fit(embeddings, labels, sample_weight=given)
     coef, intercept = model.coef_, model.intercept_
     if len(seen) == 2:  # one row there: the second label's logit, the first one's being 0
         coef, intercept = np.vstack([-coef, coef]) / 2, np.concatenate([-intercept, intercept]) / 2
