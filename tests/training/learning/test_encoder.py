@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training_kit import tiny_encoder
+from training.learning import encoder, text_model
+from training.learning.encoder import Encoder
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Encoder:
+    return Encoder.load(encoder.default_encoder_path())
+
+
+@pytest.mark.slow
+def test_meaning_is_near(minilm: Encoder) -> None:
+    lost, gone, refund = minilm.encode(
+        ["I lost my card", "my card has gone missing", "give me my money back"]
+    )
+    assert lost @ gone > 0.6 > 0.4 > lost @ refund
+
+
+@pytest.mark.slow
+def test_order_and_batching_make_no_difference(minilm: Encoder) -> None:
+    texts = ["a", "", "我的卡在哪里", "where is my card " * 80, "\u0000 odd \ufffd bytes", "x" * 5000]
+    told: list[tuple[int, int]] = []
+    together = minilm.encode(
+        texts, batch_tokens=64, on_progress=lambda done, total: told.append((done, total))
+    )
+    assert together.shape == (6, 384) and together.dtype == np.float32
+    assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-5)
+    alone = np.vstack([minilm.encode([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=2e-5)
+    np.testing.assert_allclose(minilm.encode(texts[::-1])[::-1], together, atol=2e-5)
+    assert told[-1] == (6, 6)
+    assert minilm.encode([]).shape == (0, 384)
+
+
+@pytest.mark.slow
+def test_a_text_counts_up_to_its_256th_token(minilm: Encoder) -> None:
+    start = "card " * 400
+    long, longer = minilm.encode([start, start + "refund " * 50_000])
+    np.testing.assert_allclose(long, longer, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_column_name_follows_the_content_not_the_place(tmp_path: Path) -> None:
+    tiny = tiny_encoder(tmp_path / "tiny")
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    assert encoder.encoder_key(copy) == encoder.encoder_key(tiny)
+    assert len(encoder.encoder_key(tiny)) == 16
+    weights = copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\1\2\3")
+    assert encoder.encoder_key(copy) != encoder.encoder_key(tiny)
+
+
+@pytest.mark.slow
+def test_dropout_is_replaced_where_asked(tmp_path: Path) -> None:
+    tiny = tiny_encoder(tmp_path / "tiny")
+    assert text_model.load_encoder(tiny).config.hidden_dropout_prob == 0.1
+    changed = text_model.load_encoder(tiny, dropout=0.3).config
+    assert changed.hidden_dropout_prob == changed.attention_probs_dropout_prob == 0.3
+
+
+@pytest.mark.slow
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    tiny = tiny_encoder(tmp_path / "tiny")
+    weights = tiny / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="cannot be loaded as an encoder"):
+        Encoder.load(tiny)
+
+
+def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected the folder of an encoder"):
+        encoder.encoder_key(tmp_path)
+    with pytest.raises(ValueError, match="expected the folder of an encoder"):
+        text_model.load_encoder(tmp_path)
+    with pytest.raises(ValueError, match="holds no tokenizer"):
+        text_model.Tokeniser.load(tmp_path, 16)
+
+
+def test_a_package_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "PACKAGE", "no_such_package_here")
+    with pytest.raises(ValueError, match="no_such_package_here is not installed: run `make setup`"):
+        encoder.default_encoder_path()

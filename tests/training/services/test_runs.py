@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from annotation.models import Project
+from jobs.models import Job
+from jobs.services import jobs
+from tests import factories
+from training.errors import BadSettings, NotTrainable
+from training.models import TrainingRun
+from training.services import runs
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project() -> Project:
+    return factories.make_project()
+
+
+def test_it_stores_the_whole_spec_and_queues_one_job(project: Project) -> None:
+    dataset = factories.make_dataset(project, train=32)
+    run = runs.launch(project, dataset, learner="finetune", settings={"learning_rate": 1e-4}, seed=5)
+    assert run.spec["settings"]["epochs"] == 0.0 and run.spec["epochs"] == 100.0
+    assert (run.spec["learning_rate"], run.spec["seed"]) == (1e-4, 5)
+    assert run.spec["labels"] == dataset.manifest["labels"]
+    assert Job.objects.get() == run.job
+    assert (run.job.kind, run.job.subject, run.job.scope) == (runs.KIND, run, project.uuid)
+
+
+def test_it_launches_once_for_one_origin(project: Project) -> None:
+    dataset = factories.make_dataset(project)
+    first = runs.launch(project, dataset, learner="probe", origin="round:1")
+    assert runs.launch(project, dataset, learner="probe", origin="round:1") == first
+    assert runs.launch(project, dataset, learner="probe", origin="round:2").number == 2
+    assert Job.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("learner", "given", "words"),
+    [
+        ("forest", {}, "no learner 'forest'"),
+        ("probe", {"colour": 1}, "no setting colour"),
+        ("probe", {"c": 0}, "c: found"),
+    ],
+)
+def test_it_refuses_settings_before_anything_is_queued(
+    project: Project, learner: str, given: dict, words: str
+) -> None:
+    dataset = factories.make_dataset(project)
+    with pytest.raises(BadSettings, match=words):
+        runs.launch(project, dataset, learner=learner, settings=given)
+    assert not TrainingRun.objects.exists() and not Job.objects.exists()
+
+
+@pytest.mark.parametrize("train", [0, 1])
+def test_it_refuses_data_that_can_teach_nothing(project: Project, train: int) -> None:
+    dataset = factories.make_dataset(project, train=train)
+    with pytest.raises(
+        NotTrainable, match=f"has {train} labelled items for training, with {train} different labels"
+    ):
+        runs.launch(project, dataset, learner="probe")
+
+
+def test_it_ends_with_its_job(project: Project) -> None:
+    dataset = factories.make_dataset(project)
+    failed, cancelled = (runs.launch(project, dataset, learner="probe") for _time in range(2))
+    Job.objects.filter(pk=failed.job.pk).update(state="failed", error="the disk is full")
+    jobs.cancel(cancelled.job, None)
+    assert runs.settle_all() == 2
+    failed.refresh_from_db()
+    cancelled.refresh_from_db()
+    assert (failed.state, failed.error, cancelled.state) == ("failed", "the disk is full", "cancelled")
+    assert failed.finished_at is not None and runs.settle_all() == 0
+    jobs.retry(failed.job, None)
+    runs.settle(failed.job)
+    failed.refresh_from_db()
+    assert (failed.state, failed.error, failed.finished_at) == ("queued", "", None)
