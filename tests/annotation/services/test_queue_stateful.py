@@ -1,0 +1,293 @@
+"""The queue driven at random by several people, with time running out in between.
+
+Invariants, checked after every step against a plain model of what happened:
+
+1. No slot is held by two people, and nobody gets an item twice.
+2. Nothing is lost: every look that was published is free, held, answered, withdrawn, or replaced after a
+   skip; every answer that was accepted is stored, and the last one to a slot is the one that stands.
+3. No label is doubled: a slot has exactly one standing answer when it is done, and none otherwise; the same
+   client key stores once, however often it is sent.
+4. A lease that ran out comes back, behind every cursor, so that everybody can still get it.
+5. What was taken back does not count, and its slot is the same person's again.
+6. The final label is what the standing answers say: the majority, none on a tie, and a tie is a dispute.
+
+At the end new people label until nothing is handed out: then no slot is left over.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter, defaultdict
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from annotation.errors import NothingToUndo, SlotTaken
+from annotation.models import Annotation, Cursor, Resolution, Review, Slot
+from annotation.services import batches, labelling, projects, queue
+from tests.factories import add_member, make_items, make_project
+
+LABELS = ("refund", "card-lost", "other")
+PEOPLE = 4
+ITEMS = 12
+OPEN = ("free", "leased")
+people = st.integers(0, PEOPLE - 1)
+choices = st.integers(0, 10_000)
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """People by index. `standing`: slot -> (person, label) that should stand; `keys`: key -> what it stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        self.project = make_project(overlap_share=0.5, spot_check_share=0.3, evaluation_items=3)
+        self.people = [add_member(self.project) for _ in range(PEOPLE)]
+        texts = [f"text {i}" for i in range(ITEMS)]
+        self.items = make_items(self.project, texts, split="train") + make_items(
+            self.project, ["test 1", "test 2"], split="test"
+        )
+        self.standing: dict[int, tuple[int, str]] = {}
+        self.keys: dict[str, tuple[int, int, str]] = {}
+        self.published: Counter[int] = Counter()
+        self.numbers = iter(range(10**6))
+
+    def teardown(self) -> None:
+        try:
+            self.drain()
+        finally:
+            transaction.set_rollback(True)
+            self.atomic.__exit__(None, None, None)
+
+    # --- what may happen -----------------------------------------------------------------------------------
+
+    @initialize()
+    def first_batch(self) -> None:
+        self.publish(0, 5)
+
+    @rule(first=st.integers(0, ITEMS - 1), count=st.integers(1, 5))
+    def publish(self, first: int, count: int) -> None:
+        used = {
+            row for row in Slot.objects.exclude(state="withdrawn").values_list("item__row", flat=True)
+        }  # a round picks no item that is out or labelled
+        rows = [item.row for item in self.items[first : min(first + count, ITEMS)] if item.row not in used]
+        batch = batches.publish(
+            self.project, [batches.Pick(row=row) for row in rows], origin=f"round {next(self.numbers)}"
+        )
+        self.published.update(batch.slots.values_list("item_id", flat=True))
+
+    @rule(who=people, count=st.integers(0, 4))
+    def lease(self, who: int, count: int) -> None:
+        slots = queue.lease(self.project, self.people[who], count=count)
+        assert len(slots) <= count
+        for slot in slots:
+            assert slot.state == "leased"
+            assert slot.person_id == self.people[who].pk
+        assert len({slot.item_id for slot in slots}) == len(slots)
+
+    @rule(who=people, choice=choices, label=st.sampled_from(LABELS))
+    def submit_held(self, who: int, choice: int, label: str) -> None:
+        if slot := self.pick(Slot.objects.filter(state="leased", person=self.people[who]), choice):
+            self.submit(who, slot, label)
+
+    @rule(who=people, choice=choices, label=st.sampled_from(LABELS))
+    def correct(self, who: int, choice: int, label: str) -> None:
+        if slot := self.pick(Slot.objects.filter(state="done", person=self.people[who]), choice):
+            self.submit(who, slot, label)
+
+    @rule(who=people, choice=choices, label=st.sampled_from(LABELS))
+    def submit_what_one_does_not_hold(self, who: int, choice: int, label: str) -> None:
+        """A late answer: kept where the slot is free and the item unseen, otherwise refused with no trace."""
+        slot = self.pick(Slot.objects.exclude(person=self.people[who]), choice)
+        if slot is None:
+            return
+        seen = Slot.objects.filter(item=slot.item_id, person=self.people[who]).exists()
+        if slot.state == "free" and not seen:
+            self.submit(who, slot, label)
+            return
+        with pytest.raises(SlotTaken) as refused:
+            self.send(who, slot, label, f"key {next(self.numbers)}")
+        assert refused.value.details == {"value": {"label": label}}
+
+    @precondition(lambda self: self.keys)
+    @rule(choice=choices, label=st.sampled_from(LABELS))
+    def send_the_same_key_again(self, choice: int, label: str) -> None:
+        key = sorted(self.keys)[choice % len(self.keys)]
+        who, slot_id, value = self.keys[key]
+        again = self.send(who, Slot.objects.get(pk=slot_id), label, key)
+        assert not again.created
+        assert again.annotation.value == {"label": value}
+
+    @rule(who=people, choice=choices)
+    def skip(self, who: int, choice: int) -> None:
+        slot = self.pick(Slot.objects.filter(state="leased", person=self.people[who]), choice)
+        if slot is None:
+            return
+        queue.skip(self.project, self.people[who], slot.uuid, "no label fits")
+        assert queue.skip(self.project, self.people[who], slot.uuid, "no label fits").state == "skipped"
+        skips = Slot.objects.filter(item=slot.item_id, state="skipped").count()
+        if skips < queue.MAXIMUM_SKIPS:
+            self.published[slot.item_id] += 1  # a fresh look in the place of the skipped one
+        else:
+            assert Review.objects.filter(item=slot.item_id, kind="dispute", state="pending").exists()
+
+    @rule(who=people)
+    def undo(self, who: int) -> None:
+        own = [slot for slot, (person, _label) in self.standing.items() if person == who]
+        if not own:
+            with pytest.raises(NothingToUndo):
+                labelling.undo(self.project, self.people[who])
+            return
+        slot = labelling.undo(self.project, self.people[who])
+        assert (slot.state, slot.person_id) == ("leased", self.people[who].pk)
+        del self.standing[slot.pk]
+
+    @rule(who=people, choice=choices)
+    def undo_one_slot_twice(self, who: int, choice: int) -> None:
+        slot = self.pick(Slot.objects.filter(state="done", person=self.people[who]), choice)
+        if slot is not None:
+            first = labelling.undo(self.project, self.people[who], slot.uuid)
+            second = labelling.undo(self.project, self.people[who], slot.uuid)
+            assert first.pk == second.pk == slot.pk
+            del self.standing[slot.pk]
+
+    @rule(choice=choices, how_many=st.integers(1, 3))
+    def run_out(self, choice: int, how_many: int) -> None:
+        held = list(Slot.objects.filter(state="leased").order_by("pk"))[choice % 3 :][:how_many]
+        past = timezone.now() - datetime.timedelta(seconds=1)
+        Slot.objects.filter(pk__in=[slot.pk for slot in held]).update(lease_expires_at=past)
+
+    @rule()
+    def sweep(self) -> None:
+        gone = Slot.objects.filter(state="leased", lease_expires_at__lte=timezone.now())
+        expected = set(gone.values_list("pk", flat=True))
+        assert queue.release_expired() == len(expected)
+        highest = max(Cursor.objects.values_list("rank", flat=True), default=-1)
+        for slot in Slot.objects.filter(pk__in=expected):
+            assert (slot.state, slot.person_id) == ("free", None)
+            assert slot.rank > highest
+
+    @rule(who=people)
+    def renew(self, who: int) -> None:
+        held = Slot.objects.filter(state="leased", person=self.people[who])
+        kept = queue.renew(self.project, self.people[who], Slot.objects.values_list("uuid", flat=True))
+        assert {slot.pk for slot in kept} == set(held.values_list("pk", flat=True))
+        assert not held.filter(lease_expires_at__lte=timezone.now()).exists()
+
+    @rule(who=people)
+    def release(self, who: int) -> None:
+        queue.release(self.project, self.people[who], Slot.objects.values_list("uuid", flat=True))
+        assert not Slot.objects.filter(state="leased", person=self.people[who]).exists()
+
+    @rule(who=people)
+    def rest(self, who: int) -> None:
+        """A paused project hands out nothing new, and takes what people hold."""
+        projects.pause(self.project)
+        before = Slot.objects.filter(state="leased").count()
+        queue.lease(self.project, self.people[who], count=4)
+        assert Slot.objects.filter(state="leased").count() == before
+        projects.resume(self.project)
+
+    # --- what must always hold -----------------------------------------------------------------------------
+
+    @invariant()
+    def nobody_gets_an_item_twice(self) -> None:
+        looks = Counter(Slot.objects.filter(person__isnull=False).values_list("item_id", "person_id"))
+        assert not [look for look, count in looks.items() if count > 1]
+
+    @invariant()
+    def no_look_is_lost(self) -> None:
+        assert Counter(Slot.objects.values_list("item_id", flat=True)) == self.published
+
+    @invariant()
+    def every_answer_stands_once(self) -> None:
+        found = Annotation.objects.filter(is_retraction=False, superseded_by__isnull=True)
+        standing = sorted(found.values_list("slot_id", "slot__person_id", "value__label"))
+        assert standing == sorted(
+            (slot, self.people[who].pk, label) for slot, (who, label) in self.standing.items()
+        )
+        assert set(Slot.objects.filter(state="done").values_list("pk", flat=True)) == set(self.standing)
+
+    @invariant()
+    def every_key_is_stored_once(self) -> None:
+        stored = Annotation.objects.filter(is_retraction=False).values_list(
+            "client_key", "slot_id", "value__label"
+        )
+        assert sorted(stored) == sorted((key, slot, label) for key, (_who, slot, label) in self.keys.items())
+
+    @invariant()
+    def the_final_label_is_what_people_say(self) -> None:
+        votes: dict[int, Counter[str]] = defaultdict(Counter)
+        item_of = dict(Slot.objects.values_list("pk", "item_id"))
+        for slot, (_who, label) in self.standing.items():
+            votes[item_of[slot]][label] += 1
+        expected = {}
+        for item, counts in votes.items():
+            [(label, most), *rest] = counts.most_common()
+            if not rest or rest[0][1] < most:
+                expected[item] = label
+            else:
+                assert Review.objects.filter(item=item, kind="dispute", state="pending").exists()
+        assert (
+            dict(Resolution.objects.filter(is_current=True).values_list("item_id", "value__label"))
+            == expected
+        )
+
+    # --- help ----------------------------------------------------------------------------------------------
+
+    def pick(self, slots: Any, choice: int) -> Slot | None:
+        found = list(slots.order_by("pk"))
+        return found[choice % len(found)] if found else None
+
+    def send(self, who: int, slot: Slot, label: str, key: str) -> labelling.Submission:
+        return labelling.submit(self.project, self.people[who], slot.uuid, {"label": label}, client_key=key)
+
+    def submit(self, who: int, slot: Slot, label: str) -> None:
+        key = f"key {next(self.numbers)}"
+        made = self.send(who, slot, label, key)
+        assert made.created
+        self.keys[key] = (who, slot.pk, label)
+        self.standing[slot.pk] = (who, label)
+
+    def drain(self) -> None:
+        """New people come until nothing is left for them; what others hold runs out and comes back."""
+        Slot.objects.filter(state="leased").update(lease_expires_at=timezone.now())
+        queue.release_expired()
+        while Slot.objects.filter(state="free").exists():
+            self.people.append(add_member(self.project))
+            slots = queue.lease(self.project, self.people[-1], count=50)
+            assert slots, "there is free work, and a new person gets none of it"
+            for slot in slots:
+                self.submit(len(self.people) - 1, slot, "other")
+        assert not Slot.objects.filter(state__in=OPEN).exists()
+        self.no_look_is_lost()
+        self.every_answer_stands_once()
+        self.nobody_gets_an_item_twice()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_it_keeps_its_promises_whatever_people_do() -> None:
+    run_state_machine_as_test(
+        QueueMachine,
+        settings=settings(
+            max_examples=20,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
