@@ -24,7 +24,7 @@ class FinetuneSettings:
 
     epochs: float = 0.0
     batch_size: int = 16
-    learning_rate: float = 2e-4
+    learning_rate: float = 1e-4
     max_length: int = 128
     processes: int = 1
 

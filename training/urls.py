@@ -1,5 +1,16 @@
+"""Pages of training: models and runs, for engineers of a project."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from training.views import models, runs
+
+app_name = "training"
+_PROJECT = "admin/p/<slug:slug>"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(f"{_PROJECT}/models", models.index, name="models"),
+    path(f"{_PROJECT}/models/<int:number>", models.evaluation, name="evaluation"),
+    path(f"{_PROJECT}/runs/<int:number>", runs.detail, name="run"),
+    path(f"{_PROJECT}/runs/<int:number>/live", runs.live, name="run_live"),
+]

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from training.api import models
+
+router = SimpleRouter(trailing_slash=False)
+router.register(r"projects/(?P<slug>[-\w]+)/runs", models.Runs, basename="api-run")
+router.register(r"projects/(?P<slug>[-\w]+)/models", models.Models, basename="api-model")
+
+urlpatterns = router.urls

@@ -1,0 +1,27 @@
+"""Job kinds of this app, and what it does periodically."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from jobs import registry
+from training.permissions import may_cancel_job, may_see_job
+from training.services import evaluations, runs
+
+registry.register(
+    runs.KIND,
+    runs.perform,
+    label=_("Training"),
+    resource="gpu",
+    may_see=may_see_job,
+    may_cancel=may_cancel_job,
+)
+registry.register(
+    evaluations.KIND,
+    evaluations.perform,
+    label=_("Evaluation of a model"),
+    resource="gpu",
+    may_see=may_see_job,
+    may_cancel=may_cancel_job,
+)
+registry.register_periodic("training.settle_runs", 10.0, runs.settle_all)

@@ -1,0 +1,10 @@
+"""Signals of this app, sent after commit. A lost one costs minutes, never a result: listeners also look at
+the
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+# A model was judged. Arguments: sender=Evaluation, evaluation.
+evaluation_finished = Signal()
