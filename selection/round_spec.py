@@ -9,6 +9,7 @@ from typing import Any
 
 DEFAULT_STRATEGY = "default"
 COLD_START_LIMIT = 5_000  # pool items embedded before there is a model: a cluster sample needs no more
+MOST_SEED = 2**31 - 1
 POOL_LIMIT = 50_000  # pool items scored a round: a uniform sample of a larger pool loses next to nothing
 
 
@@ -49,8 +50,8 @@ class RoundSpec:
             raise ValueError(f"found a batch size of {self.batch_size}, expected 1 or more")
         if not 0.0 <= self.control_share <= 1.0:
             raise ValueError(f"found a control share of {self.control_share}, expected a number from 0 to 1")
-        if self.seed < 0:
-            raise ValueError(f"found a seed of {self.seed}, expected 0 or more")
+        if not 0 <= self.seed <= MOST_SEED:
+            raise ValueError(f"found a seed of {self.seed}, expected 0 to {MOST_SEED}")
         if self.pool_limit < self.batch_size:
             raise ValueError(
                 f"found a pool limit of {self.pool_limit}, expected at least the batch size ({self.batch_size})"

@@ -1,5 +1,21 @@
+"""Pages of selection: rounds, for engineers of a project."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from selection.views import rounds
+
+app_name = "selection"
+_ROUNDS = "admin/p/<slug:slug>/rounds"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(f"{_ROUNDS}", rounds.index, name="rounds"),
+    path(f"{_ROUNDS}/launch", rounds.launch, name="launch"),
+    path(f"{_ROUNDS}/preview/<uuid:uuid>", rounds.preview, name="preview"),
+    path(f"{_ROUNDS}/<int:number>", rounds.detail, name="round"),
+    path(f"{_ROUNDS}/<int:number>/live", rounds.live, name="round_live"),
+    path(f"{_ROUNDS}/<int:number>/cancel", rounds.cancel, name="cancel"),
+    path(f"{_ROUNDS}/<int:number>/retry", rounds.retry, name="retry"),
+    path(f"{_ROUNDS}/<int:number>/replay", rounds.replay, name="replay"),
+    path(f"{_ROUNDS}/<int:number>/replay/status", rounds.replay_status, name="replay_status"),
+]

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from rest_framework.routers import SimpleRouter
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from selection.api import rounds
+
+router = SimpleRouter(trailing_slash=False)
+router.register(r"projects/(?P<slug>[-\w]+)/rounds", rounds.Rounds, basename="api-round")
+
+urlpatterns = router.urls

@@ -79,6 +79,7 @@ class RoundStation(models.Model):
         DONE = "done", _("done")
         SKIPPED = "skipped", _("skipped")
         FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
 
     round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="stations")
     name = models.CharField(max_length=10, choices=Station.choices)

@@ -1,0 +1,45 @@
+"""What can go wrong with a round."""
+
+from __future__ import annotations
+
+from accounts.errors import GyreError
+
+
+class SelectionError(GyreError):
+    code = "selection_error"
+
+
+class BadSpec(SelectionError):
+    """A round's order cannot be followed as it stands."""
+
+    code = "bad_round_spec"
+
+
+class PoolTooSmall(SelectionError):
+    """Fewer items wait than a batch needs."""
+
+    code = "pool_too_small"
+    status = 409
+
+
+class RoundRunning(SelectionError):
+    """Another round of the project has not ended yet."""
+
+    code = "round_running"
+    status = 409
+
+
+class RoundEnded(SelectionError):
+    """What was asked needs a round in another state."""
+
+    code = "round_ended"
+    status = 409
+
+
+class NothingToReplay(SelectionError):
+    code = "nothing_to_replay"
+    status = 409
+
+
+class SimulationRefused(SelectionError):
+    code = "simulation_refused"

@@ -1,0 +1,32 @@
+"""Job kinds of this app, and what it does periodically."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from jobs import registry
+from selection.models import Station
+from selection.permissions import may_cancel_job, may_see_job
+from selection.services import pool, previews, replays, rounds, steps
+
+_LABELS = {
+    Station.COLLECT: _("Round: collect labels and embed new items"),
+    Station.FREEZE: _("Round: freeze the labels"),
+    Station.DECIDE: _("Round: decide on the model"),
+    Station.SCORE: _("Round: score the pool"),
+    Station.PICK: _("Round: pick the batch"),
+    Station.PUBLISH: _("Round: publish the batch"),
+}
+for _station, (_name, _function) in steps.KINDS.items():
+    registry.register(
+        _name, _function, label=_LABELS[_station], resource="gpu", may_see=may_see_job, may_cancel=may_cancel_job
+    )
+for _name, _function, _label in (
+    (pool.EMBED_KIND, pool.perform_embed, _("Embedding of the pool")),
+    (previews.KIND, previews.perform, _("Preview of a batch")),
+    (replays.KIND, replays.perform, _("Replay of a round")),
+):
+    registry.register(
+        _name, _function, label=_label, resource="gpu", may_see=may_see_job, may_cancel=may_cancel_job
+    )
+registry.register_periodic("selection.advance_rounds", 3.0, rounds.advance_all)

@@ -1,0 +1,87 @@
+"""manage.py round PROJECT: launch a round from the command line, and follow it if asked."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import ArgumentParser
+from dataclasses import replace
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.errors import GyreError
+from annotation.models import Project
+from selection.forms import spec_to_start_from
+from selection.models import Round, RoundStation
+from selection.round_spec import RoundSpec
+from selection.selectors import rounds as reads
+from selection.services import rounds
+from selection.strategies.registry import STRATEGIES
+from training.learners import LEARNERS
+
+
+class Command(BaseCommand):
+    help = "Launch a round of a project: train on the labels so far, judge, pick and publish the next batch."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("project", help="the project's address (slug)")
+        parser.add_argument("--strategy", choices=list(STRATEGIES), help="default: as in the last round")
+        parser.add_argument("--batch-size", type=int, help="items to pick")
+        parser.add_argument("--control-share", type=float, help="share of the batch drawn at random")
+        parser.add_argument("--learner", choices=list(LEARNERS))
+        parser.add_argument("--seed", type=int)
+        parser.add_argument(
+            "--settings", type=json.loads, default=None, help="the strategy's settings, as JSON"
+        )
+        parser.add_argument("--learner-settings", type=json.loads, default=None, help="as JSON")
+        parser.add_argument(
+            "--wait", action="store_true", help="run it here, to its end, with no worker needed"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        project = Project.objects.filter(slug=options["project"]).first()
+        if project is None:
+            known = ", ".join(Project.objects.values_list("slug", flat=True)[:20]) or "none yet"
+            raise CommandError(f"there is no project {options['project']!r}; there is: {known}")
+        try:
+            round_ = rounds.launch(project, _spec(project, options))
+        except (GyreError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"round {round_.number} of {project.slug} is launched")
+        if options["wait"]:
+            self._follow(round_)
+
+    def _follow(self, round_: Round) -> None:
+        started = time.monotonic()
+        rounds.run_to_end(round_)
+        for station in reads.stations(round_):
+            took = f"{station.seconds:.1f} s" if station.seconds is not None else ""
+            self.stdout.write(f"  {station.name:<9} {station.state:<8} {took:>8}  {station.note}")
+        self.stdout.write(f"round {round_.number} is {round_.state} after {time.monotonic() - started:.1f} s")
+        if round_.state != Round.State.DONE:
+            failed = round_.stations.filter(state=RoundStation.State.FAILED).first()
+            where = f" at {failed.name}" if failed else ""
+            raise CommandError(f"the round {round_.state}{where}: {round_.error}")
+
+
+def _spec(project: Project, options: dict[str, Any]) -> RoundSpec:
+    spec = spec_to_start_from(project, reads.latest(project))
+    given = {
+        name: options[name]
+        for name in (
+            "strategy",
+            "batch_size",
+            "control_share",
+            "learner",
+            "seed",
+            "settings",
+            "learner_settings",
+        )
+        if options[name] is not None
+    }
+    if given.get("strategy", spec.strategy) != spec.strategy:
+        given.setdefault("settings", {})  # another strategy's settings mean nothing to this one
+    if given.get("learner", spec.learner) != spec.learner:
+        given.setdefault("learner_settings", {})
+    return replace(spec, **given)

@@ -1,0 +1,25 @@
+"""What this app does when another one tells it something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from annotation.models import Import
+from annotation.signals import import_finished
+from jobs.models import Job
+from jobs.signals import job_finished
+from selection.models import Round, RoundStation
+from selection.services import rounds
+
+
+@receiver(job_finished, dispatch_uid="selection.advance_round")
+def advance_round(sender: type[Job], job: Job, **kwargs: Any) -> None:
+    for station in RoundStation.objects.filter(job=job, round__state=Round.State.RUNNING).select_related("round"):
+        rounds.advance(station.round)
+
+
+@receiver(import_finished, dispatch_uid="selection.start_first_round")
+def start_first_round(sender: type[Import], import_run: Import, **kwargs: Any) -> None:
+    rounds.start_first(import_run.project)

@@ -1,0 +1,64 @@
+"""What a round would pick if it were launched now, from the columns as they stand; nothing is trained or
+published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from accounts.models import User
+from annotation.models import DatasetVersion, Project
+from jobs.models import Job
+from jobs.services import artifacts, jobs
+from jobs.services.context import JobContext
+from selection.errors import PoolTooSmall
+from selection.round_spec import RoundSpec
+from selection.selectors import picks as picks_of
+from selection.services import picking, pool
+from training.models import ModelVersion
+from training.selectors import models
+from training.services import programs
+
+KIND = "selection.preview_batch"
+SHOWN = 10
+
+
+def launch(project: Project, spec: RoundSpec, *, by: User | None = None) -> Job:
+    """Add the job that picks ten items as `spec` would now, with the deployed model."""
+    return jobs.enqueue(
+        KIND, subject=project, scope=project.uuid, params={"spec": spec.to_json()}, created_by=by
+    )
+
+
+def perform(ctx: JobContext) -> dict[str, Any]:
+    """The job: the first picks of the strategy's own arm, with their texts and score parts."""
+    project: Project = ctx.subject
+    spec = RoundSpec.from_json(ctx.params["spec"])
+    spec = replace(spec, batch_size=SHOWN, control_share=0.0, pool_limit=max(SHOWN, spec.pool_limit))
+    model = models.deployed(project)
+    dataset = _dataset_of(model)
+    plan = picking.plan_for(model, has_labels=dataset is not None, spec=spec)
+    if not len(pool.ready(project, SHOWN, spec.seed, plan.model)[0]):
+        rows, _clusters = pool.sample(project, picking.pool_limit(spec, cold=plan.model is None), spec.seed)
+        if not len(rows):
+            raise PoolTooSmall("No unlabelled item is left in this project: import more texts first.")
+        labelled = pool.labelled_rows(project)
+        pool.embed(ctx, project, np.union1d(rows, labelled))
+        if plan.model is not None:
+            pool.score(ctx, project, plan.model, rows)
+    labelled_file = str(artifacts.path(dataset.artifact) / "train.parquet") if dataset else ""
+    order = picking.order(project, plan, spec, ctx.attempt_folder(), labelled=labelled_file)
+    picks = picks_of.read_picks(programs.run_light(ctx, picking.PROGRAM, order))
+    texts = dict(pool.texts_of(project, np.asarray(sorted(pick.row for pick in picks), dtype=np.int64)))
+    return {
+        "strategy": plan.strategy,
+        "note": plan.note,
+        "items": [{"row": pick.row, "text": texts[pick.row], "parts": pick.parts} for pick in picks],
+    }
+
+
+def _dataset_of(model: ModelVersion | None) -> DatasetVersion | None:
+    return model.run.dataset if model else None

@@ -1,0 +1,72 @@
+"""Replaying a round: the pick program runs again on what the round kept, and the picks are compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from jobs.models import Job
+from jobs.services import artifacts, jobs
+from jobs.services.context import JobContext
+from selection.errors import NothingToReplay
+from selection.models import Column, Round
+from selection.round_spec import RoundSpec
+from selection.selectors import picks as picks_of
+from selection.services import picking, pool
+from training.services import programs
+
+KIND = "selection.replay_round"
+
+
+def launch(round_: Round, *, by: User | None = None) -> Job:
+    """Add the job that replays a round.
+
+    Raises:
+        NothingToReplay: the round has not picked yet.
+    """
+    if round_.picks is None:
+        raise NothingToReplay(_("Round %(number)s has picked nothing yet.") % {"number": round_.number})
+    return jobs.enqueue(KIND, subject=round_, scope=round_.project.uuid, created_by=by)
+
+
+def perform(ctx: JobContext) -> dict[str, Any]:
+    """The job: pick again from the stored inputs and say whether the picks, in order and arm, are the same."""
+    round_: Round = ctx.subject
+    assert round_.picks is not None
+    stored = artifacts.path(round_.picks)
+    again = programs.run_light(ctx, picking.PROGRAM, _order(round_, stored))
+    before, after = picks_of.read_picks(stored), picks_of.read_picks(again)
+    differing = sum(a != b for a, b in zip(before, after, strict=False)) + abs(len(before) - len(after))
+    identical = differing == 0
+    note = (
+        _("Identical: all %(count)s picks came out again in the same order.") % {"count": len(before)}
+        if identical
+        else _("Different: %(differing)s of %(count)s picks did not come out again.")
+        % {"differing": differing, "count": len(before)}
+    )
+    ctx.log(note)
+    return {"identical": identical, "differing": differing, "picks": len(before), "note": note}
+
+
+def _order(round_: Round, stored: Path) -> dict[str, Any]:
+    """The pick program's spec from the round's own result folder; only columns and seeds come from elsewhere."""
+    spec, summary = RoundSpec.from_json(round_.spec), picks_of.read_summary(stored)
+    labelled = stored / "labelled.parquet"
+    used_model = (stored / "probs.npy").is_file() and round_.model is not None
+    return {
+        "rows": str(stored / "rows.npy"),
+        "clusters": str(stored / "clusters.npy"),
+        "probabilities": pool.shards(round_.project, Column.Kind.PROBABILITY, str(round_.model.uuid))
+        if used_model and round_.model
+        else [],
+        "embeddings": pool.embedding_shards(round_.project),
+        "labelled": str(labelled) if labelled.is_file() else "",
+        "strategy": summary["strategy"],
+        "settings": summary["settings"],
+        "count": spec.batch_size,
+        "control_share": spec.control_share,
+        "seed": spec.seed,
+    }

@@ -1,0 +1,124 @@
+"""How each station of a round is started, when it is left out, and what its job's result becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from jobs.models import Job
+from jobs.services import jobs
+from selection.models import Round, Station
+from selection.round_spec import RoundSpec
+from selection.services import pool, stations
+from training.models import ModelVersion
+from training.services import evaluations, runs
+
+KINDS = {
+    Station.COLLECT: ("selection.collect_labels", stations.collect),
+    Station.FREEZE: ("selection.freeze_labels", stations.freeze),
+    Station.DECIDE: ("selection.decide_model", stations.decide),
+    Station.SCORE: ("selection.score_pool", stations.score),
+    Station.PICK: ("selection.pick_batch", stations.pick),
+    Station.PUBLISH: ("selection.publish_batch", stations.publish),
+}
+_AUTOMATIC: ContextVar[bool] = ContextVar("selection_automatic_rounds", default=True)
+
+
+def automatic_rounds() -> bool:
+    return _AUTOMATIC.get()
+
+
+@contextmanager
+def by_hand_only() -> Iterator[None]:
+    """Inside, no round starts by itself (simulate launches its own, with its own strategy)."""
+    token = _AUTOMATIC.set(False)
+    try:
+        yield
+    finally:
+        _AUTOMATIC.reset(token)
+
+
+def skip_reason(round_: Round, station: str) -> str:
+    """Why this station has nothing to do in this round; empty if it has."""
+    cold = stations.is_cold(_detail(round_, Station.COLLECT).get("train_labels", {}))
+    match station:
+        case Station.FREEZE | Station.TRAIN | Station.EVALUATE | Station.DECIDE if cold:
+            return _("Too few labels to learn from: a model needs labelled items of at least two labels.")
+        case Station.EVALUATE if round_.dataset is not None and not round_.dataset.test_count:
+            return _("No test item is labelled yet: the model cannot be judged.")
+        case Station.SCORE:
+            model = _scoring_model(round_)
+            return "" if model else _("There is no model yet to score with.")
+    return ""
+
+
+def start(round_: Round, station: str) -> Job:
+    """The station's job, queued. Asked twice it is the same job."""
+    if station == Station.TRAIN:
+        return _train(round_)
+    if station == Station.EVALUATE:
+        assert round_.dataset is not None
+        model = ModelVersion.objects.get(run=round_.run)
+        return evaluations.launch(model, round_.dataset, features=_features(round_), by=round_.created_by)
+    kind, _function = KINDS[Station(station)]
+    return jobs.enqueue(
+        kind,
+        subject=round_,
+        scope=round_.project.uuid,
+        created_by=round_.created_by,
+        key=f"{stations.origin_of(round_)}:{station}",
+    )
+
+
+def outcome(round_: Round, station: str, job: Job) -> dict[str, Any]:
+    """What is kept of a finished job as the station's detail; "note" is for people."""
+    result = dict(job.result or {})
+    if station == Station.TRAIN:
+        return {**result, "note": _("model m%(number)s") % {"number": result["number"]}}
+    if station == Station.EVALUATE:
+        return {**result, "note": _("accuracy %(share).1f %%") % {"share": 100 * result["accuracy"]}}
+    return result
+
+
+def _train(round_: Round) -> Job:
+    assert round_.dataset is not None
+    spec = RoundSpec.from_json(round_.spec)
+    run = runs.launch(
+        round_.project,
+        round_.dataset,
+        learner=spec.learner,
+        settings=spec.learner_settings,
+        seed=spec.seed,
+        origin=stations.origin_of(round_),
+        by=round_.created_by,
+        features=_features(round_),
+    )
+    Round.objects.filter(pk=round_.pk).update(run=run)
+    assert run.job is not None
+    return run.job
+
+
+def _features(round_: Round) -> list[dict[str, str]]:
+    return [dict(shard) for shard in pool.embedding_shards(round_.project)]
+
+
+def _scoring_model(round_: Round) -> ModelVersion | None:
+    """The deployed model; noted with the round, which scores with this one even if another is deployed
+    meanwhile.
+    """
+    if round_.model is None:
+        from training.selectors import models
+
+        if model := models.deployed(round_.project):
+            Round.objects.filter(pk=round_.pk).update(model=model)
+            round_.model = model
+    return round_.model
+
+
+def _detail(round_: Round, station: str) -> dict[str, Any]:
+    found = round_.stations.filter(name=station).values_list("detail", flat=True).first()
+    return found or {}
