@@ -17,6 +17,7 @@ worker_class = "sync"
 timeout = 120  # an upload of a large file
 graceful_timeout = 5
 accesslog = None
+control_socket_disable = True  # it would lie in the home folder, one for all installations
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 forwarded_allow_ips = "127.0.0.1"
 

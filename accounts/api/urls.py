@@ -5,7 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api import tokens
 
-router = SimpleRouter()
+router = SimpleRouter(trailing_slash=False)
 router.register("tokens", tokens.Tokens, basename="api-token")
 
-urlpatterns = [path("me/", tokens.me, name="api-me"), *router.urls]
+urlpatterns = [path("me", tokens.me, name="api-me"), *router.urls]

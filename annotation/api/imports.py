@@ -63,7 +63,7 @@ class StartRequest(serializers.Serializer):
 
 
 class StartAnswer(serializers.Serializer):
-    job = serializers.UUIDField(help_text="Follow it at /api/v1/jobs/<uuid>/.")
+    job = serializers.UUIDField(help_text="Follow it at /api/v1/jobs/<uuid>.")
 
 
 @extend_schema_view(get=extend_schema(summary="Imports of a project, newest first"))

@@ -4,7 +4,7 @@ from rest_framework.routers import SimpleRouter
 
 from jobs.api import jobs
 
-router = SimpleRouter()
+router = SimpleRouter(trailing_slash=False)
 router.register("jobs", jobs.Jobs, basename="api-job")
 
 urlpatterns = router.urls

@@ -45,7 +45,7 @@ class Up:
 
     def output(self) -> str:
         logs = "\n".join(path.read_text(errors="replace")[-2000:] for path in self.folder.glob("logs/*.log"))
-        return (self.folder / "out").read_text() + logs
+        return f"{(self.folder / 'out').read_text()}{logs}\nstill there: {self.processes()}"
 
     def wait_until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         until = time.monotonic() + seconds
