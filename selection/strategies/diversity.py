@@ -6,6 +6,7 @@ Similarity is the inner product of unit vectors, the cosine, in [-1, 1].
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -103,10 +104,13 @@ def pick_kmeans(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.
 @dataclass(frozen=True, kw_only=True)
 class DiverseSettings:
     """`candidates_per_pick`: so many items by margin are looked at for each pick (beta). `skip_share`: this
-    share of the pool, its most uncertain items, is passed over."""
+    share of the pool, its most uncertain items, is passed over: mostly noise. `of_each`: which item of a
+    cluster is picked.
+    """
 
     candidates_per_pick: int = 10
-    skip_share: float = 0.0
+    skip_share: float = 0.02
+    of_each: Literal["typical", "uncertain"] = "typical"
 
     def __post_init__(self) -> None:
         if self.candidates_per_pick < 1:
@@ -117,13 +121,16 @@ class DiverseSettings:
 def pick_margin_diverse(
     pool: Pool, count: int, *, settings: DiverseSettings, rng: np.random.Generator
 ) -> Picks:
-    """The beta c items of smallest margin, in c clusters, and of each cluster the most uncertain item.
+    """The beta c items of smallest margin, in c clusters, and of each cluster the item nearest to its centre.
+
+    First the most uncertain `skip_share` of the pool is passed over, as far as beta c items are left. With
+    `of_each` "uncertain" the most uncertain item of each cluster is picked in place of the most typical one.
 
     After Zhdanov 2019 ("Diverse mini-batch active learning") and Citovsky et al. 2021 (Cluster-Margin).
     Stochastic by the start of k-means, with no inclusion probability. Cost O(n k + beta c^2 d).
 
-    Parts: uncertainty, the margin turned to higher = more uncertain; diversity, 1 - the similarity to the
-    cluster's centre; score, the uncertainty.
+    Parts: uncertainty, the margin turned to higher = more uncertain; diversity, the similarity to the
+    cluster's centre (how well the item stands for its cluster); score, the one of the two that chose it.
     """
     open_ = candidates(pool, count, {"probs", "embeddings"})
     assert pool.probs is not None and pool.embeddings is not None
@@ -132,12 +139,14 @@ def pick_margin_diverse(
     skipped = min(int(settings.skip_share * len(open_)), len(open_) - wanted)
     short = np.sort(top(uncertain, skipped + wanted)[skipped:])
     of, similarity = _clusters(pool.embeddings[open_[short]], count, rng)
-    chosen = one_of_each(of, uncertain[short], count)
-    scores = uncertain[short[chosen]]
-    return Picks(
-        open_[short[chosen]],
-        {"uncertainty": scores, "diversity": 1 - similarity[chosen], "score": scores},
-    )
+    scores = similarity if settings.of_each == "typical" else uncertain[short]
+    chosen = one_of_each(of, scores, count)
+    parts = {
+        "uncertainty": uncertain[short[chosen]],
+        "diversity": similarity[chosen],
+        "score": scores[chosen],
+    }
+    return Picks(open_[short[chosen]], parts)
 
 
 def one_of_each(of: Indices, scores: Floats, count: int) -> Indices:

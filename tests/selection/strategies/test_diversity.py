@@ -144,16 +144,32 @@ def test_it_fills_the_batch_where_clusters_stay_empty():
     assert {at // 10 for at in picks.indices.tolist()} == {0, 1, 2}
 
 
-def test_it_spreads_the_uncertain_items_over_clusters():
-    """All of one blob is more uncertain than any item of the others; still every blob is picked from."""
-    rng = np.random.default_rng(0)
-    embeddings = _blobs(rng, np.eye(3), 10)
+def _three_blobs():
+    """All of the first blob is more uncertain than any item of the others."""
+    embeddings = _blobs(np.random.default_rng(0), np.eye(3), 10)
     gaps = np.concatenate([np.linspace(0, 0.1, 10), np.linspace(0.2, 0.3, 10), np.linspace(0.4, 0.5, 10)])
     probs = np.column_stack([(1 + gaps) / 2, (1 - gaps) / 2])
-    pool = Pool(rows=np.arange(30), probs=probs, embeddings=embeddings)
-    picks = pick_margin_diverse(pool, 3, settings=DiverseSettings(candidates_per_pick=10), rng=rng)
-    assert sorted(picks.indices.tolist()) == [0, 10, 20]  # the most uncertain item of each
+    return Pool(rows=np.arange(30), probs=probs, embeddings=embeddings), gaps
+
+
+def test_it_takes_the_most_uncertain_item_of_every_cluster():
+    pool, gaps = _three_blobs()
+    chosen = DiverseSettings(skip_share=0.0, of_each="uncertain")
+    picks = pick_margin_diverse(pool, 3, settings=chosen, rng=np.random.default_rng(0))
+    assert sorted(picks.indices.tolist()) == [0, 10, 20]
     assert picks.parts["uncertainty"] == pytest.approx(1 - gaps[picks.indices])
+    assert picks.parts["score"] == pytest.approx(1 - gaps[picks.indices])
+
+
+def test_it_takes_the_most_typical_item_of_every_cluster():
+    pool, _gaps = _three_blobs()
+    chosen = DiverseSettings(skip_share=0.0)
+    picks = pick_margin_diverse(pool, 3, settings=chosen, rng=np.random.default_rng(0))
+    for at in picks.indices.tolist():
+        blob = pool.embeddings[at // 10 * 10 : at // 10 * 10 + 10]
+        assert at % 10 == int(np.argmax(blob @ blob.mean(axis=0)))
+    assert len({at // 10 for at in picks.indices.tolist()}) == 3
+    assert picks.parts["score"].tolist() == picks.parts["diversity"].tolist()
 
 
 def test_it_looks_only_at_the_uncertain_items_it_may_look_at():
