@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from annotation import permissions
 from annotation.models import Project
@@ -21,7 +22,7 @@ from annotation.selectors import projects as project_selectors
 
 # label, URL name, who may see it; a None stands for a gap between groups
 _PROJECT_PAGES: tuple[tuple[Any, str, Any] | None, ...] = (
-    (_("Label"), "annotation:label", permissions.can_label),
+    (pgettext_lazy("navigation", "Label"), "annotation:label", permissions.can_label),
     (_("Review"), "annotation:review", permissions.can_review),
     (_("Guide"), "annotation:guide", permissions.is_member),
     (_("Items"), "annotation:items", permissions.can_review),
@@ -90,7 +91,7 @@ def _nav(request: HttpRequest) -> Nav:
     if project is not None:  # asked once here, known to every predicate below
         project.viewer = permissions.Viewer(user.pk, permissions.role_of(user, project))  # type: ignore[attr-defined]
     others = [
-        ProjectLink(one.name, _address("annotation:label", slug=one.slug) or "/")
+        ProjectLink(one.name, one.get_absolute_url())
         for one in mine
         if one != project and one.state != Project.State.ARCHIVED
     ]

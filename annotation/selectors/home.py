@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Exists, Max, OuterRef
@@ -13,6 +13,7 @@ from django.utils import timezone
 from annotation import permissions
 from annotation.models import Membership, Project, Review, Role, Slot
 from annotation.selectors import projects
+from annotation.selectors.progress import start_of_today
 from jobs import registry
 from jobs.models import Job, State
 
@@ -54,11 +55,6 @@ class Overview:
     running: list[RunningJob]
 
 
-def midnight() -> datetime:
-    """Start of today in the person's time zone."""
-    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 def cards(user: Any) -> list[Card]:
     """The active and paused projects of `user`, by name; four queries however many there are."""
     free = Slot.objects.filter(project=OuterRef("pk"), state=Slot.State.FREE)
@@ -69,17 +65,25 @@ def cards(user: Any) -> list[Card]:
             has_work=Exists(free) | Exists(leased), reviews_waiting=Exists(pending)
         )
     )
-    done = Counter(
-        Slot.objects.filter(
-            project__in=found, person=user, state=Slot.State.DONE, done_at__gte=midnight()
-        ).values_list("project_id", flat=True)
-    )
+    done = _done_today(user, found)
     roles = dict(
         Membership.objects.filter(user=user, is_active=True, project__in=found).values_list(
             "project_id", "role"
         )
     )
     return [_card(user, project, roles, done[project.pk]) for project in found]
+
+
+def _done_today(user: Any, found: list[Project]) -> Counter[int]:
+    """Items labelled today by project; each project has its own midnight, all within 26 hours."""
+    answered = Slot.objects.filter(
+        project__in=found,
+        person=user,
+        state=Slot.State.DONE,
+        done_at__gte=timezone.now() - timedelta(hours=26),
+    ).values_list("project_id", "done_at")
+    since = {project.pk: start_of_today(project) for project in found}
+    return Counter(project_id for project_id, moment in answered if moment >= since[project_id])
 
 
 def _card(user: Any, project: Any, roles: dict[int, str], today: int) -> Card:

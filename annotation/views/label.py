@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -101,14 +102,14 @@ def _data(
 def part_names() -> dict[str, str]:
     """Score parts in the words of people who label."""
     return {
-        "uncertainty": _("unsure"),
-        "entropy": _("unsure"),
-        "least_confidence": _("unsure"),
-        "margin": _("unsure"),
-        "diversity": _("new territory"),
-        "mmr": _("new territory"),
-        "hardness": _("hard"),
-        "score": _("in all"),
+        "uncertainty": pgettext("score part", "unsure"),
+        "entropy": pgettext("score part", "unsure"),
+        "least_confidence": pgettext("score part", "unsure"),
+        "margin": pgettext("score part", "unsure"),
+        "diversity": pgettext("score part", "new territory"),
+        "mmr": pgettext("score part", "new territory"),
+        "hardness": pgettext("score part", "hard"),
+        "score": pgettext("score part", "in all"),
     }
 
 

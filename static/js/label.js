@@ -96,15 +96,18 @@ form.addEventListener("submit", (event) => {
   else if (button.value === "skip" && held.current()) skipDialog.showModal();
 });
 
-skipDialog.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const typed = skipDialog.querySelector("[name=reason_text]").value.trim();
-  const reason = event.submitter?.value || typed;
+function skip(reason) {
   if (!reason) return;
   skipDialog.close();
   skipDialog.querySelector("form").reset();
   clock.take();
   leave("skip", { reason });
+}
+
+skipDialog.addEventListener("click", (event) => skip(event.target.closest("[data-reason]")?.dataset.reason));
+skipDialog.addEventListener("submit", (event) => {
+  event.preventDefault();
+  skip(skipDialog.querySelector("[name=reason_text]").value.trim());
 });
 
 root.addEventListener("gyre:key", (event) => {

@@ -1,0 +1,295 @@
+"""Labelling in a real browser: keys, undo, skip, suggestions, search, and what happens offline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from annotation.models import Annotation, Project, Slot
+from annotation.services import batches, guidelines, prelabels
+from tests import factories
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+TEXTS = [f"Message number {i}: what happened to my money?" for i in range(8)]
+UNHURRIED = 400  # ms between two presses of one key; a faster one counts as a bounce
+
+
+@pytest.fixture
+def project() -> Project:
+    """Three labels, eight items published in the order of TEXTS, each to be labelled once."""
+    made = factories.make_project("Bank intents", overlap_share=0, evaluation_items=0, spot_check_share=0)
+    items = factories.make_items(made, TEXTS, split="train")
+    batches.publish(made, [batches.Pick(row=item.row) for item in items], origin="test", title="First")
+    return made
+
+
+@pytest.fixture
+def ana(project: Project) -> Any:
+    return factories.add_member(project)
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 8) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.05)
+
+
+def text(page: Page) -> Any:
+    return page.locator("[data-part=text]")
+
+
+def saved(page: Page) -> Any:
+    return page.locator("[data-part=saved]")
+
+
+def answers(project: Project) -> list[tuple[str, str]]:
+    """(text, label) of all answers that stand."""
+    found = Annotation.objects.filter(project=project, is_retraction=False, superseded_by__isnull=True)
+    return [(one.item.text, one.value["label"]) for one in found.select_related("item").order_by("pk")]
+
+
+def test_a_key_labels_and_the_next_item_is_there(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    expect(text(page)).to_have_text(TEXTS[0])
+    page.keyboard.press("1")
+    expect(text(page)).to_have_text(TEXTS[1])
+    page.keyboard.press("2")
+    expect(text(page)).to_have_text(TEXTS[2])
+    expect(saved(page)).to_have_text("saved ✓")
+    assert answers(project) == [(TEXTS[0], "refund"), (TEXTS[1], "card-lost")]
+    expect(page.locator("[data-part=progress]")).to_have_text("2 of 60 today")
+
+
+def test_all_items_can_be_labelled_and_the_page_then_says_so(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    for number in range(len(TEXTS)):
+        expect(text(page)).to_have_text(TEXTS[number])
+        page.wait_for_timeout(UNHURRIED)
+        page.keyboard.press("3")
+    expect(page.get_by_role("heading", name="Nothing is waiting for you")).to_be_visible()
+    expect(saved(page)).to_have_text("saved ✓")
+    assert [label for _, label in answers(project)] == ["other"] * len(TEXTS)
+
+
+def test_active_time_is_measured(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    page.wait_for_timeout(500)
+    page.keyboard.press("1")
+    expect(saved(page)).to_have_text("saved ✓")
+    eventually(lambda: Annotation.objects.exists())
+    assert 400 <= Annotation.objects.get().active_ms <= 5000
+
+
+def test_undo_brings_the_item_back_with_its_label_marked(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    page.keyboard.press("1")
+    expect(text(page)).to_have_text(TEXTS[1])
+    expect(saved(page)).to_have_text("saved ✓")
+    page.keyboard.press("u")
+    expect(text(page)).to_have_text(TEXTS[0])
+    expect(page.get_by_role("button", name="Refund")).to_have_attribute("aria-pressed", "true")
+    eventually(lambda: answers(project) == [])
+    page.keyboard.press("2")
+    expect(text(page)).to_have_text(TEXTS[1])
+    eventually(lambda: answers(project) == [(TEXTS[0], "card-lost")])
+
+
+def test_undo_right_after_loading_takes_back_the_last_one_stored(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    page.keyboard.press("1")
+    expect(saved(page)).to_have_text("saved ✓")
+    eventually(lambda: len(answers(project)) == 1)
+    page.reload()
+    expect(text(page)).to_have_text(TEXTS[1])
+    page.keyboard.press("u")
+    expect(text(page)).to_have_text(TEXTS[0])
+    assert answers(project) == []
+
+
+def test_skipping_asks_for_a_reason_and_passes_the_item_on(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    page.keyboard.press("s")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("2")
+    expect(text(page)).to_have_text(TEXTS[1])
+    eventually(lambda: Slot.objects.filter(state=Slot.State.SKIPPED).exists())
+    skipped = Slot.objects.get(state=Slot.State.SKIPPED)
+    assert (skipped.item.text, skipped.skip_reason) == (TEXTS[0], "No label fits")
+    page.keyboard.press("s")
+    page.get_by_label("Or in your own words").fill("half of it is missing")
+    page.keyboard.press("Enter")
+    eventually(lambda: Slot.objects.filter(skip_reason="half of it is missing").exists())
+    assert answers(project) == []
+
+
+def test_enter_accepts_the_suggestion(open_page, project, ana) -> None:
+    labeller = factories.make_model_labeller(project)
+    items = list(project.items.order_by("row"))
+    prelabels.store(project, labeller, [(item.pk, {"label": "card-lost"}, 0.82, {}) for item in items[:2]])
+    page = open_page(ana, f"/p/{project.slug}/label")
+    expect(page.locator("[data-part=suggestion]")).to_contain_text("Card lost")
+    expect(page.locator("[data-part=suggestion]")).to_contain_text("82 %")
+    page.keyboard.press("Enter")
+    expect(text(page)).to_have_text(TEXTS[1])
+    eventually(lambda: answers(project) == [(TEXTS[0], "card-lost")])
+    assert Annotation.objects.get().accepted_prelabel
+    page.keyboard.press("1")
+    expect(text(page)).to_have_text(TEXTS[2])
+    expect(page.locator("[data-part=suggestion]")).to_be_hidden()
+    page.keyboard.press("Enter")  # nothing is suggested: nothing happens
+    expect(text(page)).to_have_text(TEXTS[2])
+    eventually(lambda: len(answers(project)) == 2)
+    assert not Annotation.objects.order_by("-pk")[0].accepted_prelabel
+
+
+def test_ten_presses_a_second_label_one_item(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    expect(text(page)).to_have_text(TEXTS[0])
+    # in the page: a busy test machine must not stretch the pauses
+    page.evaluate(
+        """async () => { for (let i = 0; i < 10; i++) {
+             const press = {key: "1", bubbles: true, cancelable: true};
+             document.body.dispatchEvent(new KeyboardEvent("keydown", press));
+             await new Promise((done) => setTimeout(done, 100)); } }"""
+    )
+    expect(text(page)).to_have_text(TEXTS[1])
+    eventually(lambda: len(answers(project)) == 1)
+
+
+def test_a_key_held_down_labels_one_item(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    expect(text(page)).to_have_text(TEXTS[0])
+    for _ in range(6):
+        page.keyboard.down("1")  # without a release in between: the browser says repeat
+        page.wait_for_timeout(200)
+    page.keyboard.up("1")
+    expect(text(page)).to_have_text(TEXTS[1])
+    eventually(lambda: len(answers(project)) == 1)
+
+
+def test_keys_do_nothing_with_ctrl_in_dialogs_and_in_fields(open_page, project, ana) -> None:
+    guidelines.publish(project, "# Be exact")
+    page = open_page(ana, f"/p/{project.slug}/label")
+    page.keyboard.press("Control+1")
+    page.keyboard.press("Alt+2")
+    page.keyboard.press("g")
+    expect(page.get_by_role("heading", name="Be exact")).to_be_visible()
+    page.keyboard.press("1")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("2")
+    page.keyboard.press("Escape")
+    page.keyboard.press("s")
+    page.get_by_label("Or in your own words").press_sequentially("u123")
+    page.keyboard.press("Escape")
+    expect(text(page)).to_have_text(TEXTS[0])
+    assert answers(project) == []
+
+
+def test_seventy_seven_labels_are_within_reach(open_page) -> None:
+    project = factories.make_project(
+        labels=[f"Intent {i:02}" for i in range(77)], overlap_share=0, evaluation_items=0
+    )
+    items = factories.make_items(project, TEXTS, split="train")
+    batches.publish(project, [batches.Pick(row=item.row) for item in items], origin="test", title="First")
+    page = open_page(factories.add_member(project), f"/p/{project.slug}/label")
+    page.keyboard.press("a")  # the tenth label
+    expect(text(page)).to_have_text(TEXTS[1])
+    page.keyboard.press("/")
+    page.keyboard.type("int 76")
+    expect(page.locator("[data-label-id]:visible")).to_have_count(1)
+    expect(text(page)).to_have_text(TEXTS[1])
+    page.keyboard.press("Enter")
+    expect(text(page)).to_have_text(TEXTS[2])
+    expect(page.locator("[data-label-id]:visible")).to_have_count(77)
+    page.keyboard.press("/")
+    page.keyboard.type("nothing like it")
+    expect(page.get_by_text("No label matches")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-label-id]:visible")).to_have_count(77)
+    eventually(lambda: [label for _, label in answers(project)] == ["intent-09", "intent-76"])
+
+
+def test_answers_given_offline_are_kept_and_sent_later(open_page, complaints, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    expect(text(page)).to_have_text(TEXTS[0])
+    page.context.set_offline(True)
+    page.keyboard.press("1")
+    expect(saved(page)).to_have_text("offline, 1 kept here")
+    page.keyboard.press("2")
+    expect(saved(page)).to_have_text("offline, 2 kept here")
+    page.keyboard.press("u")  # not sent yet: taken back here
+    expect(saved(page)).to_have_text("offline, 1 kept here")
+    expect(text(page)).to_have_text(TEXTS[1])
+    page.keyboard.press("3")
+    expect(saved(page)).to_have_text("offline, 2 kept here")
+    assert answers(project) == []
+    page.context.set_offline(False)
+    expect(saved(page)).to_have_text("saved ✓")
+    assert answers(project) == [(TEXTS[0], "refund"), (TEXTS[1], "other")]
+    complaints.clear()  # the browser reports each request that failed
+
+
+def test_a_closed_tab_loses_no_answer(open_page, complaints, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    expect(text(page)).to_have_text(TEXTS[0])
+    page.context.set_offline(True)
+    page.keyboard.press("1")
+    expect(saved(page)).to_have_text("offline, 1 kept here")
+    page.context.set_offline(False)
+    again = page.context.new_page()
+    page.close()
+    again.goto(f"/p/{project.slug}/label")
+    expect(text(again)).to_have_text(TEXTS[1])  # the answered one is not shown a second time
+    expect(saved(again)).to_have_text("saved ✓")
+    assert answers(project) == [(TEXTS[0], "refund")]
+    complaints.clear()
+
+
+def test_a_refused_answer_is_told_with_its_reason(open_page, complaints, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    expect(text(page)).to_have_text(TEXTS[0])
+    Slot.objects.filter(item__text=TEXTS[0]).update(state=Slot.State.DONE, person=factories.make_user())
+    page.keyboard.press("1")
+    expect(page.locator("[data-part=notice]")).to_be_visible()
+    expect(saved(page)).to_have_text("saved ✓")
+    expect(text(page)).to_have_text(TEXTS[1])
+    assert answers(project) == []
+    complaints.clear()
+
+
+def test_it_works_without_scripts(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label", java_script_enabled=False)
+    page.get_by_role("button", name="Card lost").click()
+    expect(text(page)).to_have_text(TEXTS[1])
+    assert answers(project) == [(TEXTS[0], "card-lost")]
+    page.get_by_role("button", name="undo").click()
+    expect(text(page)).to_have_text(TEXTS[0])
+    assert answers(project) == []
+    page.get_by_role("button", name="skip").click()
+    page.get_by_role("button", name="Several labels fit").click()
+    expect(text(page)).to_have_text(TEXTS[1])
+    assert Slot.objects.get(state=Slot.State.SKIPPED).skip_reason == "Several labels fit"
+
+
+def test_why_this_item_is_told(open_page) -> None:
+    project = factories.make_project(overlap_share=0, evaluation_items=0)
+    item = factories.make_item(project, TEXTS[0])
+    explanation = {
+        "parts": {"uncertainty": 0.71, "hardness": 0.352},
+        "round": 4,
+        "note": "Where it is unsure.",
+    }
+    batches.publish(project, [batches.Pick(row=item.row, explanation=explanation)], origin="t", title="t")
+    page = open_page(factories.add_member(project), f"/p/{project.slug}/label")
+    expect(page.locator("[data-part=parts]")).to_have_text("unsure 0.71 · hard 0.35 · round 4")
+    page.get_by_text("Why this item").click()
+    expect(page.get_by_text("Where it is unsure.")).to_be_visible()
