@@ -22,11 +22,17 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 forwarded_allow_ips = "127.0.0.1"
 
 
-def when_ready(server: Any) -> None:
-    """End with the supervisor, even when that was killed with -9; the workers notice that their parent is
-    gone.
-    """
+def _hold_leash() -> None:
+    """Under the supervisor, end with it, even when it was killed with -9."""
     if os.environ.get("GYRE_LEASH"):
         from jobs.program import hold_leash
 
         hold_leash()
+
+
+def when_ready(server: Any) -> None:
+    _hold_leash()
+
+
+def post_worker_init(worker: Any) -> None:
+    _hold_leash()  # by itself a waiting worker looks for its parent only every minute

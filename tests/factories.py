@@ -51,9 +51,7 @@ def make_source(project: Project, name: str = "") -> Source:
 def make_items(
     project: Project, texts: Iterable[str] | int = 3, *, split: str | None = None, source: str = "tests"
 ) -> list[Item]:
-    """Items by the product's own door, in the order of `texts` (or so many made-up texts), all of one split
-    if
-    """
+    """Items by the product's own door, in the order of `texts` (or so many made-up), of one split."""
     if isinstance(texts, int):
         texts = [f"text number {next(_numbers)}" for _ in range(texts)]
     records = [items.Record(text=text, split=split) for text in texts]

@@ -29,9 +29,7 @@ class Setting:
 
 
 def describe(settings_class: type) -> list[Setting]:
-    """The fields of a settings dataclass in their order; only those that a form can show (bool, int, float,
-    str,
-    """
+    """The fields of a settings dataclass in their order; only those of types that a form can show."""
     hints = get_type_hints(settings_class)
     found = []
     for entry in fields(settings_class):

@@ -1,6 +1,4 @@
-"""Signals of this app, sent after commit. A lost one costs minutes, never a result: listeners also look at
-the
-"""
+"""Signals of this app, sent after commit. A lost one costs minutes: listeners also look at the tick."""
 
 from __future__ import annotations
 

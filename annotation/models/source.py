@@ -77,8 +77,7 @@ class Import(models.Model):
 
 
 class RejectedRow(models.Model):
-    """A row that could not become an item: kept with its line and reason, so that it can be mended and sent
-    """
+    """A row that could not become an item: kept with its line and reason, to be mended and sent again."""
 
     import_run = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rejected_rows")
     line = models.PositiveBigIntegerField()

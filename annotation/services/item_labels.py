@@ -52,8 +52,9 @@ def without_conflicts(
 
 
 def store(intake: Intake, fresh: Mapping[int, Candidate], in_already: Collection[int], now: Any) -> int:
-    """Write the labels of `fresh` (by item), and say how many. `in_already`: items that people may have
-    looked
+    """Write the labels of `fresh` (by item), and say how many.
+
+    `in_already`: items that people may have looked at already.
     """
     assert intake.labeller is not None and intake.schema is not None
     looked_at = _looked_at([item_id for item_id in fresh if item_id in in_already])

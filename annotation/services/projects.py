@@ -93,7 +93,9 @@ def free_slug(name: str) -> str:
 
 @transaction.atomic
 def clone(project: Project, name: str, *, by: User, with_people: bool = False) -> Project:
-    """A new project with the same labels, guideline and settings, and none of the items; on request the same
+    """A new project with the same labels, guideline and settings, and none of the items.
+
+    On request (`with_people`) it has the same members.
     """
     schema = schema_reads.current(project)
     guideline = schema_reads.current_guideline(project)

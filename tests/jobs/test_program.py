@@ -19,7 +19,7 @@ def events(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_a_result_is_whole_or_not_there(tmp_path: Path) -> None:
+def test_it_makes_a_result_whole_or_not_at_all(tmp_path: Path) -> None:
     final = tmp_path / "deep" / "result"
     with program.result_folder(final) as folder:
         (folder / "part").mkdir()
@@ -31,7 +31,7 @@ def test_a_result_is_whole_or_not_there(tmp_path: Path) -> None:
     assert os.listdir(final.parent) == ["result"]
 
 
-def test_an_error_leaves_nothing_and_changes_nothing(tmp_path: Path) -> None:
+def test_it_leaves_nothing_and_changes_nothing_on_an_error(tmp_path: Path) -> None:
     with program.result_folder(tmp_path / "old") as folder:
         (folder / "weights").write_text("the model in use")
     with pytest.raises(OSError, match="No space"), program.result_folder(tmp_path / "new") as folder:
@@ -41,7 +41,7 @@ def test_an_error_leaves_nothing_and_changes_nothing(tmp_path: Path) -> None:
     program.verify_manifest(tmp_path / "old")
 
 
-def test_a_full_disk_at_the_last_moment_leaves_nothing_either(
+def test_it_leaves_nothing_when_the_disk_is_full_at_the_last_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_descriptor: int) -> None:
@@ -53,7 +53,7 @@ def test_a_full_disk_at_the_last_moment_leaves_nothing_either(
     assert os.listdir(tmp_path) == []
 
 
-def test_the_first_whole_result_stands(tmp_path: Path) -> None:
+def test_it_keeps_the_first_whole_result(tmp_path: Path) -> None:
     for text in ("first", "second"):
         with program.result_folder(tmp_path / "result") as folder:
             (folder / "x").write_text(text)
@@ -61,7 +61,7 @@ def test_the_first_whole_result_stands(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["result"]
 
 
-def test_damage_is_named(tmp_path: Path) -> None:
+def test_it_names_damage(tmp_path: Path) -> None:
     with program.result_folder(tmp_path / "result") as folder:
         (folder / "a").write_text("one")
         (folder / "b").write_text("two")
@@ -78,7 +78,7 @@ def test_damage_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"), [(None, "cannot be read"), ("{", "cannot be read"), ("[]", "holds list")]
 )
-def test_a_spec_that_is_none_is_refused(tmp_path: Path, text: str | None, words: str) -> None:
+def test_it_refuses_a_spec_that_is_none(tmp_path: Path, text: str | None, words: str) -> None:
     path = tmp_path / "spec.json"
     if text is not None:
         path.write_text(text)
@@ -92,7 +92,7 @@ def run_with(tmp_path: Path, work: Any, monkeypatch: pytest.MonkeyPatch, *argume
     return program.run(work, list(arguments) or [str(tmp_path / "spec.json")])
 
 
-def test_its_exit_code_says_how_it_ended(
+def test_it_says_by_its_exit_code_how_it_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[dict[str, Any]] = []
@@ -117,7 +117,7 @@ def test_its_exit_code_says_how_it_ended(
     assert "found 2 arguments, expected one" in events(capsys.readouterr().out)[0]["message"]
 
 
-def test_events_go_to_the_caller_when_called_in_process(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_hands_events_to_the_caller_when_called_in_process(capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[dict[str, Any]] = []
     with program.events_to(seen.append):
         program.progress(1, 2, "半分")

@@ -9,11 +9,10 @@ from annotation.models import Project
 
 
 def next_number(model: type[models.Model], project: Project) -> int:
-    """One more than the project's highest. Call it inside a transaction: the project's row is locked until
-    its
-    end,
+    """One more than the project's highest. Call it inside a transaction.
 
-    so that two callers cannot draw the same number (on SQLite the transaction itself is exclusive).
+    The project's row is locked until its end, so that two callers cannot draw the same number (on SQLite the
+    transaction itself is exclusive).
     """
     Project.objects.select_for_update(of=("self",)).only("pk").get(pk=project.pk)
     highest: int | None = model._default_manager.filter(project=project).aggregate(top=Max("number"))["top"]
