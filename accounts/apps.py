@@ -7,6 +7,3 @@ from django.utils.translation import gettext_lazy as _
 class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = _("Accounts")
-
-    def ready(self) -> None:
-        from accounts.api import openapi  # noqa: F401  (importing tells drf-spectacular about tokens)

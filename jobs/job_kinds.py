@@ -7,7 +7,7 @@ import time
 from django.utils.translation import gettext_lazy as _
 
 from jobs import registry
-from jobs.services import jobs
+from jobs.services import cleaning, jobs
 from jobs.services.context import JobContext
 
 
@@ -27,3 +27,4 @@ registry.register(
     "jobs.check_worker", check_worker, label=_("Check of the worker"), resource="cpu", max_attempts=10
 )
 registry.register_periodic("jobs.sweep", 2.0, jobs.sweep)
+registry.register_periodic("jobs.clean", 3600.0, cleaning.clean)

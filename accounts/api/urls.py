@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from accounts.api import tokens
+from accounts.api import openapi, tokens  # noqa: F401  (openapi: importing it describes our tokens)
 
 router = SimpleRouter(trailing_slash=False)
 router.register("tokens", tokens.Tokens, basename="api-token")
