@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from annotation.models import Project, Review, Role
+from annotation.services import batches, labelling, queue
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def labelled(project: Project, person: Any, label: str) -> None:
+    for slot in queue.lease(project, person, count=3):
+        labelling.submit(project, person, slot.uuid, {"label": label}, client_key=uuid.uuid4().hex)
+
+
+@pytest.fixture
+def project() -> Project:
+    made = factories.make_project(overlap_share=0, evaluation_items=0, spot_check_share=1)
+    item = factories.make_item(made, "Where is my money?")
+    batches.publish(made, [batches.Pick(row=item.row)], origin="test")
+    labelled(made, factories.add_member(made), "refund")
+    return made
+
+
+@pytest.fixture
+def page(client: Client, project: Project) -> str:
+    client.force_login(factories.add_member(project, Role.REVIEWER))
+    return reverse("annotation:review", args=[project.slug])
+
+
+def test_it_shows_the_answer_without_the_name(client: Client, page: str, project: Project) -> None:
+    html = client.get(page).content.decode()
+    assert "Where is my money?" in html
+    assert "Labelled as" in html
+    person = Review.objects.get().annotation.labeller.user
+    assert person.username not in html
+
+
+@pytest.mark.parametrize(
+    ("sent", "verdict"),
+    [
+        ({"action": "right"}, "right"),
+        ({"label": "refund"}, "right"),
+        ({"label": "other", "note": "read again"}, "wrong"),
+        ({"action": "unsure"}, "unsure"),
+    ],
+)
+def test_it_stores_the_verdict(client: Client, page: str, sent: dict[str, str], verdict: str) -> None:
+    client.get(page)
+    review = Review.objects.get()
+    client.post(page, {"review": review.uuid, **sent})
+    review.refresh_from_db()
+    assert (review.state, review.verdict) == ("done", verdict)
+    assert review.note == sent.get("note", "")
+    assert (review.correction is not None) == (verdict == "wrong")
+
+
+def test_pressing_nothing_is_told(client: Client, page: str) -> None:
+    response = client.post(page, {"review": Review.objects.get().uuid}, follow=True)
+    assert "Nothing was chosen" in response.content.decode()
+
+
+def test_deciding_twice_is_told(client: Client, page: str) -> None:
+    review = Review.objects.get()
+    client.post(page, {"review": review.uuid, "action": "right"})
+    response = client.post(page, {"review": review.uuid, "label": "other"}, follow=True)
+    assert "go on with the next one" in response.content.decode()
+    review.refresh_from_db()
+    assert review.verdict == "right"
+
+
+@pytest.mark.parametrize("given", ["", "nonsense", str(uuid.uuid4())])
+def test_an_unknown_review_is_not_found(client: Client, page: str, given: str) -> None:
+    assert client.post(page, {"review": given, "action": "right"}).status_code == 404
+
+
+def test_a_dispute_shows_the_answers_and_takes_a_label(client: Client) -> None:
+    project = factories.make_project(overlap_share=1, evaluation_items=0, spot_check_share=0)
+    item = factories.make_item(project, "Both or neither?")
+    batches.publish(project, [batches.Pick(row=item.row)], origin="test")
+    labelled(project, factories.add_member(project), "refund")
+    labelled(project, factories.add_member(project), "other")
+    page = reverse("annotation:review", args=[project.slug])
+    client.force_login(factories.add_member(project, Role.REVIEWER))
+    html = client.get(page).content.decode()
+    assert "People disagree" in html
+    assert "person 1" in html
+    assert "person 2" in html
+    client.post(page, {"review": Review.objects.get(kind="dispute").uuid, "label": "card-lost"})
+    assert item.resolutions.get(is_current=True).value == {"label": "card-lost"}
+
+
+def test_an_empty_queue_teaches(client: Client) -> None:
+    project = factories.make_project(spot_check_share=0.08)
+    client.force_login(factories.add_member(project, Role.REVIEWER))
+    html = client.get(reverse("annotation:review", args=[project.slug])).content.decode()
+    assert "8 %" in html
+    assert "Nothing to review" in html
+
+
+def test_an_annotator_may_not_review(client: Client, project: Project) -> None:
+    client.force_login(factories.add_member(project))
+    assert client.get(reverse("annotation:review", args=[project.slug])).status_code == 403
