@@ -16,7 +16,7 @@ from training.selectors.evaluations import Measured
 
 
 def accuracy_by_round(turns: Sequence[Turn]) -> Chart:
-    """Accuracy on the test items by round, and what equal numbers of control and picked labels teach a probe."""
+    """Accuracy on the test items by round, and what equally many control and picked labels teach a probe."""
     lines = [Line(_("model"), [_point(turn, turn.accuracy) for turn in turns])]
     if any(turn.control for turn in turns):
         lines += [
@@ -31,8 +31,8 @@ def accuracy_by_round(turns: Sequence[Turn]) -> Chart:
         y_label=_("accuracy"),
         y_format=as_percent,
         note=_(
-            "Test items, n = %(n)s; bands are 95 %% intervals. The two probes learn from equally many labels, so their gap is "
-            "what picking gains."
+            "Test items, n = %(n)s; bands are 95 %% intervals. The two probes learn from equally many "
+            "labels, so their gap is what picking gains."
         )
         % {"n": n},
     )

@@ -31,9 +31,7 @@ WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
     "max_length": (_("Longest text in tokens"), _("Longer texts are cut.")),
     "processes": (
         _("Processes"),
-        _(
-            "Ranks under torchrun. On a processor more than one gains nothing; use one for each graphics card."
-        ),
+        _("Ranks under torchrun: one for each graphics card. On a processor more than one gains nothing."),
     ),
     "c": (_("Fit (C)"), _("Inverse strength of the regularisation: larger fits the labels closer.")),
 }

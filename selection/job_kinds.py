@@ -19,7 +19,12 @@ _LABELS = {
 }
 for _station, (_name, _function) in steps.KINDS.items():
     registry.register(
-        _name, _function, label=_LABELS[_station], resource="gpu", may_see=may_see_job, may_cancel=may_cancel_job
+        _name,
+        _function,
+        label=_LABELS[_station],
+        resource="gpu",
+        may_see=may_see_job,
+        may_cancel=may_cancel_job,
     )
 for _name, _function, _label in (
     (pool.EMBED_KIND, pool.perform_embed, _("Embedding of the pool")),

@@ -16,7 +16,9 @@ from selection.services import rounds
 
 @receiver(job_finished, dispatch_uid="selection.advance_round")
 def advance_round(sender: type[Job], job: Job, **kwargs: Any) -> None:
-    for station in RoundStation.objects.filter(job=job, round__state=Round.State.RUNNING).select_related("round"):
+    for station in RoundStation.objects.filter(job=job, round__state=Round.State.RUNNING).select_related(
+        "round"
+    ):
         rounds.advance(station.round)
 
 

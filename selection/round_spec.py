@@ -27,6 +27,8 @@ class RoundSpec:
         learner: "finetune" or "probe".
         learner_settings: the learner's own settings (training.learners).
         pool_limit: at most so many pool items, drawn uniformly, are embedded and scored.
+        evidence: measure what picking has gained over the control arm; simulate, which measures it anyway,
+        does not.
         note: why the round was started, where no person did.
     """
 
@@ -39,6 +41,7 @@ class RoundSpec:
     learner: str = "finetune"
     learner_settings: dict[str, Any] = field(default_factory=dict)
     pool_limit: int = POOL_LIMIT
+    evidence: bool = True
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -54,7 +57,7 @@ class RoundSpec:
             raise ValueError(f"found a seed of {self.seed}, expected 0 to {MOST_SEED}")
         if self.pool_limit < self.batch_size:
             raise ValueError(
-                f"found a pool limit of {self.pool_limit}, expected at least the batch size ({self.batch_size})"
+                f"found a pool limit of {self.pool_limit}, expected {self.batch_size} (the batch) or more"
             )
 
     def to_json(self) -> dict[str, Any]:

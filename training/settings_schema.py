@@ -29,7 +29,7 @@ class Setting:
 
 
 def describe(settings_class: type) -> list[Setting]:
-    """The fields of a settings dataclass in their order; only those of types that a form can show."""
+    """The fields of a settings dataclass in their order; only what a form can show (see `Setting.kind`)."""
     hints = get_type_hints(settings_class)
     found = []
     for entry in fields(settings_class):

@@ -52,7 +52,7 @@ class RoundSerializer(serializers.ModelSerializer):
 
 
 class LaunchSerializer(serializers.Serializer):
-    """What is left out has its default: the project's own batch size and control share, strategy "default"."""
+    """What is left out has its default: the project's batch size and control share, strategy "default"."""
 
     strategy = serializers.CharField(required=False)
     settings = serializers.DictField(required=False)

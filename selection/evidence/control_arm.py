@@ -31,8 +31,13 @@ class NothingToCompare(ValueError):
 
 @dataclass(frozen=True)
 class Gain:
-    """Attributes: labels: how many labels each probe had. control, picked: their mean accuracy, in [0, 1].
-    difference: picked minus control, with its interval."""
+    """What the picks are worth beside the control arm.
+
+    Attributes:
+        labels: how many labels each probe had.
+        control, picked: mean accuracy of the two arms' probes, in [0, 1].
+        difference: picked minus control, with its interval.
+    """
 
     labels: int
     control: float

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Column(models.Model):
-    """One shard of a column: values of `kind` by `model_key` for the item rows in `rows.npy`, all in one artifact.
+    """One shard of a column: values of `kind` by `model_key` for the item rows in rows.npy, in one artifact.
 
     An embedding column grows by a shard as items arrive; probabilities are written anew by each model.
     """

@@ -23,7 +23,7 @@ class Station(models.TextChoices):
 
 
 class Round(models.Model):
-    """`spec` is a RoundSpec as JSON: strategy, settings, batch size, shares, seed, learner and its settings."""
+    """`spec` is a RoundSpec as JSON: strategy, batch size, shares, seed, learner, and their settings."""
 
     class State(models.TextChoices):
         RUNNING = "running", _("running")
@@ -49,7 +49,9 @@ class Round(models.Model):
     batch = models.ForeignKey(
         "annotation.Batch", null=True, blank=True, on_delete=models.PROTECT, related_name="rounds"
     )
-    picks = models.ForeignKey("jobs.Artifact", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    picks = models.ForeignKey(
+        "jobs.Artifact", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

@@ -11,7 +11,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class Points(TypedDict):
-    """Coordinates by kind of point, each [x, y] in [-1, 1]; `shares`: of the variance that each axis shows."""
+    """Coordinates by kind of point, each [x, y] in [-1, 1]; `shares`: of the variance on each axis."""
 
     pool: list[list[float]]
     labelled: list[list[float]]

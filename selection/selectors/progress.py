@@ -51,7 +51,8 @@ def turns(project: Project) -> list[Turn]:
 
 
 def _arms(round_: Round) -> tuple[Measured | None, Measured | None]:
+    """Accuracy of the probes on the control arm and on the picks, as the round has noted it."""
     for station in round_.stations.all():
-        if station.name == Station.DECIDE and (arms := station.detail.get("control")):
-            return Measured(**arms["control"]), Measured(**arms["picks"])
+        if station.name == Station.DECIDE and (gain := station.detail.get("control")):
+            return Measured(value=gain["control"], n=gain["n"]), Measured(value=gain["picked"], n=gain["n"])
     return None, None

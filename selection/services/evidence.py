@@ -16,6 +16,7 @@ from selection.services import pool
 
 LEAST_LABELS = 20  # of each arm: fewer say nothing
 LEAST_TEST_ITEMS = 50
+REPEATS = 10  # four fits each: seconds, where the default of the core takes a minute on many labels
 
 Rows = npt.NDArray[np.int64]
 
@@ -23,31 +24,44 @@ Rows = npt.NDArray[np.int64]
 def control_against_picks(round_: Round) -> dict[str, Any] | None:
     """Accuracy of probes trained on equally many labels of the control arm and of the strategies' picks.
 
-    Over all rounds before this one whose batch a strategy picked, with the labels of this round's dataset. None while
-    there are too few labels of an arm, or too few test items.
+    Over all rounds before this one whose batch a strategy picked, with the labels of this round's dataset.
+    None while there are too few labels of an arm, or too few test items.
     """
     if round_.dataset is None or round_.dataset.test_count < LEAST_TEST_ITEMS:
         return None
     folder = artifacts.path(round_.dataset.artifact)
     rows, labels = _labels(folder / "train.parquet")
-    arms = {name: np.isin(rows, drawn) for name, drawn in _arms(round_).items()}
-    if min(int(arm.sum()) for arm in arms.values()) < LEAST_LABELS:
+    test_rows, test_labels = _labels(folder / "test.parquet")
+    arms = _arms(round_)
+    used = np.isin(rows, np.concatenate([arms["control"], arms["strategy"]]))
+    is_control = np.isin(rows[used], arms["control"])
+    if min(int(is_control.sum()), int((~is_control).sum())) < LEAST_LABELS:
         return None
     from selection.evidence import control_arm  # trains probes: scikit-learn stays out of the web's imports
 
-    test_rows, test_labels = _labels(folder / "test.parquet")
+    names, codes = np.unique(np.concatenate([labels[used], test_labels]), return_inverse=True)
     shards = pool.embedding_shards(round_.project)
-    vectors = columns.gather(shards, rows)
-    compared = control_arm.compare(
-        vectors[arms["control"]],
-        labels[arms["control"]],
-        vectors[arms["strategy"]],
-        labels[arms["strategy"]],
-        columns.gather(shards, test_rows),
-        test_labels,
-        rng=np.random.default_rng([round_.spec["seed"], 4]),
-    )
-    return compared.to_json()
+    try:
+        gain = control_arm.control_arm_gain(
+            columns.gather(shards, rows[used]),
+            codes[: int(used.sum())],
+            is_control,
+            columns.gather(shards, test_rows),
+            codes[int(used.sum()) :],
+            len(names),
+            repeats=REPEATS,
+            seed=round_.spec["seed"],
+        )
+    except control_arm.NothingToCompare:
+        return None
+    difference = gain.difference
+    return {
+        "labels": gain.labels,
+        "n": len(test_rows),
+        "control": gain.control,
+        "picked": gain.picked,
+        "difference": {"value": difference.value, "low": difference.low, "high": difference.high},
+    }
 
 
 def _labels(path: Any) -> tuple[Rows, npt.NDArray[np.str_]]:
@@ -56,7 +70,9 @@ def _labels(path: Any) -> tuple[Rows, npt.NDArray[np.str_]]:
 
 
 def _arms(round_: Round) -> dict[str, Rows]:
-    """Rows by arm, of the earlier rounds in which a strategy had the choice: a cold start is no evidence for it."""
+    """Rows by arm, of the earlier rounds in which a strategy had the choice: a cold start is no evidence for
+    it.
+    """
     earlier = Round.objects.filter(project=round_.project, number__lt=round_.number, picks__isnull=False)
     found: dict[str, list[int]] = {"control": [], "strategy": []}
     for past in earlier.select_related("picks"):

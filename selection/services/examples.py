@@ -58,7 +58,7 @@ def read_examples(files: Files) -> Examples:
     counts = Counter(row.label for row in given)
     if len(counts) < 2:
         raise SimulationRefused(
-            f"{files.data} has {len(counts)} labels in column {files.label!r}: a simulation needs at least two"
+            f"{files.data} has {len(counts)} labels in column {files.label!r}: simulate needs two or more"
         )
     return Examples(rows=given, labels=sorted(counts))
 
@@ -71,7 +71,8 @@ def _file(path: str, files: Files, split: str | None) -> list[Example]:
     for column in (files.text, files.label):
         if column not in info.columns:
             raise SimulationRefused(
-                f"{path} has no column {column!r}; it has {', '.join(info.columns)}: name yours with --text and --label"
+                f"{path} has no column {column!r}; it has {', '.join(info.columns)}: "
+                "name yours with --text and --label"
             )
     found = []
     for row in read.rows(Path(path), info):

@@ -46,12 +46,13 @@ def plan(round_: Round, spec: RoundSpec) -> Plan:
 
 
 def plan_for(model: ModelVersion | None, *, has_labels: bool, spec: RoundSpec) -> Plan:
-    """See `plan`. A strategy needs probabilities from a model, or hardness from labels; embeddings are always"""
+    """See `plan`. Probabilities need a model, hardness needs labels; embeddings are always there."""
     has = {"embeddings"} | ({"probs"} if model else set()) | ({"hardness"} if has_labels else set())
     if STRATEGIES[spec.strategy].needs <= has:
         return Plan(strategy=spec.strategy, settings=spec.settings, model=model, note="")
     note = _(
-        "There is no model yet, so this batch is half drawn at random and half spread over the kinds of text in the pool."
+        "There is no model yet, so this batch is half drawn at random and half spread over the kinds of text "
+        "in the pool."
     )
     return Plan(strategy=COLD_START, settings={}, model=None, note=note)
 

@@ -50,9 +50,7 @@ def candidates(project: Project) -> QuerySet[Item]:
 
 
 def sample(project: Project, limit: int, seed: int) -> tuple[Rows, Rows]:
-    """Rows that a round embeds, ascending, and their duplicate clusters: all candidates, or a uniform sample
-    of
-    """
+    """Rows that a round embeds, ascending, and their clusters: all, or a uniform sample of `limit`."""
     return _thinned(_candidate_table(project), limit, seed)
 
 
@@ -117,7 +115,9 @@ def missing(project: Project, kind: str, model_key: str, rows: Rows) -> Rows:
 
 
 def ensure_embeddings(project: Project, *, by: User | None = None) -> Job:
-    """Add the job that embeds every item that has no embedding yet. A round does it for itself; this does it"""
+    """Add the job that embeds every item without an embedding. A round does it for itself; this does it
+    ahead.
+    """
     return jobs.enqueue(EMBED_KIND, subject=project, scope=project.uuid, created_by=by)
 
 
@@ -171,9 +171,7 @@ def score(ctx: JobContext, project: Project, model: ModelVersion, rows: Rows) ->
 
 
 def add_shard(project: Project, kind: str, model_key: str, artifact: Artifact, file_name: str) -> Column:
-    """Book a shard: its folder has the values in `file_name` and their rows in rows.npy. Booking it twice
-    gives
-    """
+    """Book a shard: values are in `file_name`, their rows in rows.npy. Booking twice gives one."""
     folder = artifacts.path(artifact)
     values, rows = np.load(folder / file_name, mmap_mode="r"), np.load(folder / "rows.npy", mmap_mode="r")
     shape = {

@@ -33,7 +33,7 @@ def launch(round_: Round, *, by: User | None = None) -> Job:
 
 
 def perform(ctx: JobContext) -> dict[str, Any]:
-    """The job: pick again from the stored inputs and say whether the picks, in order and arm, are the same."""
+    """The job: pick again from the stored inputs and say whether the picks, in order and arm, are equal."""
     round_: Round = ctx.subject
     assert round_.picks is not None
     stored = artifacts.path(round_.picks)
@@ -52,7 +52,7 @@ def perform(ctx: JobContext) -> dict[str, Any]:
 
 
 def _order(round_: Round, stored: Path) -> dict[str, Any]:
-    """The pick program's spec from the round's own result folder; only columns and seeds come from elsewhere."""
+    """The pick program's spec from the round's result folder; columns and the seed come from elsewhere."""
     spec, summary = RoundSpec.from_json(round_.spec), picks_of.read_summary(stored)
     labelled = stored / "labelled.parquet"
     used_model = (stored / "probs.npy").is_file() and round_.model is not None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
@@ -87,7 +88,8 @@ def check(project: Project, spec: RoundSpec) -> None:
     if waiting < spec.batch_size:
         raise PoolTooSmall(
             _(
-                "The pool has %(waiting)s unlabelled items, the batch needs %(size)s: lower the batch size or import more texts."
+                "The pool has %(waiting)s unlabelled items, the batch needs %(size)s: lower the batch size "
+                "or import more texts."
             )
             % {"waiting": waiting, "size": spec.batch_size}
         )
@@ -200,10 +202,8 @@ def cancel(round_: Round, *, by: User | None = None) -> None:
         if running is not None:
             _end(running, RoundStation.State.CANCELLED, note=_("Cancelled."))
     if running is not None and running.job is not None:
-        try:
+        with suppress(NotCancellable):  # it ended a moment ago
             jobs.cancel(running.job, by)
-        except NotCancellable:
-            pass  # it ended a moment ago
     round_.refresh_from_db()
 
 
@@ -244,7 +244,7 @@ def _requeue(job: Job, by: User | None) -> None:
 
 
 def run_to_end(round_: Round) -> Round:
-    """Run a round's jobs in this process until it has ended (commands, simulate, tests); nobody else need be"""
+    """Run a round's jobs in this process until it has ended (commands, simulate, tests); needs no worker."""
     while True:
         ran = jobs.drain()
         advance(round_)
@@ -256,9 +256,7 @@ def run_to_end(round_: Round) -> Round:
 
 
 def advance_all() -> int:
-    """The tick: move every running round on, and start first rounds whose signal was lost. Returns how many
-    it
-    """
+    """The tick: move running rounds on, start first rounds whose signal was lost; how many it touched."""
     running = list(Round.objects.filter(state=Round.State.RUNNING))
     for round_ in running:
         try:

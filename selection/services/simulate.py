@@ -38,9 +38,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class SimulationSpec:
-    """What to simulate. Paths and columns are as for an import; every strategy runs with every seed, on the
-    same
-    """
+    """What to simulate. Paths and columns are as for an import; all strategies share the seeds' splits."""
 
     data: str
     test: str = ""
@@ -71,7 +69,7 @@ class SimulationSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """How one strategy went with one seed: accuracy on the test items after each batch, and seconds a round."""
+    """How one strategy went with one seed: test accuracy after each batch, and seconds a round."""
 
     strategy: str
     seed: int
@@ -104,7 +102,8 @@ def _course(spec: SimulationSpec, found: Examples, strategy: str, seed: int, on_
     seconds: list[float] = []
     for number in range(spec.rounds):
         started = time.perf_counter()
-        # Every strategy has the same first batch for a seed, so that courses are paired and differ by the strategy alone.
+        # Every strategy has the same first batch for a seed, so that courses are paired and differ by the
+        # strategy alone.
         round_ = _round(project, spec, strategy if number else COLD_START, seed=seed * 10_000 + number)
         if number:
             accuracy.append(_accuracy_of(round_))
@@ -124,7 +123,7 @@ def _line(strategy: str, seed: int, number: int, count: int, labels: int, accura
 def _project(
     spec: SimulationSpec, found: Examples, strategy: str, seed: int
 ) -> tuple[Project, dict[int, str]]:
-    """A project with the file's texts in it, only test items labelled; and the oracle: item id -> label id."""
+    """A project with the file's texts, only test items labelled; and the oracle: item id -> label id."""
     project = projects.create(
         f"{strategy} {seed}",
         labels=found.labels,
@@ -151,17 +150,15 @@ def _project(
     waiting = pool.candidates(project).count()
     if waiting < spec.batch * spec.rounds:
         raise SimulationRefused(
-            f"{spec.rounds} batches of {spec.batch} need {spec.batch * spec.rounds} items, and the file leaves "
-            f"{waiting} to pick from: lower --rounds or --batch"
+            f"{spec.rounds} batches of {spec.batch} need {spec.batch * spec.rounds} items, and the file "
+            f"leaves {waiting} to pick from: lower --rounds or --batch"
         )
     _embed(project, spec)
     return project, oracle
 
 
 def _embed(project: Project, spec: SimulationSpec) -> None:
-    """Fill the embedding column: from what was embedded ahead, else from a project with the same texts, else
-    by
-    """
+    """Fill the embedding column from what was embedded ahead, else by the job."""
     if spec.embeddings:
         rows, vectors = examples.embedded_ahead(project, Path(spec.embeddings))
         folder = Path(spec.embeddings) / f"project-{project.pk}"
@@ -187,6 +184,7 @@ def _round(project: Project, spec: SimulationSpec, strategy: str, *, seed: int) 
             seed=seed,
             learner=spec.learner,
             learner_settings=spec.learner_settings,
+            evidence=False,
         ),
     )
     rounds.run_to_end(round_)
@@ -226,9 +224,7 @@ def _accuracy_without_model(project: Project) -> float:
 
 
 def _last_accuracy(project: Project, spec: SimulationSpec, seed: int) -> float:
-    """After the last batch there is no further round: its labels are frozen, trained on and judged by the
-    same
-    """
+    """After the last batch no round follows: its labels are frozen, learnt and judged all the same."""
     dataset = datasets.freeze(project, by=None, origin="simulation:end")
     if runs.classes_in(dataset) < 2:
         return _accuracy_without_model(project)

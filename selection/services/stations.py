@@ -31,7 +31,7 @@ Outcome = dict[str, Any]
 
 
 def origin_of(round_: Round) -> str:
-    """The opaque key by which lower floors know what a round asked of them, so that asking twice gives one."""
+    """The key by which lower floors know what a round asked of them, so that asking twice gives one."""
     return f"round:{round_.uuid}"
 
 
@@ -114,7 +114,7 @@ def decide(ctx: JobContext) -> Outcome:
         "action": decision.action,
         "proven": decision.proven,
         "model": str(serving.uuid) if serving else "",
-        "control": evidence.control_against_picks(round_),
+        "control": evidence.control_against_picks(round_) if round_.spec.get("evidence", True) else None,
         "note": decision.reason,
     }
 

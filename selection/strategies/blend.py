@@ -15,8 +15,13 @@ from training.learning.threads import one_blas_thread
 
 @dataclass(frozen=True, kw_only=True)
 class BlendSettings:
-    """`alpha`, `beta`, `gamma`: weights of uncertainty, diversity and hardness. `scaling`: how each part is
-    brought into [0, 1]."""
+    """Choices of the blend.
+
+    Attributes:
+        alpha, beta, gamma: weights of uncertainty, diversity and hardness.
+        uncertainty: which one.
+        scaling: how each part is brought into [0, 1].
+    """
 
     alpha: float = 0.4
     beta: float = 0.3
@@ -40,7 +45,7 @@ def pick_blend(pool: Pool, count: int, *, settings: BlendSettings, rng: np.rando
     U is the uncertainty, D = 1 - max similarity to what is labelled or picked already, H the hardness, each
     brought into [0, 1] by a robust scale (see `ranking.Scale`). The scale of D is fitted on the distances to
     the labelled items, or where none are labelled to the first pick (which U and H choose alone); after that
-    D only falls as the batch grows. Ties by row. Deterministic. Cost O(n d (m + c)), with rank scaling and
+    D only falls as the batch grows. Ties by row. Deterministic. Cost O(n d (m + c)), with rank scaling
     O(n log n) more a pick.
 
     Parts: uncertainty U_i, diversity D_i at the time of the pick (NaN for a first pick without labelled

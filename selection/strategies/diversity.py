@@ -27,7 +27,7 @@ class Closest:
     """
 
     def __init__(self, embeddings: Floats, members: Floats | None = None) -> None:
-        """Args: embeddings: (n, d) candidates. members: (m, d) the set to begin with. Cost O(n m d)."""
+        """Begin with the set `members` (m, d), for candidates `embeddings` (n, d). Cost O(n m d)."""
         self._embeddings = embeddings
         self.similarity: Floats | None = None
         if members is not None and len(members):
@@ -44,8 +44,13 @@ class Closest:
 
 @dataclass(frozen=True, kw_only=True)
 class MmrSettings:
-    """`relevance_share`: lambda of the formula. `relevance`: the uncertainty taken as relevance.
-    `count_labelled`: labelled items count as chosen, so that the batch also keeps away from them."""
+    """Choices of MMR.
+
+    Attributes:
+        relevance_share: lambda of the formula.
+        relevance: the uncertainty taken as relevance.
+        count_labelled: labelled items count as chosen, so that the batch also keeps away from them.
+    """
 
     relevance_share: float = 0.5
     relevance: Measure = "margin"
@@ -103,9 +108,12 @@ def pick_kmeans(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.
 
 @dataclass(frozen=True, kw_only=True)
 class DiverseSettings:
-    """`candidates_per_pick`: so many items by margin are looked at for each pick (beta). `skip_share`: this
-    share of the pool, its most uncertain items, is passed over: mostly noise. `of_each`: which item of a
-    cluster is picked.
+    """Choices of margin over clusters.
+
+    Attributes:
+        candidates_per_pick: so many items by margin are looked at for each pick (beta).
+        skip_share: this share of the pool, its most uncertain items, is passed over: mostly noise.
+        of_each: which item of a cluster is picked.
     """
 
     candidates_per_pick: int = 10
@@ -150,12 +158,12 @@ def pick_margin_diverse(
 
 
 def one_of_each(of: Indices, scores: Floats, count: int) -> Indices:
-    """`count` positions: the best of every cluster, the largest cluster first, then the second best, and so
-    on.
+    """`count` positions: the best of every cluster, the largest cluster first, then their second best, ...
 
     Args:
-        of: (n,) cluster of each item. scores: (n,), higher is better; of equal scores the lower position is
-            better. Equally large clusters stand by their lower first position. count: <= n.
+        of: (n,) cluster of each item. Equally large clusters stand by their lower first position.
+        scores: (n,), higher is better; of equal scores the lower position is better.
+        count: at most n.
 
     Cost O(n log n).
 

@@ -93,7 +93,7 @@ _ALL = (
     ),
     Strategy(
         name="margin_diverse",
-        label="Margin over clusters: many uncertain items, one of each cluster",
+        label="Margin over clusters: many uncertain items, the most typical of each cluster",
         function=diversity.pick_margin_diverse,
         settings=diversity.DiverseSettings,
         needs=_BOTH,
@@ -121,10 +121,11 @@ _ALL = (
         needs=_EMBEDDINGS,
         stochastic=True,
     ),
-    # What wins on snips and sib200_zh_en; see bench/RESULTS.md.
+    # What did best on held-out parts of snips and sib200_zh_en: bench/RESULTS.md, and
+    # `python -m bench.label_efficiency --choose`.
     Strategy(
         name="default",
-        label="Default: margin over clusters",
+        label="Default: uncertain items, one of each cluster",
         function=diversity.pick_margin_diverse,
         settings=diversity.DiverseSettings,
         needs=_BOTH,

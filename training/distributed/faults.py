@@ -17,6 +17,7 @@ _SPACE_WORDS = (
     "no space left",
     "file too large",
     "failed writing",
+    "enforce fail at inline_container.cc",
 )
 _PEER_WORDS = (
     "connection closed by peer",

@@ -12,7 +12,9 @@ from .model import ModelVersion
 
 
 class Evaluation(models.Model):
-    """`figures`: the evaluate program's result.json (accuracy, macro_f1, per class, ECE, reliability, confusion)."""
+    """`figures`: the evaluate program's result.json (accuracy, macro_f1, per class, ECE, reliability,
+    confusion).
+    """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     project = models.ForeignKey("annotation.Project", on_delete=models.CASCADE, related_name="evaluations")
@@ -20,8 +22,12 @@ class Evaluation(models.Model):
     baseline = models.ForeignKey(
         ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="evaluations_as_baseline"
     )
-    dataset = models.ForeignKey("annotation.DatasetVersion", on_delete=models.PROTECT, related_name="evaluations")
-    artifact = models.ForeignKey("jobs.Artifact", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    dataset = models.ForeignKey(
+        "annotation.DatasetVersion", on_delete=models.PROTECT, related_name="evaluations"
+    )
+    artifact = models.ForeignKey(
+        "jobs.Artifact", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     figures = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
 

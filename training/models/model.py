@@ -12,7 +12,9 @@ from .run import TrainingRun
 
 
 class ModelVersion(models.Model):
-    """`labels`: label ids in the order of the model's outputs. `figures`: what the program wrote to result.json."""
+    """`labels`: label ids in the order of the model's outputs. `figures`: what the program wrote to
+    result.json.
+    """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     project = models.ForeignKey("annotation.Project", on_delete=models.CASCADE, related_name="model_versions")
@@ -33,7 +35,9 @@ class ModelVersion(models.Model):
 
 
 class Deployment(models.Model):
-    """Which model suggests and scores in a project, since when. The newest row without an end is the deployed one."""
+    """Which model suggests and scores in a project, since when. The newest row without an end is the deployed
+    one.
+    """
 
     project = models.ForeignKey("annotation.Project", on_delete=models.CASCADE, related_name="deployments")
     model = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="deployments")

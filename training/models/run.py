@@ -26,7 +26,9 @@ class TrainingRun(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     project = models.ForeignKey("annotation.Project", on_delete=models.CASCADE, related_name="training_runs")
     number = models.PositiveIntegerField()
-    dataset = models.ForeignKey("annotation.DatasetVersion", on_delete=models.PROTECT, related_name="training_runs")
+    dataset = models.ForeignKey(
+        "annotation.DatasetVersion", on_delete=models.PROTECT, related_name="training_runs"
+    )
     learner = models.CharField(max_length=10, choices=Learner.choices)
     spec = models.JSONField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)

@@ -95,7 +95,8 @@ def models_before(model: ModelVersion) -> ModelVersion | None:
     if previous is None:
         raise NotDeployable(
             _(
-                "Model %(model)s is the only one that was ever deployed: there is none to go back to. Train another first."
+                "Model %(model)s is the only one that was ever deployed: there is none to go back to. "
+                "Train another first."
             )
             % {"model": model}
         )

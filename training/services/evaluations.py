@@ -73,7 +73,7 @@ def _evaluate(ctx: JobContext, model: ModelVersion, dataset: DatasetVersion) -> 
     features: Features = ctx.params["features"]
     if baseline is not None and baseline.run.learner == TrainingRun.Learner.PROBE and not features:
         ctx.log(
-            f"the deployed model {baseline} is a probe and no embeddings were given: judged without comparison"
+            f"the deployed model {baseline} is a probe and there are no embeddings: judged without comparison"
         )
         baseline = None
     gold = artifacts.path(dataset.artifact) / "test.parquet"

@@ -98,8 +98,8 @@ def _spec(dataset: DatasetVersion, learner: str, given: dict[str, Any], seed: in
     if classes_in(dataset) < 2:
         raise NotTrainable(
             _(
-                "Dataset %(dataset)s has %(count)s labelled items for training, with %(classes)s different labels: "
-                "a model needs at least two labels. Label more items first."
+                "Dataset %(dataset)s has %(count)s labelled items for training, with %(classes)s different "
+                "labels: a model needs at least two labels. Label more items first."
             )
             % {"dataset": dataset, "count": dataset.train_count, "classes": classes_in(dataset)}
         )

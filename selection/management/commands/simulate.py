@@ -29,8 +29,8 @@ from training.learners import LEARNERS
 
 class Command(BaseCommand):
     help = (
-        "Replay labelling on a labelled file: every strategy, several seeds, the learning curve of each. Runs the same "
-        "services as the product in a temporary database and folder; your projects are not touched."
+        "Replay labelling on a labelled file: every strategy, several seeds, the learning curve of each. "
+        "Runs the product's own services in a temporary database and folder; your projects are not touched."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

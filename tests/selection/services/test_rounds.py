@@ -1,4 +1,6 @@
-"""The state machine of rounds. What the stations do is replaced by stand-ins here; tests of theirs are beside this file."""
+"""The state machine of rounds. What the stations do is replaced by stand-ins here; tests of theirs are beside
+this file.
+"""
 
 from __future__ import annotations
 

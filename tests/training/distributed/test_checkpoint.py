@@ -19,7 +19,7 @@ def make(folder: Path, step: int, key: str = "run", *, sealed: bool = True) -> P
     return path
 
 
-def test_the_newest_of_all_attempts_is_found(tmp_path: Path) -> None:
+def test_it_finds_the_newest_of_all_attempts(tmp_path: Path) -> None:
     make(tmp_path / "one", 100)
     newest = make(tmp_path / "two", 300)
     make(tmp_path / "three", 200)
@@ -28,7 +28,7 @@ def test_the_newest_of_all_attempts_is_found(tmp_path: Path) -> None:
     assert checkpoint.step_of(newest) == 300
 
 
-def test_steps_are_numbers_not_words(tmp_path: Path) -> None:
+def test_it_orders_steps_as_numbers_not_words(tmp_path: Path) -> None:
     make(tmp_path, 9)
     assert checkpoint.newest([tmp_path], "run") == tmp_path / "checkpoint-9"
     make(tmp_path, 10)
@@ -65,7 +65,7 @@ def empty_marker(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut, flip, lose, unseal, cut_marker, empty_marker])
-def test_a_damaged_one_is_passed_over_for_the_next_older(tmp_path: Path, damage: object) -> None:
+def test_it_passes_over_a_damaged_one_for_the_next_older(tmp_path: Path, damage: object) -> None:
     older, newest = make(tmp_path, 100), make(tmp_path, 200)
     assert callable(damage)
     damage(newest)
@@ -74,12 +74,12 @@ def test_a_damaged_one_is_passed_over_for_the_next_older(tmp_path: Path, damage:
     assert checkpoint.newest([tmp_path], "run") is None
 
 
-def test_a_checkpoint_of_another_run_is_not_taken(tmp_path: Path) -> None:
+def test_it_does_not_take_a_checkpoint_of_another_run(tmp_path: Path) -> None:
     make(tmp_path, 100, key="other data")
     assert checkpoint.newest([tmp_path], "run") is None
 
 
-def test_half_written_ones_give_their_space_back(tmp_path: Path) -> None:
+def test_it_gives_back_the_space_of_half_written_ones(tmp_path: Path) -> None:
     whole, half = make(tmp_path, 100), make(tmp_path, 200, sealed=False)
     (tmp_path / "notes").mkdir()
     checkpoint.discard_unsealed(tmp_path)
@@ -87,6 +87,6 @@ def test_half_written_ones_give_their_space_back(tmp_path: Path) -> None:
     assert whole.exists() and not half.exists() and (tmp_path / "notes").exists()
 
 
-def test_other_names_have_no_step() -> None:
+def test_it_finds_no_step_in_other_names() -> None:
     with pytest.raises(ValueError, match="expected checkpoint-<step>"):
         checkpoint.step_of(Path("somewhere"))

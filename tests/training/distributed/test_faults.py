@@ -23,13 +23,13 @@ class SafetensorError(Exception):
         ),
     ],
 )
-def test_a_full_disk_is_one_sentence_whoever_met_it(error: Exception, tmp_path: Path) -> None:
+def test_it_says_a_full_disk_in_one_sentence_whoever_met_it(error: Exception, tmp_path: Path) -> None:
     sentence = faults.out_of_space(error, tmp_path / "not" / "there" / "yet")
     assert sentence is not None
     assert sentence.startswith("the disk is full (") and "free some space" in sentence
 
 
-def test_a_cause_further_down_is_found(tmp_path: Path) -> None:
+def test_it_finds_a_cause_further_down(tmp_path: Path) -> None:
     try:
         try:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -39,12 +39,12 @@ def test_a_cause_further_down_is_found(tmp_path: Path) -> None:
         assert faults.out_of_space(error, tmp_path)
 
 
-def test_other_errors_are_not_taken_for_it(tmp_path: Path) -> None:
+def test_it_does_not_take_other_errors_for_a_full_disk(tmp_path: Path) -> None:
     assert faults.out_of_space(OSError(errno.EACCES, "Permission denied"), tmp_path) is None
     assert faults.out_of_space(RuntimeError("shapes cannot be multiplied"), tmp_path) is None
 
 
-def test_a_lost_rank_is_told_from_an_error_of_ones_own() -> None:
+def test_it_tells_a_lost_rank_from_an_error_of_its_own() -> None:
     assert faults.lost_peer(RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer"))
     assert not faults.lost_peer(RuntimeError("shapes cannot be multiplied"))
     assert not faults.lost_peer(ValueError("gloo is a word here"))

@@ -37,7 +37,7 @@ def test_it_agrees_with_resampling_items_one_by_one(n: int, good: float, worse: 
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=80), st.integers(0, 5))
-def test_the_interval_holds_the_value_turns_with_the_sides_and_ignores_order(
+def test_it_holds_the_value_turns_with_the_sides_and_ignores_order(
     pairs: list[tuple[bool, bool]], seed: int
 ) -> None:
     new, deployed = np.array(pairs).T
@@ -50,7 +50,7 @@ def test_the_interval_holds_the_value_turns_with_the_sides_and_ignores_order(
     assert turned.value == pytest.approx(-found.value)
 
 
-def test_models_that_are_right_on_the_same_items_differ_by_exactly_nothing() -> None:
+def test_it_finds_no_difference_between_models_right_on_the_same_items() -> None:
     same = np.array([True, False, True])
     assert paired_bootstrap(same, same, rng=np.random.default_rng(0)) == Difference(
         value=0.0, low=0.0, high=0.0, n=3
@@ -83,7 +83,7 @@ def test_it_covers_the_truth_about_95_times_in_100() -> None:
         (0.01, 0.05, "deploy", "clearly better"),
     ],
 )
-def test_the_rule_keeps_only_against_an_interval_wholly_below_zero(
+def test_it_keeps_the_old_model_only_for_an_interval_wholly_below_zero(
     low: float, high: float, action: str, words: str
 ) -> None:
     verdict = decide(Difference(value=(low + high) / 2, low=low, high=high, n=200), 200)
@@ -91,7 +91,7 @@ def test_the_rule_keeps_only_against_an_interval_wholly_below_zero(
     assert words in verdict.reason
 
 
-def test_too_few_labels_deploy_unproven_even_a_worse_model() -> None:
+def test_it_deploys_even_a_worse_model_unproven_on_too_few_labels() -> None:
     verdict = decide(Difference(value=-0.5, low=-0.9, high=-0.1, n=49), 49)
     assert verdict == compare.Verdict(
         action="deploy",
@@ -100,12 +100,12 @@ def test_too_few_labels_deploy_unproven_even_a_worse_model() -> None:
     )
 
 
-def test_the_first_model_is_deployed() -> None:
+def test_it_deploys_the_first_model() -> None:
     assert decide(None, 50).proven
     assert decide(None, 50).action == "deploy"
     assert not decide(None, 0).proven
 
 
-def test_the_reason_says_the_figures() -> None:
+def test_it_says_the_figures_in_its_reason() -> None:
     reason = decide(Difference(value=0.031, low=0.012, high=0.05, n=300), 300).reason
     assert "+3.1 points" in reason and "+1.2 points to +5.0 points, 300 test items" in reason

@@ -26,7 +26,7 @@ def draw(seed: int, n: int, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1000), n=st.integers(1, 60), k=st.integers(2, 6))
-def test_its_values_are_those_of_scikit_learn(seed: int, n: int, k: int) -> None:
+def test_it_has_the_values_of_scikit_learn(seed: int, n: int, k: int) -> None:
     probs, gold = draw(seed, n, k)
     predicted = probs.argmax(axis=1)
     found = metrics.measure(probs, gold, tuple("abcdef"[:k]), rng=rng(), resamples=50)
@@ -56,7 +56,7 @@ def brute_macro_f1_interval(
     return float(low), float(high)
 
 
-def test_its_bootstrap_is_that_of_resampling_items() -> None:
+def test_it_bootstraps_as_resampling_items_does() -> None:
     probs, gold = draw(3, 300, 4)
     found = metrics.measure(probs, gold, tuple("abcd"), rng=rng(), resamples=4000)
     low, high = brute_macro_f1_interval(gold, probs.argmax(axis=1), 4, 3000)
@@ -64,7 +64,7 @@ def test_its_bootstrap_is_that_of_resampling_items() -> None:
     assert found.macro_f1.high == pytest.approx(high, abs=0.006)
 
 
-def test_the_calibration_errors_interval_is_that_of_resampling_items() -> None:
+def test_it_bootstraps_the_calibration_error_as_resampling_items_does() -> None:
     probs, gold = draw(4, 200, 3)
     source, values = np.random.default_rng(1), []
     for _ in range(2000):
@@ -75,7 +75,7 @@ def test_the_calibration_errors_interval_is_that_of_resampling_items() -> None:
     assert (found.low, found.high) == (pytest.approx(low, abs=0.008), pytest.approx(high, abs=0.008))
 
 
-def test_a_worked_example() -> None:
+def test_it_measures_a_worked_example() -> None:
     # gold a a a b; predicted a a b b: precision a 2/2, b 1/2; recall a 2/3, b 1/1; F1 a 4/5, b 2/3.
     gold = np.array([0, 0, 0, 1])
     probs = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]])
@@ -89,7 +89,7 @@ def test_a_worked_example() -> None:
     assert 0.3 < found.accuracy.low < 0.75 < found.accuracy.high < 0.96
 
 
-def test_every_interval_holds_its_value_for_a_usual_sample() -> None:
+def test_it_puts_every_value_inside_its_interval() -> None:
     probs, gold = draw(7, 400, 5)
     found = metrics.measure(probs, gold, tuple("abcde"), rng=rng())
     for estimate in (found.accuracy, found.macro_f1, *(figures.f1 for figures in found.per_class)):
@@ -121,5 +121,5 @@ def test_it_refuses_what_it_cannot_measure(probs: np.ndarray, gold: list[int], w
         metrics.measure(probs, np.array(gold, dtype=int), ("a", "b"), rng=rng())
 
 
-def test_nothing_has_no_macro_f1() -> None:
+def test_it_has_no_macro_f1_for_nothing() -> None:
     assert math.isnan(metrics.macro_f1(np.zeros((2, 2), dtype=np.int64)))

@@ -11,7 +11,7 @@ lengths = st.lists(st.integers(1, 300), min_size=1, max_size=120)
 
 
 @given(lengths, st.integers(1, 2000))
-def test_every_text_is_in_one_batch_within_the_budget(sizes: list[int], budget: int) -> None:
+def test_it_puts_every_text_into_one_batch_within_the_budget(sizes: list[int], budget: int) -> None:
     batches = batching.token_batches(sizes, budget)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(sizes)))
     for batch in batches:
@@ -21,12 +21,14 @@ def test_every_text_is_in_one_batch_within_the_budget(sizes: list[int], budget: 
     assert longest_first == sorted(longest_first, reverse=True)
 
 
-def test_no_texts_make_no_batches() -> None:
+def test_it_makes_no_batches_of_no_texts() -> None:
     assert batching.token_batches([], 100) == []
 
 
 @given(lengths, st.integers(1, 20), st.integers(1, 60), st.integers(0, 3))
-def test_a_pass_visits_every_item_once(sizes: list[int], batch_size: int, steps: int, seed: int) -> None:
+def test_it_visits_every_item_once_in_a_pass(
+    sizes: list[int], batch_size: int, steps: int, seed: int
+) -> None:
     batches = batching.schedule(sizes, batch_size=batch_size, steps=steps, seed=seed)
     assert len(batches) == steps
     a_pass = -(-len(sizes) // batch_size)
@@ -37,13 +39,13 @@ def test_a_pass_visits_every_item_once(sizes: list[int], batch_size: int, steps:
     assert all((one == other).all() for one, other in zip(batches, again, strict=True))
 
 
-def test_passes_and_seeds_have_orders_of_their_own() -> None:
+def test_it_gives_passes_and_seeds_orders_of_their_own() -> None:
     batches = [tuple(batch) for batch in batching.schedule([5] * 64, batch_size=8, steps=16, seed=0)]
     assert batches[:8] != batches[8:]
     assert batches != [tuple(batch) for batch in batching.schedule([5] * 64, batch_size=8, steps=16, seed=1)]
 
 
-def test_items_of_alike_length_go_together() -> None:
+def test_it_puts_items_of_alike_length_together() -> None:
     sizes = np.random.default_rng(0).integers(5, 100, 1600)
     batches = batching.schedule(sizes, batch_size=16, steps=100, seed=0)
     padded = sum(len(batch) * sizes[batch].max() for batch in batches)
@@ -56,7 +58,7 @@ def test_items_of_alike_length_go_together() -> None:
     st.integers(1, 6),
     st.lists(st.floats(0.1, 5), min_size=20, max_size=20),
 )
-def test_the_mean_over_ranks_is_the_weighted_mean_of_the_batch(
+def test_it_makes_the_mean_over_ranks_the_weighted_mean_of_the_batch(
     count: int, world: int, weights: list[float]
 ) -> None:
     rng = np.random.default_rng(count)
@@ -74,7 +76,7 @@ def test_the_mean_over_ranks_is_the_weighted_mean_of_the_batch(
     )
 
 
-def test_an_item_of_weight_zero_does_not_count() -> None:
+def test_it_does_not_count_an_item_of_weight_zero() -> None:
     items, scales = batching.share_of(np.array([0, 1]), np.array([0.0, 2.0]), 0, 1)
     assert items.tolist() == [0, 1] and scales.tolist() == [0.0, 1.0]
 

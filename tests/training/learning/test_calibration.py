@@ -42,7 +42,7 @@ def test_it_recovers_the_temperature_that_made_the_labels() -> None:
     assert calibration.fit_temperature(logits, labels) == pytest.approx(2.5, rel=0.03)
 
 
-def test_scaling_logits_scales_the_temperature() -> None:
+def test_it_scales_the_temperature_with_the_logits() -> None:
     logits, labels = sample(1)
     once = calibration.fit_temperature(logits, labels)
     assert calibration.fit_temperature(logits * 3, labels) == pytest.approx(once * 3, rel=1e-9)
@@ -56,14 +56,14 @@ def test_it_does_not_depend_on_item_order_nor_on_shifts_nor_on_precision() -> No
     assert calibration.fit_temperature(logits.astype(np.float32), labels) == pytest.approx(once, rel=1e-5)
 
 
-def test_all_right_does_not_drive_the_temperature_to_zero() -> None:
+def test_it_stays_above_zero_where_all_answers_are_right() -> None:
     logits = np.eye(4)[np.tile(np.arange(4), 25)] * 6.0
     temperature = calibration.fit_temperature(logits, logits.argmax(axis=1))
     assert 0.5 < temperature < 3
     assert calibration.calibrated(logits, temperature).max() < 1
 
 
-def test_a_model_that_knows_nothing_gets_the_hottest_temperature() -> None:
+def test_it_gives_the_hottest_temperature_to_a_model_that_is_always_wrong() -> None:
     logits, labels = sample(3)
     assert calibration.fit_temperature(logits, logits.argmin(axis=1)) == calibration.HOTTEST
 
@@ -95,14 +95,14 @@ def test_it_refuses_what_is_not_a_table_of_finite_logits() -> None:
         calibration.calibrated(np.zeros((1, 2)), 0.0)
 
 
-def test_calibrated_rows_sum_to_one_and_keep_their_order() -> None:
+def test_it_calibrates_rows_that_sum_to_one_and_keep_their_order() -> None:
     logits = np.array([[2.0, 0.0, -1000.0]])
     probs = calibration.calibrated(logits, 2.0)
     assert probs.dtype == np.float32
     assert probs[0] == pytest.approx([math.e / (math.e + 1), 1 / (math.e + 1), 0], rel=1e-6)
 
 
-def test_the_negative_log_likelihood_of_a_coin() -> None:
+def test_it_has_the_negative_log_likelihood_of_a_coin() -> None:
     assert calibration.negative_log_likelihood(np.zeros((4, 2)), np.array([0, 1, 0, 1])) == pytest.approx(
         math.log(2)
     )
@@ -116,7 +116,7 @@ WORKED_PROBS = np.array([[0.4, 0.3, 0.3], [0.5, 0.25, 0.25], [0.1, 0.8, 0.1], [0
 WORKED_LABELS = np.array([1, 0, 1, 0])
 
 
-def test_the_calibration_error_of_a_worked_example() -> None:
+def test_it_finds_the_calibration_error_of_a_worked_example() -> None:
     assert calibration.ece(WORKED_PROBS, WORKED_LABELS, bins=2) == pytest.approx(0.2)
     bins = calibration.reliability(WORKED_PROBS.max(axis=1), WORKED_PROBS.argmax(axis=1) == WORKED_LABELS, 2)
     assert bins.counts.tolist() == [2, 2]
@@ -149,7 +149,7 @@ def brute_ece(confidence: np.ndarray, correct: np.ndarray, bins: int) -> float:
     bins=st.integers(1, 20),
     seed=st.integers(0, 100),
 )
-def test_the_calibration_error_is_that_of_a_loop_over_bins(probs: np.ndarray, bins: int, seed: int) -> None:
+def test_it_finds_the_calibration_error_of_a_loop_over_bins(probs: np.ndarray, bins: int, seed: int) -> None:
     probs = probs / probs.sum(axis=1, keepdims=True)
     labels = np.random.default_rng(seed).integers(0, probs.shape[1], len(probs))
     brute = brute_ece(probs.max(axis=1), probs.argmax(axis=1) == labels, bins)
@@ -158,18 +158,18 @@ def test_the_calibration_error_is_that_of_a_loop_over_bins(probs: np.ndarray, bi
     assert 0 <= found <= 1
 
 
-def test_values_on_an_edge_belong_to_the_bin_below() -> None:
+def test_it_puts_values_on_an_edge_into_the_bin_below() -> None:
     confidence = np.array([0.0, 1 / 15, 2 / 15, 1.0])
     assert calibration.bin_of(confidence).tolist() == [0, 0, 1, 14]
 
 
-def test_an_unknown_label_is_wrong_and_no_items_give_nan() -> None:
+def test_it_counts_an_unknown_label_as_wrong_and_gives_nan_for_no_items() -> None:
     assert calibration.ece(np.array([[1.0, 0.0]]), np.array([-1])) == 1.0
     assert math.isnan(calibration.ece(np.zeros((0, 2)), np.zeros(0, int)))
     assert math.isnan(calibration.error_of(calibration.reliability(np.zeros(0), np.zeros(0))))
 
 
-def test_reliability_refuses_logits_and_unequal_lengths() -> None:
+def test_it_refuses_logits_and_unequal_lengths_for_reliability() -> None:
     with pytest.raises(ValueError, match="not logits"):
         calibration.reliability(np.array([3.0]), np.array([True]))
     with pytest.raises(ValueError, match="not logits"):

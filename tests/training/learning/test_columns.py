@@ -29,18 +29,18 @@ def test_it_gathers_rows_of_interleaved_shards_in_any_order(tmp_path: Path) -> N
     assert (found == values[wanted]).all()
 
 
-def test_nothing_wanted_gives_no_rows_of_the_right_width(tmp_path: Path) -> None:
+def test_it_gives_no_rows_of_the_right_width_where_nothing_is_wanted(tmp_path: Path) -> None:
     shards, _values = interleaved(tmp_path)
     assert columns.gather(shards, np.empty(0, dtype=np.int64)).shape == (0, 3)
 
 
-def test_an_empty_shard_is_no_obstacle(tmp_path: Path) -> None:
+def test_it_is_not_hindered_by_an_empty_shard(tmp_path: Path) -> None:
     shards, values = interleaved(tmp_path)
     empty = Shard(**write_shard(tmp_path / "empty", np.empty((0, 3)), []))  # type: ignore[typeddict-item]
     assert (columns.gather([empty, *shards], np.array([3])) == values[3]).all()
 
 
-def test_a_row_that_no_shard_has_is_named(tmp_path: Path) -> None:
+def test_it_names_a_row_that_no_shard_has(tmp_path: Path) -> None:
     shards, _values = interleaved(tmp_path)
     with pytest.raises(ValueError, match=r"2 of 3 rows are in no shard of the column \(row 10 is one\)"):
         columns.gather(shards, np.array([1, 10, 99]))
@@ -48,7 +48,7 @@ def test_a_row_that_no_shard_has_is_named(tmp_path: Path) -> None:
         columns.gather([], np.array([1]))
 
 
-def test_shards_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+def test_it_refuses_shards_that_do_not_fit(tmp_path: Path) -> None:
     shards, _values = interleaved(tmp_path)
     wide = Shard(**write_shard(tmp_path / "wide", np.zeros((1, 4)), [10]))  # type: ignore[typeddict-item]
     with pytest.raises(ValueError, match="3 and 4 wide"):
@@ -59,7 +59,7 @@ def test_shards_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (0, 3)])
-def test_a_file_written_in_blocks_is_a_plain_npy_file(tmp_path: Path, shape: tuple[int, int]) -> None:
+def test_it_writes_a_plain_npy_file_in_blocks(tmp_path: Path, shape: tuple[int, int]) -> None:
     values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     with NpyWriter(tmp_path / "x.npy", shape) as out:
         out.append(values[:2])

@@ -17,7 +17,7 @@ def minilm() -> Encoder:
 
 
 @pytest.mark.slow
-def test_meaning_is_near(minilm: Encoder) -> None:
+def test_it_puts_like_meanings_near_each_other(minilm: Encoder) -> None:
     lost, gone, refund = minilm.encode(
         ["I lost my card", "my card has gone missing", "give me my money back"]
     )
@@ -25,7 +25,7 @@ def test_meaning_is_near(minilm: Encoder) -> None:
 
 
 @pytest.mark.slow
-def test_order_and_batching_make_no_difference(minilm: Encoder) -> None:
+def test_it_does_not_depend_on_order_and_batches(minilm: Encoder) -> None:
     texts = ["a", "", "我的卡在哪里", "where is my card " * 80, "\u0000 odd \ufffd bytes", "x" * 5000]
     told: list[tuple[int, int]] = []
     together = minilm.encode(
@@ -41,14 +41,14 @@ def test_order_and_batching_make_no_difference(minilm: Encoder) -> None:
 
 
 @pytest.mark.slow
-def test_a_text_counts_up_to_its_256th_token(minilm: Encoder) -> None:
+def test_it_reads_a_text_up_to_its_256th_token(minilm: Encoder) -> None:
     start = "card " * 400
     long, longer = minilm.encode([start, start + "refund " * 50_000])
     np.testing.assert_allclose(long, longer, atol=1e-5)
 
 
 @pytest.mark.slow
-def test_a_column_name_follows_the_content_not_the_place(tmp_path: Path) -> None:
+def test_it_names_a_column_by_the_content_not_the_place(tmp_path: Path) -> None:
     tiny = tiny_encoder(tmp_path / "tiny")
     copy = tmp_path / "copy"
     shutil.copytree(tiny, copy)
@@ -60,7 +60,7 @@ def test_a_column_name_follows_the_content_not_the_place(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_dropout_is_replaced_where_asked(tmp_path: Path) -> None:
+def test_it_replaces_dropout_where_asked(tmp_path: Path) -> None:
     tiny = tiny_encoder(tmp_path / "tiny")
     assert text_model.load_encoder(tiny).config.hidden_dropout_prob == 0.1
     changed = text_model.load_encoder(tiny, dropout=0.3).config
@@ -68,7 +68,7 @@ def test_dropout_is_replaced_where_asked(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+def test_it_refuses_damaged_weights(tmp_path: Path) -> None:
     tiny = tiny_encoder(tmp_path / "tiny")
     weights = tiny / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
@@ -76,7 +76,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         Encoder.load(tiny)
 
 
-def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
+def test_it_refuses_a_folder_that_is_no_encoder(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected the folder of an encoder"):
         encoder.encoder_key(tmp_path)
     with pytest.raises(ValueError, match="expected the folder of an encoder"):
@@ -85,7 +85,7 @@ def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
         text_model.Tokeniser.load(tmp_path, 16)
 
 
-def test_a_package_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_says_that_the_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "PACKAGE", "no_such_package_here")
     with pytest.raises(ValueError, match="no_such_package_here is not installed: run `make setup`"):
         encoder.default_encoder_path()

@@ -26,7 +26,7 @@ def test_it_is_scikit_learns_regression_where_all_labels_are_seen(k: int) -> Non
     np.testing.assert_allclose(fitted.probabilities(vectors), reference.predict_proba(vectors), atol=1e-5)
 
 
-def test_its_gradient_is_zero_where_it_stops() -> None:
+def test_it_stops_where_the_gradient_is_zero() -> None:
     vectors, labels = clusters(1, 150, 3)
     fitted = probe.fit(vectors, labels, 3, c=1.0, seed=0)
     error = softmax(fitted.logits(vectors), axis=1) - np.eye(3)[labels]
@@ -34,7 +34,7 @@ def test_its_gradient_is_zero_where_it_stops() -> None:
     assert np.abs(error.sum(axis=0)).max() < 0.05
 
 
-def test_labels_never_seen_have_laplaces_share_and_rows_sum_to_one() -> None:
+def test_it_gives_labels_never_seen_laplaces_share() -> None:
     vectors, labels = clusters(2, 12, 3)
     fitted = probe.fit(vectors, labels * 10 + 4, 77, c=10.0, seed=0)  # columns 4, 14 and 24 of 77
     probs = fitted.probabilities(vectors)
@@ -44,7 +44,7 @@ def test_labels_never_seen_have_laplaces_share_and_rows_sum_to_one() -> None:
     assert set(probs.argmax(axis=1)) <= {4, 14, 24}
 
 
-def test_its_dense_head_says_the_same() -> None:
+def test_it_says_the_same_as_its_dense_head() -> None:
     vectors, labels = clusters(3, 60, 3)
     fitted = probe.fit(vectors, labels * 2, 6, c=10.0, seed=0)
     weight, bias = fitted.head(vectors)
@@ -56,7 +56,7 @@ def test_its_dense_head_says_the_same() -> None:
     assert softmax(logits, axis=1)[:, 1].mean() == pytest.approx(fitted.floor, rel=0.5)
 
 
-def test_weights_count_as_repeats() -> None:
+def test_it_counts_weights_as_repeats() -> None:
     vectors, labels = clusters(4, 80, 3)
     weights = np.random.default_rng(0).integers(1, 4, 80)
     weighted = probe.fit(vectors, labels, 3, c=1.0, seed=0, weights=weights.astype(float))
@@ -64,7 +64,7 @@ def test_weights_count_as_repeats() -> None:
     np.testing.assert_allclose(weighted.coef, repeated.coef, atol=2e-2)
 
 
-def test_calibration_lowers_the_loss_on_validation_items_and_passes_over_unseen_labels() -> None:
+def test_it_lowers_the_loss_on_validation_items_by_calibration() -> None:
     vectors, labels = clusters(5, 60, 3, spread=1.2)
     fitted = probe.fit(vectors, labels, 4, c=1000.0, seed=0)
     held, gold = clusters(6, 200, 3, spread=1.2)
@@ -87,7 +87,7 @@ def test_it_survives_its_file(tmp_path: Path) -> None:
     assert (again.probabilities(vectors) == fitted.probabilities(vectors)).all()
 
 
-def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+def test_it_refuses_a_damaged_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read as a probe.*train the model again"):
         probe.load(tmp_path)
     (tmp_path / probe.FILE).write_bytes(b"PK\x03\x04 cut off")
@@ -95,7 +95,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         probe.load(tmp_path)
 
 
-def test_a_file_with_pickled_objects_is_refused(tmp_path: Path) -> None:
+def test_it_refuses_a_file_with_pickled_objects(tmp_path: Path) -> None:
     np.savez(tmp_path / probe.FILE, coef=np.array([{"a": 1}], dtype=object))
     with pytest.raises(ValueError, match="cannot be read as a probe"):
         probe.load(tmp_path)

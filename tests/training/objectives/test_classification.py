@@ -24,7 +24,7 @@ def test_it_reads_aligned_arrays(tmp_path: Path) -> None:
     assert found.counts(LABELS) == {"a": 1, "b": 1, "never": 0}
 
 
-def test_an_empty_split_is_fine_and_a_missing_weight_is_one(tmp_path: Path) -> None:
+def test_it_takes_an_empty_split_and_counts_a_missing_weight_as_one(tmp_path: Path) -> None:
     write_dataset(tmp_path, [("one", "b")])
     assert len(classification.read(tmp_path, "validation", LABELS)) == 0
     pq.write_table(pa.table({"row": [5], "text": ["x"], "label": ["a"]}), tmp_path / "test.parquet")
@@ -49,7 +49,7 @@ def test_it_refuses_files_it_cannot_learn_from(
         classification.read(tmp_path, "train", LABELS)
 
 
-def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+def test_it_refuses_a_damaged_file(tmp_path: Path) -> None:
     (tmp_path / "train.parquet").write_bytes(b"PAR1 cut off")
     with pytest.raises(ValueError, match="cannot be read.*freeze the dataset again"):
         classification.read(tmp_path, "train", LABELS)
@@ -63,7 +63,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         ([("x", "a"), ("y", "b")], [1.0, 0.0], "found one label among the 1 items"),
     ],
 )
-def test_there_must_be_two_labels_that_count(
+def test_it_needs_two_labels_that_count(
     tmp_path: Path, rows: list[tuple[str, str]], weights: list[float] | None, words: str
 ) -> None:
     write_dataset(tmp_path, rows, weights=weights)
@@ -71,7 +71,7 @@ def test_there_must_be_two_labels_that_count(
         classification.check(classification.read(tmp_path, "train", LABELS))
 
 
-def test_its_loss_is_the_cross_entropy_of_each_item() -> None:
+def test_it_has_the_cross_entropy_of_each_item_as_loss() -> None:
     import torch
 
     logits = torch.tensor([[2.0, 0.0], [0.0, 0.0]])
@@ -79,7 +79,7 @@ def test_its_loss_is_the_cross_entropy_of_each_item() -> None:
     assert found == pytest.approx([np.log1p(np.exp(-2)), np.log(2)], rel=1e-6)
 
 
-def test_objectives_are_found_by_name() -> None:
+def test_it_finds_objectives_by_name() -> None:
     assert all(objective(name).name == name for name in OBJECTIVES)
     with pytest.raises(ValueError, match="there is no objective 'none': use one of classification"):
         objective("none")

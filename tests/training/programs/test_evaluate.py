@@ -39,7 +39,7 @@ def run(tmp_path: Path, **spec: Any) -> dict[str, Any]:
     return found
 
 
-def test_rows_are_matched_by_number_not_by_order(tmp_path: Path) -> None:
+def test_it_matches_rows_by_number_not_by_order(tmp_path: Path) -> None:
     gold = write_gold(tmp_path / "gold.parquet", [5, 1, 9], ["a", "b", "a"])
     predictions = write_predictions(tmp_path / "new", [1, 3, 5, 9], ["a", "b"], ["b", "b", "a", "b"])
     found = run(tmp_path, gold=gold, predictions=predictions)
@@ -48,7 +48,7 @@ def test_rows_are_matched_by_number_not_by_order(tmp_path: Path) -> None:
     assert found["model"]["confusion"] == [[1, 1], [0, 1]]
 
 
-def test_the_difference_is_that_of_the_two_models_on_the_same_items(tmp_path: Path) -> None:
+def test_it_compares_two_models_on_the_same_items(tmp_path: Path) -> None:
     rows = list(range(100))
     gold = write_gold(tmp_path / "gold.parquet", rows, ["a"] * 100)
     new = write_predictions(tmp_path / "new", rows, ["a", "b"], ["a"] * 90 + ["b"] * 10)
@@ -64,7 +64,7 @@ def test_the_difference_is_that_of_the_two_models_on_the_same_items(tmp_path: Pa
     assert again == found  # the seed decides
 
 
-def test_a_model_older_than_a_label_gets_its_items_wrong(tmp_path: Path) -> None:
+def test_it_counts_a_label_wrong_that_is_newer_than_the_model(tmp_path: Path) -> None:
     gold = write_gold(tmp_path / "gold.parquet", [0, 1], ["a", "c"])
     new = write_predictions(tmp_path / "new", [0, 1], ["c", "b", "a"], ["a", "c"])
     old = write_predictions(tmp_path / "old", [0, 1], ["b", "a"], ["a", "a"])
@@ -74,7 +74,7 @@ def test_a_model_older_than_a_label_gets_its_items_wrong(tmp_path: Path) -> None
     assert found["baseline"]["confusion"][2] == [1, 0, 0]
 
 
-def test_a_label_that_the_schema_no_longer_lists_is_appended(tmp_path: Path) -> None:
+def test_it_appends_a_label_that_the_schema_no_longer_lists(tmp_path: Path) -> None:
     gold = write_gold(tmp_path / "gold.parquet", [0, 1], ["a", "retired"])
     new = write_predictions(tmp_path / "new", [0, 1], ["a", "b", "gone"], ["a", "gone"])
     found = run(tmp_path, gold=gold, predictions=new)

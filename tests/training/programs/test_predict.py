@@ -48,7 +48,7 @@ def texts(count: int) -> list[str]:
 
 
 @pytest.mark.slow
-def test_each_row_is_what_the_model_says_of_that_text_alone(
+def test_it_gives_each_row_what_the_model_says_of_that_text_alone(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
@@ -76,7 +76,7 @@ def test_each_row_is_what_the_model_says_of_that_text_alone(
 
 
 @pytest.mark.slow
-def test_no_texts_give_an_empty_result(tmp_path: Path, model: Path) -> None:
+def test_it_gives_an_empty_result_for_no_texts(tmp_path: Path, model: Path) -> None:
     path = kit.write_texts(tmp_path / "texts.parquet", [])
     predict.work({"result": str(tmp_path / "out"), "model": str(model), "texts": str(path)})
     assert np.load(tmp_path / "out" / "probs.npy").shape == (0, 3)
@@ -84,7 +84,7 @@ def test_no_texts_give_an_empty_result(tmp_path: Path, model: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_said_and_leaves_nothing_half_done(tmp_path: Path, model: Path) -> None:
+def test_it_says_that_the_disk_is_full_and_leaves_nothing_half_done(tmp_path: Path, model: Path) -> None:
     def no_large_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
@@ -123,7 +123,7 @@ def test_it_refuses_folders_that_are_no_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+def test_it_refuses_damaged_weights(tmp_path: Path) -> None:
     model = make_model(tmp_path / "model")
     head = model / "model" / "head.safetensors"
     head.write_bytes(head.read_bytes()[:20])
@@ -140,7 +140,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         predict.work(spec)
 
 
-def test_rows_are_read_from_both_kinds_of_file(tmp_path: Path) -> None:
+def test_it_reads_rows_from_both_kinds_of_file(tmp_path: Path) -> None:
     path = kit.write_texts(tmp_path / "texts.parquet", ["x", "y"], [7, 3])
     assert predict.read_rows(path).tolist() == [7, 3]
     np.save(tmp_path / "rows.npy", np.array([4, 2], dtype=np.int32))

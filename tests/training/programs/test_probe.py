@@ -39,7 +39,7 @@ def make(folder: Path, train: int = 60, validation: int = 40, test: int = 30, d:
     }
 
 
-def test_train_predict_and_evaluate_in_process(tmp_path: Path) -> None:
+def test_it_trains_predicts_and_evaluates_in_process(tmp_path: Path) -> None:
     spec = make(tmp_path)
     probe.work(spec)
     program.verify_manifest(tmp_path / "model")
@@ -94,7 +94,7 @@ def test_it_starts_as_a_program_and_tells_progress(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "model" / "result.json").read_text())["temperature"] == 1.0
 
 
-def test_probe_predict_and_evaluate_load_no_torch() -> None:
+def test_it_loads_no_torch_for_probe_predict_and_evaluate() -> None:
     code = (
         "import sys; import training.programs.probe, training.programs.predict, training.programs.evaluate, "
         "training.learning.encoder; print(sorted({'torch', 'transformers', 'django'} & set(sys.modules)))"
@@ -106,7 +106,7 @@ def test_probe_predict_and_evaluate_load_no_torch() -> None:
 
 
 @pytest.mark.slow
-def test_a_usual_round_of_it_takes_a_moment(tmp_path: Path) -> None:
+def test_it_takes_a_moment_for_a_usual_round(tmp_path: Path) -> None:
     """500 labels of 384 dimensions: simulate does this hundreds of times. About 0.1 s on an idle machine."""
     spec = make(tmp_path, train=500, d=384)
     probe.work({**spec, "result": str(tmp_path / "warm")})
