@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from annotation.intake.records import FileInfo
-from annotation.intake.validate import SPLITS, Mapping
+from annotation.intake.validate import Mapping
 
 TEXT_NAMES = (
     *("text", "文本", "sentence", "句子", "query", "question", "message", "utterance", "content", "内容"),
@@ -16,31 +16,27 @@ LABEL_NAMES = (
     *("label_name", "gold_label", "topic"),
 )
 ID_NAMES = ("id", "external_id", "uuid", "guid", "key", "编号", "item_id", "text_id", "row_id")
-SPLIT_NAMES = ("split", "set", "subset", "partition", "fold")
 
 
 def guess_mapping(info: FileInfo) -> Mapping:
-    """The text column by name, else the one with the longest mean length in the preview; label, id and split
-    by
-    name alone, a split only where its values are split names. Nothing is guessed to be kept as meta: a label
-    column beside the text would tell people the answer.
+    """The text column by name, else the one with the longest mean length in the preview; label and id by name
+    alone.
+
+    A split is never guessed: a file that says "train" on every row would leave nothing to judge models by.
+    Nor is
+    anything kept as meta: a label column beside the text would tell people the answer.
     """
     named = {
         " ".join(column.casefold().split()).replace(" ", "_"): column for column in reversed(info.columns)
     }
     label, external_id = _by_name(named, LABEL_NAMES), _by_name(named, ID_NAMES)
-    split = _by_name(named, SPLIT_NAMES)
-    if split is not None and not all(
-        row.get(split, "").strip().lower() in ("", *SPLITS) for row in info.preview
-    ):
-        split = None
-    taken = {label, external_id, split}
+    taken = {label, external_id}
     text = _by_name(named, TEXT_NAMES) or _longest(
         info, [column for column in info.columns if column not in taken]
     )
     if text is None:
-        text, label, external_id, split = info.columns[0], None, None, None
-    return Mapping(text=text, label=label, external_id=external_id, split=split)
+        text, label, external_id = info.columns[0], None, None
+    return Mapping(text=text, label=label, external_id=external_id)
 
 
 def _by_name(named: dict[str, str], wanted: Iterable[str]) -> str | None:

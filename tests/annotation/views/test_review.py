@@ -75,7 +75,7 @@ def test_deciding_twice_is_told(client: Client, page: str) -> None:
     assert review.verdict == "right"
 
 
-@pytest.mark.parametrize("given", ["", "nonsense", str(uuid.uuid4())])
+@pytest.mark.parametrize("given", ["", "nonsense", "0158a8b7-e489-40b3-af9c-8bcb1c472ae8"])
 def test_an_unknown_review_is_not_found(client: Client, page: str, given: str) -> None:
     assert client.post(page, {"review": given, "action": "right"}).status_code == 404
 
