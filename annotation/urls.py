@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 
 from annotation.views import (
+    agreement,
     exports,
     guide,
     home,
@@ -25,6 +26,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("me", me.me, name="me"),
     path("admin/", home.dashboard, name="dashboard"),
     path("admin/p/<slug:slug>/jobs", jobs.jobs, name="jobs"),
+    path("admin/p/<slug:slug>/agreement", agreement.agreement, name="agreement"),
+    path("admin/p/<slug:slug>/agreement/items", agreement.disagreements, name="disagreements"),
     path("p/<slug:slug>/label", label.label, name="label"),
     path("p/<slug:slug>/review", review.review, name="review"),
     path("p/<slug:slug>/guide", guide.guide, name="guide"),

@@ -34,6 +34,12 @@ def whole(value: int | None) -> str:
 
 
 @register.filter
+def known(value: float | None) -> float | None:
+    """None for what is not a number, so that `percent` and `figure` write a dash."""
+    return None if value is None or value != value else value
+
+
+@register.filter
 def plain(value: float) -> str:
     """A number as attributes of HTML want it, whatever the language."""
     return f"{float(value):.6g}"
