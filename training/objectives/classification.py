@@ -34,6 +34,16 @@ class Examples:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def counted(self) -> Examples:
+        """Those whose weight is above 0: the others teach nothing."""
+        kept = np.flatnonzero(self.weights > 0)
+        return Examples(
+            rows=self.rows[kept],
+            texts=[self.texts[i] for i in kept],
+            targets=self.targets[kept],
+            weights=self.weights[kept],
+        )
+
     def counts(self, labels: Sequence[str]) -> dict[str, int]:
         """Items of each label, in the order of the schema, zeros included."""
         found = Counter(self.targets.tolist())

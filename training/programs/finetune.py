@@ -156,7 +156,7 @@ class _Run:
 
     def perform(self, started: float) -> None:
         spec = self.spec
-        train = self.objective.read(Path(spec.data), "train", spec.labels)
+        train = self.objective.read(Path(spec.data), "train", spec.labels).counted()
         self.objective.check(train)
         validation = self.objective.read(Path(spec.data), "validation", spec.labels)
         tokeniser = Tokeniser.load(Path(spec.base_model), spec.max_length)
@@ -319,7 +319,7 @@ def _start_head(model: TextClassifier, tokeniser: Tokeniser, train: Examples, k:
     copies rank 0's weights to the others.
     """
     rng = np.random.default_rng([seed, 12])
-    some = np.flatnonzero(train.weights > 0)
+    some = np.arange(len(train))
     if len(some) > HEAD_ITEMS:
         some = np.sort(rng.choice(some, size=HEAD_ITEMS, replace=False))
     if len(np.unique(train.targets[some])) < 2:

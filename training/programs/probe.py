@@ -56,20 +56,14 @@ def work(data: dict[str, Any]) -> None:
     with specs.clear_errors(data):
         spec = ProbeSpec.from_json(data)
         program.progress(0, 2, "reading labels and embeddings")
-        train = classification.read(Path(spec.data), "train", spec.labels)
+        train = classification.read(Path(spec.data), "train", spec.labels).counted()
         classification.check(train)
         validation = classification.read(Path(spec.data), "validation", spec.labels)
         vectors = columns.gather(spec.features, train.rows)
         validation_vectors = columns.gather(spec.features, validation.rows)
         program.progress(1, 2, f"training on {len(train)} items")
-        counted = train.weights > 0
         fitted = probe.fit(
-            vectors[counted],
-            train.targets[counted],
-            len(spec.labels),
-            c=spec.c,
-            seed=spec.seed,
-            weights=train.weights[counted],
+            vectors, train.targets, len(spec.labels), c=spec.c, seed=spec.seed, weights=train.weights
         )
         fitted = probe.calibrate(fitted, validation_vectors, validation.targets)
         with program.result_folder(spec.result) as folder:

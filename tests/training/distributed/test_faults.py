@@ -21,6 +21,7 @@ class SafetensorError(Exception):
         RuntimeError(
             "[enforce fail at inline_container.cc:664] . PytorchStreamWriter failed writing file data/2"
         ),
+        RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 3916352 vs 3916240"),
     ],
 )
 def test_it_says_a_full_disk_in_one_sentence_whoever_met_it(error: Exception, tmp_path: Path) -> None:

@@ -24,6 +24,13 @@ def test_it_reads_aligned_arrays(tmp_path: Path) -> None:
     assert found.counts(LABELS) == {"a": 1, "b": 1, "never": 0}
 
 
+def test_it_leaves_out_items_of_weight_zero(tmp_path: Path) -> None:
+    write_dataset(tmp_path, [("one", "b"), ("two", "a"), ("three", "a")], weights=[2.0, 0.0, 1.0])
+    found = classification.read(tmp_path, "train", LABELS).counted()
+    assert (found.texts, found.rows.tolist()) == (["one", "three"], [0, 2])
+    assert (found.targets.tolist(), found.weights.tolist()) == ([1, 0], [2.0, 1.0])
+
+
 def test_it_takes_an_empty_split_and_counts_a_missing_weight_as_one(tmp_path: Path) -> None:
     write_dataset(tmp_path, [("one", "b")])
     assert len(classification.read(tmp_path, "validation", LABELS)) == 0

@@ -104,15 +104,15 @@ def test_it_has_the_same_losses_with_one_and_two_processes_on_real_data(tmp_path
 def test_it_ends_with_the_same_weights_when_killed_with_two_processes_and_taken_up_again(
     tmp_path: Path, tiny: Path, data: Path
 ) -> None:
-    whole = make_spec(tmp_path / "whole", data, tiny, save_every=5)  # with dropout: random states count
-    killed = make_spec(tmp_path / "killed", data, tiny, save_every=5)
+    whole, killed = (  # with dropout: random states count
+        make_spec(tmp_path / name, data, tiny, save_every=5, max_steps=60) for name in ("whole", "killed")
+    )
     for spec in (whole, killed):
         Path(spec["result"]).parent.mkdir()
     assert kit.run(MODULE, whole, tmp_path / "whole.json", processes=2).code == 0
 
     child = kit.start(MODULE, killed, tmp_path / "killed.json", processes=2)
-    wait_for_checkpoint(child, Path(killed["work"]), step=10)
-    kill_all(child)
+    kill_at_checkpoint(child, Path(killed["work"]), step=10, ranks=2)
     assert not Path(killed["result"]).exists()
 
     outcome = kit.run(MODULE, killed, tmp_path / "killed.json", processes=2)
@@ -129,15 +129,15 @@ def test_it_ends_with_the_same_weights_when_killed_with_two_processes_and_taken_
 def test_it_passes_over_a_truncated_checkpoint_for_the_next_older(
     tmp_path: Path, tiny: Path, data: Path
 ) -> None:
-    whole = make_spec(tmp_path / "whole", data, tiny, save_every=5)
-    broken = make_spec(tmp_path / "broken", data, tiny, save_every=5)
+    whole, broken = (
+        make_spec(tmp_path / name, data, tiny, save_every=5, max_steps=60) for name in ("whole", "broken")
+    )
     for spec in (whole, broken):
         Path(spec["result"]).parent.mkdir()
     assert kit.run(MODULE, whole, tmp_path / "whole.json").code == 0
 
     child = kit.start(MODULE, broken, tmp_path / "broken.json")
-    wait_for_checkpoint(child, Path(broken["work"]), step=10)
-    kill_all(child)
+    kill_at_checkpoint(child, Path(broken["work"]), step=10, ranks=0)
     found = sorted(Path(broken["work"]).glob("*/checkpoint-*"), key=lambda path: int(path.name[11:]))
     newest = [path for path in found if (path / "whole.json").exists()][-1]
     weights = newest / "model.safetensors"
@@ -354,7 +354,7 @@ def wait_for_progress(child: subprocess.Popen[bytes]) -> None:
 
 def wait_for_checkpoint(child: subprocess.Popen[bytes], work: Path, step: int) -> None:
     """Return as soon as a checkpoint of at least this step is sealed."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline and child.poll() is None:
         for path in work.glob("*/checkpoint-*/whole.json"):
             if int(path.parent.name[11:]) >= step:
@@ -363,9 +363,13 @@ def wait_for_checkpoint(child: subprocess.Popen[bytes], work: Path, step: int) -
     raise AssertionError(f"no checkpoint; the program: {child.poll()}")
 
 
-def kill_all(child: subprocess.Popen[bytes]) -> None:
-    """kill -9 of the launcher and of every rank."""
-    for pid in [*children_of(child.pid), child.pid]:
+def kill_at_checkpoint(child: subprocess.Popen[bytes], work: Path, *, step: int, ranks: int) -> None:
+    """kill -9 of the launcher and of all its ranks once a checkpoint of at least this step is sealed."""
+    pids: list[int] = []
+    while len(pids) < ranks and child.poll() is None:
+        pids = children_of(child.pid)  # known beforehand: the run is over moments after the checkpoint
+    wait_for_checkpoint(child, work, step)
+    for pid in [*pids, child.pid]:
         os.kill(pid, signal.SIGKILL)
     child.wait(30)
 
