@@ -70,7 +70,7 @@ def per_class(report: Report) -> Chart:
             if row.recall
         ],
         title=_("Recall by label"),
-        note=_("Share of a label's test items that the model finds; 95 % intervals."),
+        note=_("Share of a label's test items that the model finds; intervals of 95 %."),
         value_range=(0.0, 1.0),
         value_format=as_percent,
         name_label=_("label"),

@@ -23,6 +23,7 @@ from training.models import ModelVersion, TrainingRun
 from training.services import evaluations
 
 EMBED_KIND = "selection.embed_pool"
+EMBED_PROGRAM = "selection.programs.embed"
 SHARD_ROWS = 50_000  # a killed worker loses at most one shard's work
 _READ_ROWS = 5_000  # texts held in memory at a time
 _SQL_ROWS = 500  # values in one IN (...): SQLite takes few thousands at most
@@ -141,7 +142,7 @@ def embed(ctx: JobContext, project: Project, rows: Rows) -> int:
         from training.learning import encoder
 
         spec = {"texts": str(texts), "encoder": str(encoder.default_encoder_path())}
-        result = ctx.run_program("selection.programs.embed", spec)
+        result = ctx.run_program(EMBED_PROGRAM, spec)
         add_shard(
             project, Column.Kind.EMBEDDING, key, artifacts.store(result, "embeddings"), "embeddings.npy"
         )

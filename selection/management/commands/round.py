@@ -31,10 +31,9 @@ class Command(BaseCommand):
         parser.add_argument("--control-share", type=float, help="share of the batch drawn at random")
         parser.add_argument("--learner", choices=list(LEARNERS))
         parser.add_argument("--seed", type=int)
-        parser.add_argument(
-            "--settings", type=json.loads, default=None, help="the strategy's settings, as JSON"
-        )
-        parser.add_argument("--learner-settings", type=json.loads, default=None, help="as JSON")
+        # "--settings" is Django's own.
+        parser.add_argument("--strategy-settings", type=json.loads, dest="strategy_settings", help="as JSON")
+        parser.add_argument("--learner-settings", type=json.loads, help="as JSON")
         parser.add_argument(
             "--wait", action="store_true", help="run it here, to its end, with no worker needed"
         )
@@ -67,19 +66,10 @@ class Command(BaseCommand):
 
 def _spec(project: Project, options: dict[str, Any]) -> RoundSpec:
     spec = spec_to_start_from(project, reads.latest(project))
-    given = {
-        name: options[name]
-        for name in (
-            "strategy",
-            "batch_size",
-            "control_share",
-            "learner",
-            "seed",
-            "settings",
-            "learner_settings",
-        )
-        if options[name] is not None
-    }
+    names = ("strategy", "batch_size", "control_share", "learner", "seed", "learner_settings")
+    given = {name: options[name] for name in names if options[name] is not None}
+    if options["strategy_settings"] is not None:
+        given["settings"] = options["strategy_settings"]
     if given.get("strategy", spec.strategy) != spec.strategy:
         given.setdefault("settings", {})  # another strategy's settings mean nothing to this one
     if given.get("learner", spec.learner) != spec.learner:

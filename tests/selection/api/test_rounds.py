@@ -58,7 +58,9 @@ def test_it_takes_the_projects_own_settings_where_none_are_given(api: APIClient,
         ({"learner_settings": {"epochs": -1}}, "bad_round_spec", "epochs"),
     ],
 )
-def test_it_answers_errors_in_one_shape(api: APIClient, project: Project, order: dict, code: str, words: str) -> None:
+def test_it_answers_errors_in_one_shape(
+    api: APIClient, project: Project, order: dict, code: str, words: str
+) -> None:
     answer = api.post(path(project), order)
     assert answer.status_code in (400, 409)
     assert answer.json()["code"] == code and words in answer.json()["message"]

@@ -43,7 +43,9 @@ def test_it_stores_an_engineers_decision(api: APIClient, project: Project) -> No
     assert answer.status_code == 201 and answer.json()["by"] == "eva"
     assert models.deployed(project) == first
     assert api.post(address, {"action": "burn", "reason": "x"}).json()["code"] == "invalid"
-    refused = api.post(f"/api/v1/projects/{project.slug}/models/9/decision", {"action": "keep", "reason": "x"})
+    refused = api.post(
+        f"/api/v1/projects/{project.slug}/models/9/decision", {"action": "keep", "reason": "x"}
+    )
     assert refused.status_code == 404
 
 

@@ -1,0 +1,147 @@
+"""Labels in to next batch published: one whole round of the product, seconds by station.
+
+A pool of 10,000 texts with 1,000 labels and 300 test labels, the fine-tune as learner; the pool was embedded by
+an earlier round. Jobs run in this process, their programs in processes of their own, as under a worker.
+
+    python -m bench.round_turnaround [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench._report import Figure, main
+
+NAME = "round_turnaround"
+POOL, LABELS, TEST = 10_000, 1_000, 300
+QUICK_POOL, QUICK_LABELS, QUICK_TEST = 600, 60, 60
+BATCH = 100
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    pool, labels, test = (QUICK_POOL, QUICK_LABELS, QUICK_TEST) if quick else (POOL, LABELS, TEST)
+    texts = _texts(pool + labels + test)
+    if texts is None:
+        yield Figure(f"{NAME}.total", skipped="the snips texts are not on this machine: set GYRE_DATA")
+        return
+    with tempfile.TemporaryDirectory(prefix="gyre-bench-") as folder:
+        _set_up(Path(folder))
+        yield from _measure(texts, labels, test, settings={"epochs": 1.0} if quick else {})
+
+
+def _texts(count: int) -> list[tuple[str, str]] | None:
+    from bench._sets import data_folder
+
+    path = data_folder() / "snips" / "train.jsonl.gz"
+    if not path.is_file():
+        return None
+    found: dict[str, str] = {}
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        for line in stream:
+            row = json.loads(line)
+            found.setdefault(row["text"].strip(), row["label"])
+    return list(found.items())[:count]
+
+
+def _set_up(folder: Path) -> None:
+    """A database and data folder of the benchmark's own."""
+    os.environ |= {
+        "DATA_DIR": str(folder),
+        "TEST_DATA_DIR": str(folder),
+        "DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite3'}",
+        "CELERY_BROKER_URL": "memory://",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "LOG_LEVEL": "WARNING",
+    }
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+def _measure(
+    texts: list[tuple[str, str]], labels: int, test: int, settings: dict[str, Any]
+) -> Iterator[Figure]:
+    from jobs.services import dispatch, jobs
+    from selection.models import Round
+    from selection.round_spec import RoundSpec
+    from selection.selectors import rounds as reads
+    from selection.services import pool, rounds
+
+    project = _project(texts, labels, test)
+    with dispatch.held():
+        pool.ensure_embeddings(project)
+        jobs.drain()
+        started = time.perf_counter()
+        spec = RoundSpec(batch_size=BATCH, learner="finetune", learner_settings=settings, seed=1)
+        round_ = rounds.run_to_end(rounds.launch(project, spec))
+        total = time.perf_counter() - started
+        if round_.state != Round.State.DONE:
+            yield Figure(f"{NAME}.total", skipped=f"the round ended as {round_.state}: {round_.error}")
+            return
+        arithmetic = _training_seconds(round_) + _scoring_seconds(project, round_)
+    yield Figure(f"{NAME}.total", value=round(total, 2), unit="s")
+    yield Figure(f"{NAME}.overhead_s", value=round(total - arithmetic, 2), unit="s", against="aim <= 20")
+    for name, seconds in reads.station_seconds(reads.get_round(project, round_.number)).items():
+        yield Figure(f"{NAME}.station.{name}", value=round(seconds, 2), unit="s")
+
+
+def _project(texts: list[tuple[str, str]], labels: int, test: int) -> Any:
+    from annotation.services import items, projects
+
+    names = sorted({label for _text, label in texts})
+    project = projects.create("Bench", labels=names, evaluation_items=0, seed=1)
+    records = []
+    for number, (text, label) in enumerate(texts):
+        known = label if number < labels + test else None
+        records.append(items.Record(text=text, label=known, split="test" if number < test else "train"))
+    items.add_items(project, records, source="snips")
+    return project
+
+
+def _training_seconds(round_: Any) -> float:
+    """The steps alone, without process start, reading and writing: as the program has measured its pace."""
+    figures = round_.run.model_version.figures
+    passes = figures["steps"] / max(1, -(-figures["train_count"] // round_.run.spec["batch_size"]))
+    return float(passes * figures["train_count"] / figures["samples_per_s"])
+
+
+def _scoring_seconds(project: Any, round_: Any) -> float:
+    """What scoring took beyond the same program's run on a single item: that one is all process start."""
+    from jobs.services import artifacts, processes
+    from selection.selectors import rounds as reads
+    from selection.services import pool
+
+    with tempfile.TemporaryDirectory() as folder:
+        rows, _clusters = pool.sample(project, 1, seed=0)
+        path = pool.write_texts(project, rows, Path(folder) / "one.parquet")
+        spec = {
+            "spec_version": 1,
+            "result": str(Path(folder) / "one"),
+            "model": str(artifacts.path(round_.model.artifact)),
+            "texts": str(path),
+        }
+        started = time.perf_counter()
+        processes.run(
+            "training.programs.predict",
+            spec,
+            spec_path=Path(folder) / "spec.json",
+            on_event=lambda event: None,
+            check=lambda: None,
+        )
+        fixed = time.perf_counter() - started
+    whole = reads.station_seconds(reads.get_round(project, round_.number))["score"]
+    return max(0.0, whole - fixed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(figures))
