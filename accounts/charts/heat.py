@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from .svg import WIDTH, Chart, Format, clipped, drawing, number, short, text
+from .svg import WIDTH, Chart, Format, clipped, drawing, number, short, text, text_width
 
 _STRONG = 0.55  # from here on the ground is strong enough for text in the colour "on accent"
 
@@ -37,10 +37,13 @@ def heat_map(
     low, high = value_range or ((min(known), max(known)) if known else (0.0, 1.0))
     left = min(170.0, max([40.0, *(7.0 * len(name) + 14 for name in rows)]))
     size = min((WIDTH - left - 10) / max(len(columns), 1), 64.0)
+    aslant = size < 60 or any(text_width(name) > size - 4 for name in columns)
+    if aslant:  # the names lean out of the last column
+        size = min(size, (WIDTH - left - 60) / len(columns))
     tall = min(size, 40.0)
-    head = 24 + min(110.0, max([0.0, *(7.0 * len(name) for name in columns)]) if size < 60 else 16)
+    head = 24 + min(110.0, max([0.0, *(7.0 * len(name) for name in columns)]) if aslant else 16)
     parts = [text(left, 14, column_label), text(2, head - 8, row_label)]
-    parts += [_column_name(name, left + size * (j + 0.5), head, size) for j, name in enumerate(columns)]
+    parts += [_column_name(name, left + size * (j + 0.5), head, aslant) for j, name in enumerate(columns)]
     for i, name in enumerate(rows):
         y = head + tall * i
         parts.append(text(left - 8, y + tall / 2 + 4, clipped(name, left - 10), anchor="end"))
@@ -57,9 +60,9 @@ def heat_map(
     return Chart(svg, title, note, [row_label, *columns], table)
 
 
-def _column_name(name: str, x: float, head: float, size: float) -> str:
-    if size >= 60:
-        return text(x, head - 8, clipped(name, size - 4), anchor="middle")
+def _column_name(name: str, x: float, head: float, aslant: bool) -> str:
+    if not aslant:
+        return text(x, head - 8, name, anchor="middle")
     name = clipped(name, 110)
     return (
         f'<text x="{number(x + 4)}" y="{number(head - 6)}" '

@@ -88,7 +88,8 @@ def scatter_chart(
     parts = [named]
     last = len(groups) - 1
     for index, group in enumerate(groups.values()):
-        radius, faint = ("4", "") if index == last and index else ("2.6", " faint")
+        radius = "4" if index == last and index else "2.6"
+        faint = "" if index else " faint"
         css = f"mark {series(index)}{faint}"
         parts += [
             f'<circle class="{css}" cx="{number(area.x(x))}" cy="{number(area.y(y))}" r="{radius}"/>'

@@ -29,7 +29,7 @@ def reliability_chart(
 ) -> Chart:
     """Draw accuracy against confidence; on the diagonal both are equal. A mark's area grows with its n."""
     marks = ticks(0.0, 1.0)
-    area = Area(56, 30, _SIDE - 14, _SIDE - 60, marks, marks)
+    area = Area(56, 30, _SIDE - 28, _SIDE - 60, marks, marks)
     parts = [
         area.axes(x_label=x_label, y_label=y_label, x_format=as_percent, y_format=as_percent),
         line(area.x(0), area.y(0), area.x(1), area.y(1), "reference"),

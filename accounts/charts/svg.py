@@ -68,8 +68,9 @@ def drawing(
 ) -> Svg:
     """Wrap the parts in an <svg> that screen readers announce by its title."""
     described = f"<desc>{escape(description)}</desc>" if description else ""
+    css = "plot" if width == WIDTH else "plot small"
     return Svg(
-        f'<svg class="plot" role="img" viewBox="0 0 {number(width)} {number(height)}" '
+        f'<svg class="{css}" role="img" viewBox="0 0 {number(width)} {number(height)}" '
         f'aria-label="{escape(title)}"><title>{escape(title)}</title>{described}{"".join(parts)}</svg>'
     )
 

@@ -87,7 +87,9 @@ def _known(value: float) -> float | None:
 def _interval(estimate: Estimate, shown: str = "share") -> str:
     if math.isnan(estimate.low) or math.isnan(estimate.value):
         return ""
-    low, high = (as_percent(v) if shown == "share" else f"{v:.2f}" for v in (estimate.low, estimate.high))
+    low, high = (
+        f"{100 * v:.0f} %" if shown == "share" else f"{v:.2f}" for v in (estimate.low, estimate.high)
+    )
     return _("%(low)s to %(high)s, n = %(n)s") % {"low": low, "high": high, "n": estimate.n}
 
 
@@ -193,7 +195,9 @@ def _label_chart(report: selectors.Report, names: list[str]) -> Chart:
     return bar_chart(
         bars,
         title=_("Disagreement by label"),
-        note=_("share of the pairs with this label in which the other person chose another; 95 % intervals"),
+        note=_(
+            "share of the pairs with this label in which the other person chose another; intervals of 95 %"
+        ),
         x_label=_("share that disagrees"),
         value_range=(0.0, max([0.1, *(bar.high or bar.value for bar in bars)])),
         value_format=as_percent,
@@ -220,7 +224,7 @@ def _people_chart(report: selectors.Report) -> Chart:
     return point_chart(
         dots,
         title=_("Pace and accuracy"),
-        note=_("median seconds a label against the share found right in spot checks; 95 % intervals"),
+        note=_("median seconds a label against the share found right in spot checks; intervals of 95 %"),
         x_label=_("seconds a label"),
         y_label=_("found right"),
         y_format=as_percent,
@@ -247,7 +251,7 @@ def _weeks_chart(report: selectors.Report) -> Chart:
     return line_chart(
         [Line(_("alpha"), points)],
         title=_("Agreement over time"),
-        note=_("Krippendorff's alpha by week with 95 % intervals; marks are versions of the guideline"),
+        note=_("Krippendorff's alpha by week with its interval of 95 %; marks are versions of the guideline"),
         x_label=_("week from"),
         y_label=_("alpha"),
         x_format=_day,
