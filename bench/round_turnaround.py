@@ -1,7 +1,7 @@
 """Labels in to next batch published: one whole round of the product, seconds by station.
 
-A pool of 10,000 texts with 1,000 labels and 300 test labels, the fine-tune as learner; the pool was embedded by
-an earlier round. Jobs run in this process, their programs in processes of their own, as under a worker.
+A pool of 10,000 texts with 1,000 labels and 300 test labels, the fine-tune as learner; the pool was embedded
+by an earlier round. Jobs run in this process, their programs in processes of their own, as under a worker.
 
     python -m bench.round_turnaround [--quick] [--json FILE]
 """

@@ -1,4 +1,4 @@
-"""A quick stand-in for selection.programs.embed: hashed words as unit vectors. For tests of what is around the encoder."""
+"""A quick stand-in for selection.programs.embed: hashed words as unit vectors, for tests around the encoder."""
 
 from __future__ import annotations
 
