@@ -16,6 +16,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 
 BUNDLES: dict[str, tuple[str, ...]] = {
     "bundles/app.css": (
@@ -47,6 +50,11 @@ def joined(name: str, source: Path) -> str:
     if name.endswith(".js"):
         texts = [_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts]
     return "\n".join(texts)
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for /favicon.ico on pages that name no icon, such as the plain admin."""
+    return redirect(static("img/gyre.svg"))
 
 
 class BundleFinder(BaseFinder):

@@ -7,6 +7,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from config.health import healthz
+from config.static import favicon
 
 api = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
@@ -19,6 +20,7 @@ api = [
 ]
 
 urlpatterns = [
+    path("favicon.ico", favicon),
     path("healthz", healthz, name="healthz"),
     path("admin/db/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .svg import WIDTH, Area, Chart, Format, clipped, drawing, line, number, short, text, ticks
+from .svg import WIDTH, Area, Chart, Format, clipped, drawing, line, number, short, text, text_width, ticks
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def bar_chart(
     name_label: str = "",
 ) -> Chart:
     """Draw one bar a name in the order given, from zero, with a whisker where there is an interval."""
-    left = min(190.0, max([60.0, *(7.2 * len(bar.name) + 14 for bar in bars)]))
+    left = min(190.0, max([60.0, *(text_width(bar.name) + 20 for bar in bars)]))
     values = [v for bar in bars for v in (bar.value, bar.low, bar.high, bar.second) if v is not None]
     low, high = value_range or (min([0.0, *values]), max([0.0, *values]) if values else 1.0)
     bottom = 12 + 26.0 * len(bars)

@@ -35,13 +35,13 @@ def heat_map(
         raise ValueError(f"a heat map of {len(rows)} x {len(columns)} names needs as many values")
     known = [value for row in values for value in row if value is not None]
     low, high = value_range or ((min(known), max(known)) if known else (0.0, 1.0))
-    left = min(170.0, max([40.0, *(7.0 * len(name) + 14 for name in rows)]))
+    left = min(170.0, max([40.0, *(text_width(name) + 20 for name in rows)]))
     size = min((WIDTH - left - 10) / max(len(columns), 1), 64.0)
     aslant = size < 60 or any(text_width(name) > size - 4 for name in columns)
     if aslant:  # the names lean out of the last column
         size = min(size, (WIDTH - left - 60) / len(columns))
     tall = min(size, 40.0)
-    head = 24 + min(110.0, max([0.0, *(7.0 * len(name) for name in columns)]) if aslant else 16)
+    head = 24 + (min(110.0, max(text_width(name) for name in columns) + 6) if aslant else 16)
     parts = [text(left, 14, column_label), text(2, head - 8, row_label)]
     parts += [_column_name(name, left + size * (j + 0.5), head, aslant) for j, name in enumerate(columns)]
     for i, name in enumerate(rows):

@@ -48,3 +48,9 @@ def test_the_finder_makes_a_bundle_and_renews_it() -> None:
     assert Path(str(finder.find("bundles/app.css"))).read_text("utf-8").startswith("/* Colours")
     assert finder.find("bundles/absent.css") == []
     assert finders.find("bundles/label.js")
+
+
+def test_the_icon_that_browsers_ask_for_is_there(client) -> None:
+    response = client.get("/favicon.ico")
+    assert response.status_code == 302
+    assert response["Location"].endswith("gyre.svg")
