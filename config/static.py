@@ -31,6 +31,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "bundles/app.js": ("js/keys.js", "js/theme.js", "js/poll.js", "js/dialogs.js", "js/forms.js"),
     "bundles/label.css": ("css/label.css",),
     "bundles/label.js": (
+        "js/label_api.js",
         "js/label_outbox.js",
         "js/label_clock.js",
         "js/label_search.js",

@@ -29,9 +29,7 @@ function onKey(event) {
   if (!button) return;
   event.preventDefault();
   if (event.repeat) return; // held down: the next item was not read yet
-  // a page may refuse the press: the labelling page does while the item was not painted yet
-  const press = new CustomEvent("gyre:key", { bubbles: true, cancelable: true, detail: { key: event.key } });
-  if (button.dispatchEvent(press)) button.click();
+  button.click();
 }
 
 document.addEventListener("keydown", onKey);

@@ -1,5 +1,6 @@
 // The labelling page. A key press swaps in the next item, which is here already, and the answer is sent behind it.
 
+import { call } from "./label_api.js";
 import { Outbox, newKey } from "./label_outbox.js";
 import { ActiveClock } from "./label_clock.js";
 import { LabelSearch } from "./label_search.js";
@@ -14,15 +15,6 @@ const clock = new ActiveClock();
 const search = new LabelSearch(root);
 const view = new ItemView(root, data);
 const history = []; // what was done in this page, the latest last
-
-function call(url, body) {
-  const options = { credentials: "same-origin", headers: { Accept: "application/json" }, signal: AbortSignal.timeout(20000) };
-  if (body) {
-    Object.assign(options, { method: "POST", body: JSON.stringify(body) });
-    Object.assign(options.headers, { "Content-Type": "application/json", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value });
-  }
-  return fetch(url, options);
-}
 
 const outbox = new Outbox({
   storageKey: `gyre.outbox.${data.project}.${data.user}`,
@@ -90,6 +82,8 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   const button = event.submitter;
   if (!button) return;
+  const isAnswer = button.name === "label" || button.value === "accept";
+  if (isAnswer && !view.accepts(button.value, performance.now())) return;
   if (button.name === "label") choose(button.value);
   else if (button.value === "accept" && held.current()?.prelabel) choose(held.current().prelabel.label);
   else if (button.value === "undo") undo();
@@ -108,10 +102,6 @@ skipDialog.addEventListener("click", (event) => skip(event.target.closest("[data
 skipDialog.addEventListener("submit", (event) => {
   event.preventDefault();
   skip(skipDialog.querySelector("[name=reason_text]").value.trim());
-});
-
-root.addEventListener("gyre:key", (event) => {
-  if (!view.accepts(event.detail.key, performance.now())) event.preventDefault();
 });
 
 view.paint(held.current());

@@ -3,6 +3,8 @@
 
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000, 30000];
 
+const PAINT_FIRST_MS = 20; // a frame: sending must not hold up the next item; the answer is safe in storage already
+
 export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is missing on plain http
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -40,7 +42,7 @@ export class Outbox {
   add(entry) {
     this.write([...this.entries(), entry]);
     this.show("waiting");
-    this.flush();
+    setTimeout(() => this.flush(), PAINT_FIRST_MS);
   }
 
   // Take an entry back; false when it is gone or under way and the server has to be asked.

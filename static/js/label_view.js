@@ -1,28 +1,36 @@
 // Paints one item into the page that the server rendered: text, suggestion, marks on the labels, "why this item".
 // Nothing is built at a key press; what changes are a few text nodes and attributes.
 
-const TWICE_MS = 150; // the same key again within this time is a bounce or a held key: nobody has read the item yet
+const TWICE_MS = 150; // the same button again within this time is a bounce or a double tap: nobody has read the item
 
 export class ItemView {
   constructor(root, data) {
     this.data = data;
-    this.find = (name) => root.querySelector(`[data-part="${name}"]`);
     this.parts = Object.fromEntries(
       ["work", "nothing", "text", "suggestion", "suggested", "confidence", "why", "parts", "note", "likely", "saved", "notice", "progress"]
-        .map((name) => [name, root.querySelector(`[data-part="${name}"]`) || document.querySelector(`[data-part="${name}"]`)]),
+        .map((name) => [name, document.querySelector(`[data-part="${name}"]`)]),
     );
     this.form = root.querySelector("form");
     this.buttons = new Map([...root.querySelectorAll("[data-label-id]")].map((button) => [button.dataset.labelId, button]));
     this.previous = null;
-    this.isPainted = true;
-    this.lastKey = { key: "", at: 0 };
+    this.root = root;
+    this.shown = this.form.elements.slot.value;
+    this.setPainted(true);
+    this.last = { button: "", at: 0 };
   }
 
-  // Whether a press of `key` at `at` may act: the item on the screen was painted, and it is not the same key bouncing.
-  accepts(key, at) {
-    const isBounce = key === this.lastKey.key && at - this.lastKey.at < TWICE_MS;
-    this.lastKey = { key, at };
+  // Whether pressing `button` at `at` may answer: the item was painted, and it is not the same button bouncing. Each
+  // press that is turned away starts the pause anew, so ten presses a second answer once.
+  accepts(button, at) {
+    const isBounce = button === this.last.button && at - this.last.at < TWICE_MS;
+    this.last = { button, at };
     return this.isPainted && !isBounce;
+  }
+
+  // [data-painted] on the page: an answer given now is taken.
+  setPainted(isPainted) {
+    this.isPainted = isPainted;
+    this.root.toggleAttribute("data-painted", isPainted);
   }
 
   paint(slot) {
@@ -38,9 +46,11 @@ export class ItemView {
     this.suggest(slot.prelabel);
     this.explain(slot.explanation);
     this.likely(slot.scores || {});
-    this.isPainted = false;
+    if (slot.slot === this.shown) return; // the server had painted the first one
+    this.shown = slot.slot;
+    this.setPainted(false);
     // the frame is on the screen once a task has run after the next animation frame
-    requestAnimationFrame(() => setTimeout(() => { this.isPainted = true; }));
+    requestAnimationFrame(() => setTimeout(() => this.setPainted(true)));
   }
 
   mark(label) {

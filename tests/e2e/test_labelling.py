@@ -44,6 +44,12 @@ def text(page: Page) -> Any:
     return page.locator("[data-part=text]")
 
 
+def press(page: Page, key: str) -> None:
+    """Press a key once what is on the screen may be answered: nobody can press sooner and mean it."""
+    expect(page.locator("[data-label-page][data-painted]")).to_have_count(1)
+    page.keyboard.press(key)
+
+
 def saved(page: Page) -> Any:
     return page.locator("[data-part=saved]")
 
@@ -57,9 +63,9 @@ def answers(project: Project) -> list[tuple[str, str]]:
 def test_a_key_labels_and_the_next_item_is_there(open_page, project, ana) -> None:
     page = open_page(ana, f"/p/{project.slug}/label")
     expect(text(page)).to_have_text(TEXTS[0])
-    page.keyboard.press("1")
+    press(page, "1")
     expect(text(page)).to_have_text(TEXTS[1])
-    page.keyboard.press("2")
+    press(page, "2")
     expect(text(page)).to_have_text(TEXTS[2])
     expect(saved(page)).to_have_text("saved ✓")
     assert answers(project) == [(TEXTS[0], "refund"), (TEXTS[1], "card-lost")]
@@ -71,7 +77,7 @@ def test_all_items_can_be_labelled_and_the_page_then_says_so(open_page, project,
     for number in range(len(TEXTS)):
         expect(text(page)).to_have_text(TEXTS[number])
         page.wait_for_timeout(UNHURRIED)
-        page.keyboard.press("3")
+        press(page, "3")
     expect(page.get_by_role("heading", name="Nothing is waiting for you")).to_be_visible()
     expect(saved(page)).to_have_text("saved ✓")
     assert [label for _, label in answers(project)] == ["other"] * len(TEXTS)
@@ -80,7 +86,7 @@ def test_all_items_can_be_labelled_and_the_page_then_says_so(open_page, project,
 def test_active_time_is_measured(open_page, project, ana) -> None:
     page = open_page(ana, f"/p/{project.slug}/label")
     page.wait_for_timeout(500)
-    page.keyboard.press("1")
+    press(page, "1")
     expect(saved(page)).to_have_text("saved ✓")
     eventually(lambda: Annotation.objects.exists())
     assert 400 <= Annotation.objects.get().active_ms <= 5000
@@ -88,42 +94,42 @@ def test_active_time_is_measured(open_page, project, ana) -> None:
 
 def test_undo_brings_the_item_back_with_its_label_marked(open_page, project, ana) -> None:
     page = open_page(ana, f"/p/{project.slug}/label")
-    page.keyboard.press("1")
+    press(page, "1")
     expect(text(page)).to_have_text(TEXTS[1])
     expect(saved(page)).to_have_text("saved ✓")
-    page.keyboard.press("u")
+    press(page, "u")
     expect(text(page)).to_have_text(TEXTS[0])
     expect(page.get_by_role("button", name="Refund")).to_have_attribute("aria-pressed", "true")
     eventually(lambda: answers(project) == [])
-    page.keyboard.press("2")
+    press(page, "2")
     expect(text(page)).to_have_text(TEXTS[1])
     eventually(lambda: answers(project) == [(TEXTS[0], "card-lost")])
 
 
 def test_undo_right_after_loading_takes_back_the_last_one_stored(open_page, project, ana) -> None:
     page = open_page(ana, f"/p/{project.slug}/label")
-    page.keyboard.press("1")
+    press(page, "1")
     expect(saved(page)).to_have_text("saved ✓")
     eventually(lambda: len(answers(project)) == 1)
     page.reload()
     expect(text(page)).to_have_text(TEXTS[1])
-    page.keyboard.press("u")
+    press(page, "u")
     expect(text(page)).to_have_text(TEXTS[0])
     assert answers(project) == []
 
 
 def test_skipping_asks_for_a_reason_and_passes_the_item_on(open_page, project, ana) -> None:
     page = open_page(ana, f"/p/{project.slug}/label")
-    page.keyboard.press("s")
+    press(page, "s")
     expect(page.get_by_role("dialog")).to_be_visible()
-    page.keyboard.press("2")
+    press(page, "2")
     expect(text(page)).to_have_text(TEXTS[1])
     eventually(lambda: Slot.objects.filter(state=Slot.State.SKIPPED).exists())
     skipped = Slot.objects.get(state=Slot.State.SKIPPED)
     assert (skipped.item.text, skipped.skip_reason) == (TEXTS[0], "No label fits")
-    page.keyboard.press("s")
+    press(page, "s")
     page.get_by_label("Or in your own words").fill("half of it is missing")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     eventually(lambda: Slot.objects.filter(skip_reason="half of it is missing").exists())
     assert answers(project) == []
 
@@ -135,14 +141,14 @@ def test_enter_accepts_the_suggestion(open_page, project, ana) -> None:
     page = open_page(ana, f"/p/{project.slug}/label")
     expect(page.locator("[data-part=suggestion]")).to_contain_text("Card lost")
     expect(page.locator("[data-part=suggestion]")).to_contain_text("82 %")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(text(page)).to_have_text(TEXTS[1])
     eventually(lambda: answers(project) == [(TEXTS[0], "card-lost")])
     assert Annotation.objects.get().accepted_prelabel
-    page.keyboard.press("1")
+    press(page, "1")
     expect(text(page)).to_have_text(TEXTS[2])
     expect(page.locator("[data-part=suggestion]")).to_be_hidden()
-    page.keyboard.press("Enter")  # nothing is suggested: nothing happens
+    press(page, "Enter")  # nothing is suggested: nothing happens
     expect(text(page)).to_have_text(TEXTS[2])
     eventually(lambda: len(answers(project)) == 2)
     assert not Annotation.objects.order_by("-pk")[0].accepted_prelabel
@@ -162,6 +168,13 @@ def test_ten_presses_a_second_label_one_item(open_page, project, ana) -> None:
     eventually(lambda: len(answers(project)) == 1)
 
 
+def test_a_double_tap_labels_one_item(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label", width=390, height=780, has_touch=True)
+    page.get_by_role("button", name="Refund").dblclick(delay=5)
+    expect(text(page)).to_have_text(TEXTS[1])
+    eventually(lambda: len(answers(project)) == 1)
+
+
 def test_a_key_held_down_labels_one_item(open_page, project, ana) -> None:
     page = open_page(ana, f"/p/{project.slug}/label")
     expect(text(page)).to_have_text(TEXTS[0])
@@ -176,19 +189,19 @@ def test_a_key_held_down_labels_one_item(open_page, project, ana) -> None:
 def test_keys_do_nothing_with_ctrl_in_dialogs_and_in_fields(open_page, project, ana) -> None:
     guidelines.publish(project, "# Be exact")
     page = open_page(ana, f"/p/{project.slug}/label")
-    page.keyboard.press("Control+1")
-    page.keyboard.press("Alt+2")
-    page.keyboard.press("g")
+    press(page, "Control+1")
+    press(page, "Alt+2")
+    press(page, "g")
     expect(page.get_by_role("heading", name="Be exact")).to_be_visible()
-    page.keyboard.press("1")
-    page.keyboard.press("Escape")
-    page.keyboard.press("?")
+    press(page, "1")
+    press(page, "Escape")
+    press(page, "?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
-    page.keyboard.press("2")
-    page.keyboard.press("Escape")
-    page.keyboard.press("s")
+    press(page, "2")
+    press(page, "Escape")
+    press(page, "s")
     page.get_by_label("Or in your own words").press_sequentially("u123")
-    page.keyboard.press("Escape")
+    press(page, "Escape")
     expect(text(page)).to_have_text(TEXTS[0])
     assert answers(project) == []
 
@@ -200,20 +213,20 @@ def test_seventy_seven_labels_are_within_reach(open_page) -> None:
     items = factories.make_items(project, TEXTS, split="train")
     batches.publish(project, [batches.Pick(row=item.row) for item in items], origin="test", title="First")
     page = open_page(factories.add_member(project), f"/p/{project.slug}/label")
-    page.keyboard.press("a")  # the tenth label
+    press(page, "a")  # the tenth label
     expect(text(page)).to_have_text(TEXTS[1])
-    page.keyboard.press("/")
+    press(page, "/")
     page.keyboard.type("int 76")
     expect(page.locator("[data-label-id]:visible")).to_have_count(1)
     expect(text(page)).to_have_text(TEXTS[1])
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(text(page)).to_have_text(TEXTS[2])
     expect(page.locator("[data-label-id]:visible")).to_have_count(77)
-    page.keyboard.press("/")
+    press(page, "/")
     page.keyboard.type("nothing like it")
     expect(page.get_by_text("No label matches")).to_be_visible()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Escape")
+    press(page, "Enter")
+    press(page, "Escape")
     expect(page.locator("[data-label-id]:visible")).to_have_count(77)
     eventually(lambda: [label for _, label in answers(project)] == ["intent-09", "intent-76"])
 
@@ -222,14 +235,14 @@ def test_answers_given_offline_are_kept_and_sent_later(open_page, complaints, pr
     page = open_page(ana, f"/p/{project.slug}/label")
     expect(text(page)).to_have_text(TEXTS[0])
     page.context.set_offline(True)
-    page.keyboard.press("1")
+    press(page, "1")
     expect(saved(page)).to_have_text("offline, 1 kept here")
-    page.keyboard.press("2")
+    press(page, "2")
     expect(saved(page)).to_have_text("offline, 2 kept here")
-    page.keyboard.press("u")  # not sent yet: taken back here
+    press(page, "u")  # not sent yet: taken back here
     expect(saved(page)).to_have_text("offline, 1 kept here")
     expect(text(page)).to_have_text(TEXTS[1])
-    page.keyboard.press("3")
+    press(page, "3")
     expect(saved(page)).to_have_text("offline, 2 kept here")
     assert answers(project) == []
     page.context.set_offline(False)
@@ -242,7 +255,7 @@ def test_a_closed_tab_loses_no_answer(open_page, complaints, project, ana) -> No
     page = open_page(ana, f"/p/{project.slug}/label")
     expect(text(page)).to_have_text(TEXTS[0])
     page.context.set_offline(True)
-    page.keyboard.press("1")
+    press(page, "1")
     expect(saved(page)).to_have_text("offline, 1 kept here")
     page.context.set_offline(False)
     again = page.context.new_page()
@@ -258,7 +271,7 @@ def test_a_refused_answer_is_told_with_its_reason(open_page, complaints, project
     page = open_page(ana, f"/p/{project.slug}/label")
     expect(text(page)).to_have_text(TEXTS[0])
     Slot.objects.filter(item__text=TEXTS[0]).update(state=Slot.State.DONE, person=factories.make_user())
-    page.keyboard.press("1")
+    press(page, "1")
     expect(page.locator("[data-part=notice]")).to_be_visible()
     expect(saved(page)).to_have_text("saved ✓")
     expect(text(page)).to_have_text(TEXTS[1])

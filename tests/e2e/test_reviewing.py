@@ -13,6 +13,7 @@ from annotation.services import batches, labelling, queue
 from tests import factories
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+UNREAD = 300  # ms; a press sooner than that after a page has come is turned away
 
 
 @pytest.fixture
@@ -35,10 +36,13 @@ def verdicts() -> list[str]:
 def test_enter_says_right_and_a_key_corrects(open_page: Any, project: Project) -> None:
     page = open_page(factories.add_member(project, Role.REVIEWER), f"/p/{project.slug}/review")
     expect(page.get_by_text("Labelled as")).to_be_visible()
+    page.wait_for_timeout(UNREAD)
     with page.expect_navigation():
         page.keyboard.press("Enter")
+    page.wait_for_timeout(UNREAD)
     with page.expect_navigation():
         page.keyboard.press("2")
+    page.wait_for_timeout(UNREAD)
     with page.expect_navigation():
         page.keyboard.press("s")
     expect(page.get_by_role("heading", name="Nothing to review")).to_be_visible()
@@ -49,6 +53,7 @@ def test_enter_says_right_and_a_key_corrects(open_page: Any, project: Project) -
 
 def test_pressing_the_given_label_says_right(open_page: Any, project: Project) -> None:
     page = open_page(factories.add_member(project, Role.REVIEWER), f"/p/{project.slug}/review")
+    page.wait_for_timeout(UNREAD)
     with page.expect_navigation():
         page.keyboard.press("1")
     assert verdicts() == ["right"]
