@@ -1,5 +1,4 @@
-"""The background work of this app: what a job calls, who may see and stop it, and what is done periodically.
-"""
+"""The background work of this app: what a job calls, who may see and stop it, and what is done periodically."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""One small factory a model, for tests. Each makes the least that is valid and takes what a test cares for.
-"""
+"""One small factory a model, for tests. Each makes the least that is valid and takes what a test cares for."""
 
 from __future__ import annotations
 
@@ -143,8 +142,7 @@ def make_model(project: Project, dataset: Any = None, *, learner: str = "probe")
 def make_evaluation(
     model: Any, *, right: int = 80, wrong: int = 20, baseline: Any = None, **difference: float
 ) -> Any:
-    """An evaluation of so many right and wrong answers, all figures worked out by the product's own measures.
-    """
+    """An evaluation of so many right and wrong answers, all figures worked out by the product's own measures."""
     import numpy as np
 
     from training.evaluation import metrics

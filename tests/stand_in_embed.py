@@ -1,4 +1,4 @@
-"""A quick stand-in for selection.programs.embed: hashed words as unit vectors, for tests around the encoder."""
+"""Quick embeddings for tests around the encoder: hashed words, with the face of the embed program."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ Choose the **one** intent that the message asks us to act on first.
 - *Payment failed*: could not pay. *Charged twice*: paid too often.
 - *Damaged item*: arrived broken or broke at once.
 
-Some messages fit two intents. Take the one that the customer would be angry about if we missed it. If you cannot say,
-skip the item and give the reason: several people will look at it.
+Some messages fit two intents. Take the one that the customer would be angry about if we missed it. If you
+cannot say, skip the item and give the reason: several people will look at it.
 
 All messages here were made by a program. No customer wrote them.
 """

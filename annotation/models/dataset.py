@@ -13,8 +13,7 @@ from .schema import SchemaVersion
 
 
 class DatasetVersion(models.Model):
-    """train, validation and test as Parquet, and a manifest. Never changed; `artifact` is content-addressed.
-    """
+    """train, validation and test as Parquet, and a manifest. Never changed; `artifact` is content-addressed."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="datasets")

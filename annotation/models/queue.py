@@ -107,8 +107,7 @@ class Slot(models.Model):
 
 
 class Cursor(models.Model):
-    """The highest rank that was handed to a person in a project: what lies below was seen or is not for them.
-    """
+    """The highest rank that was handed to a person in a project: what lies below was seen or is not for them."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="cursors")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cursors")

@@ -47,7 +47,7 @@ class Review(models.Model):
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="reviews"
     )
-    claimed_at = models.DateTimeField(null=True, blank=True)  # when the reviewer opened it; others get it later
+    claimed_at = models.DateTimeField(null=True, blank=True)  # by the reviewer; others get it later
     created_at = models.DateTimeField(auto_now_add=True)
     decided_at = models.DateTimeField(null=True, blank=True)
 

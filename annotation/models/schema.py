@@ -1,5 +1,4 @@
-"""What may be answered (schema) and how to decide (guideline), each in numbered versions that never change.
-"""
+"""What may be answered (schema) and how to decide (guideline), each in numbered versions that never change."""
 
 from __future__ import annotations
 

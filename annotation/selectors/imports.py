@@ -67,8 +67,7 @@ def preview(import_run: Import) -> Preview | None:
 
 
 def _mapping_mended(import_run: Import, found: FileInfo) -> Mapping | None:
-    """The columns that were chosen for the file whose rejected rows this one brings back, if it has them all.
-    """
+    """The columns that were chosen for the file whose rejected rows this one brings back, if it has them all."""
     before = mapping(import_run.mends) if import_run.mends is not None else None
     if before is None:
         return None

@@ -1,5 +1,4 @@
-"""Freezing: the final labels of a moment as files that never change, with a record of where each came from.
-"""
+"""Freezing: the final labels of a moment as files that never change, with a record of where each came from."""
 
 from __future__ import annotations
 

@@ -15,8 +15,7 @@ from annotation.services.archive import guard_writable
 def publish(
     project: Project, text: str, *, change_note: str = "", by: User | None = None
 ) -> GuidelineVersion:
-    """Make `text` (Markdown) the project's guideline. The same text as now gives the current version again.
-    """
+    """Make `text` (Markdown) the project's guideline. The same text as now gives the current version again."""
     guard_writable(project)
     Project.objects.select_for_update().get(pk=project.pk)
     text = text.replace("\r\n", "\n").strip()
