@@ -18,23 +18,20 @@ from training.selectors.evaluations import Measured
 def accuracy_by_round(turns: Sequence[Turn]) -> Chart:
     """Accuracy on the test items by round, and what equally many control and picked labels teach a probe."""
     lines = [Line(_("model"), [_point(turn, turn.accuracy) for turn in turns])]
+    note = _("Test items, n = %(n)s; bands are 95 %% intervals.") % {"n": turns[-1].accuracy.n}
     if any(turn.control for turn in turns):
         lines += [
             Line(_("probe on picks"), [_point(turn, turn.picks) for turn in turns if turn.picks]),
             Line(_("probe on control arm"), [_point(turn, turn.control) for turn in turns if turn.control]),
         ]
-    n = turns[-1].accuracy.n
+        note += " " + _("The two probes learn from equally many labels: their gap is what picking gains.")
     return line_chart(
         lines,
         title=_("Accuracy by round"),
         x_label=_("round"),
         y_label=_("accuracy"),
         y_format=as_percent,
-        note=_(
-            "Test items, n = %(n)s; bands are 95 %% intervals. The two probes learn from equally many "
-            "labels, so their gap is what picking gains."
-        )
-        % {"n": n},
+        note=note,
     )
 
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from training import settings_schema
 
-LEAST_STEPS, MOST_STEPS = 200, 400  # of a fine-tune whose epochs are left to it
-PASSES = 3.0
+LEAST_STEPS, MOST_STEPS = 100, 400  # of a fine-tune whose epochs are left to it
+PASSES = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +74,11 @@ class Learner:
 
 
 def epochs_for(settings: FinetuneSettings, train_rows: int) -> float:
-    """Epochs of a fine-tune: its own, or three passes held between 200 and 400 steps, and never less than one
+    """Epochs of a fine-tune: its own, or five passes held between 100 and 400 steps, and never less than one
     pass.
 
-    Few labels need many passes before a fresh head has learnt anything; on many, a pass or two is enough.
+    The head begins as a linear probe, so on few labels a hundred steps are enough to move the encoder; on
+    many labels a pass or two is.
     """
     if settings.epochs > 0:
         return settings.epochs

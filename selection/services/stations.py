@@ -140,7 +140,13 @@ def pick(ctx: JobContext) -> Outcome:
     summary = picks_of.read_summary(result)
     with transaction.atomic():
         Round.objects.filter(pk=round_.pk).update(picks=artifacts.store(result, "picks"))
-    return {**summary, "note": " ".join(filter(None, [plan.note, summary["note"]]))}
+    words = {"count": summary["picked"], "control": summary["control"], "strategy": summary["strategy"]}
+    note = ngettext(
+        "%(count)s item picked by “%(strategy)s”, %(control)s at random as control arm.",
+        "%(count)s items picked by “%(strategy)s”, %(control)s of them at random as control arm.",
+        summary["picked"],
+    )
+    return {**summary, "note": " ".join(filter(None, [plan.note, note % words]))}
 
 
 def publish(ctx: JobContext) -> Outcome:

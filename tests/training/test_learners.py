@@ -8,9 +8,9 @@ from training.learners import FinetuneSettings
 
 @pytest.mark.parametrize(
     ("rows", "steps"),
-    [(1, 200), (16, 200), (100, 200), (1600, 300), (3200, 400), (16000, 1000)],
+    [(1, 100), (16, 100), (100, 100), (480, 150), (1600, 400), (3200, 400), (16000, 1000)],
 )
-def test_it_chooses_epochs_so_that_steps_lie_between_200_and_400_but_a_pass_is_whole(
+def test_it_chooses_epochs_so_that_steps_lie_between_100_and_400_but_a_pass_is_whole(
     rows: int, steps: int
 ) -> None:
     settings = FinetuneSettings(batch_size=16)
