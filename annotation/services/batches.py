@@ -83,8 +83,13 @@ _EVALUATION = Pick(row=-1, purpose=_PURPOSE.EVALUATION, design="random")
 
 
 def lock_ranks(project: Project) -> None:
-    """Hold the project's row until the transaction ends: whoever gives out ranks does so alone."""
-    Project.objects.select_for_update(of=("self",)).only("pk").get(pk=project.pk)
+    """Hold the project's row until the transaction ends: whoever gives out ranks does so alone.
+
+    `no_key`, here and wherever the queue locks: on PostgreSQL a plain lock would also wait for everybody who
+    merely refers to the row (each new annotation refers to its project and item), and they for it. The order
+    in which locks are taken is project, person, slot, item, review.
+    """
+    Project.objects.select_for_update(of=("self",), no_key=True).only("pk").get(pk=project.pk)
 
 
 def next_rank(project: Project) -> int:

@@ -63,7 +63,7 @@ def submit(
         raise LabelRefused(
             _("The answer came without a key of its own (1 to 64 characters): load the page again.")
         )
-    labeller = labellers.person(project, user)
+    labeller = _locked(project, user)
     earlier = _stored(labeller, client_key)
     if earlier is not None:
         return Submission(earlier, earlier.slot, created=False)
@@ -95,7 +95,7 @@ def submit(
     if standing is not None:
         reviews.withdraw(standing)
     reviews.draw(project, annotation)
-    resolutions.resolve(project, [slot.item_id])
+    resolutions.resolve(project, [slot.item_id], schema=schema)
     return Submission(annotation, slot, created=True)
 
 
@@ -110,6 +110,15 @@ def checked(schema: SchemaVersion, value: Mapping[str, Any]) -> dict[str, Any]:
         raise LabelRefused(str(error), details={"value": value}) from error
 
 
+def _locked(project: Project, user: User) -> Labeller:
+    """The person's labeller, held until the transaction ends: what one person sends twice at once comes one
+    after the other, and the second time it is there already.
+    """
+    people = Labeller.objects.select_for_update(of=("self",), no_key=True)
+    found = people.filter(project=project, kind=Labeller.Kind.PERSON, key=str(user.uuid)).first()
+    return found or people.get(pk=labellers.person(project, user).pk)
+
+
 def _stored(labeller: Labeller, client_key: str) -> Annotation | None:
     found = Annotation.objects.filter(
         labeller=labeller, client_key=client_key, project_id=labeller.project_id
@@ -121,8 +130,9 @@ def _standing(slot: Slot) -> Annotation | None:
     """The last word on this slot, a retraction included; a corrected one's correction is a reviewer's and
     stays.
     """
-    last = slot.annotations.filter(superseded_by__isnull=True).order_by("-pk").first()
-    if last is None and slot.annotations.exists():
+    said = list(slot.annotations.select_related("superseded_by").order_by("pk"))
+    last = next((one for one in said if not hasattr(one, "superseded_by")), None)
+    if said and last is None:
         raise SlotTaken(_("A reviewer has decided on this item already: it cannot be labelled again."))
     return last
 
@@ -152,7 +162,7 @@ def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Sl
         SlotUnknown: the slot is not one's own.
     """
     guard_writable(project)
-    labeller = labellers.person(project, user)
+    labeller = _locked(project, user)
     mine = Annotation.objects.filter(
         project=project,
         labeller=labeller,
@@ -169,15 +179,18 @@ def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Sl
         mine = mine.filter(slot=slot)
         if slot.state == Slot.State.LEASED and not mine.exists():
             return slot
-    last = mine.select_for_update(of=("self",)).select_related("slot__item").order_by("-pk").first()
+    last = mine.order_by("-pk").first()
     if last is None:
         raise NothingToUndo(
             _("There is nothing to take back: your earlier answers here were reviewed, or there are none.")
         )
+    slot = queue.take(project, user, last.slot.uuid)
+    if Annotation.objects.filter(supersedes=last).exists():
+        raise NothingToUndo(_("A reviewer has decided on this answer meanwhile: it stays as it is."))
     Annotation.objects.create(
         project=project,
         item_id=last.item_id,
-        slot=last.slot,
+        slot=slot,
         labeller=labeller,
         schema_version_id=last.schema_version_id,
         is_retraction=True,
@@ -185,7 +198,6 @@ def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Sl
         supersedes=last,
     )
     reviews.withdraw(last)
-    slot = last.slot
     slot.state, slot.done_at = Slot.State.LEASED, None
     slot.lease_expires_at = timezone.now() + datetime.timedelta(seconds=project.lease_seconds)
     slot.save(update_fields=["state", "done_at", "lease_expires_at"])

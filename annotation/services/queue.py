@@ -37,12 +37,12 @@ def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
     hands out nothing new. Cost: one indexed walk over the free slots after the person's cursor.
     """
     now = timezone.now()
+    cursor = _cursor(project, user)
     mine = Slot.objects.filter(project=project, person=user, state=_LEASED, lease_expires_at__gt=now)
     held = list(mine.select_related("item").order_by("rank")[:MAXIMUM_HELD])
     missing = min(count, MAXIMUM_HELD) - len(held)
     if missing <= 0 or not project.is_active:
         return held[:count]
-    cursor = _cursor(project, user)
     fresh = _claim(project, user, cursor.rank, missing, now)
     if not fresh and cursor.rank >= 0:
         # Rare: a slot below the cursor was locked by somebody who then gave it up. Looked for only when
@@ -55,8 +55,8 @@ def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
 
 def _cursor(project: Project, user: User) -> Cursor:
     """The person's cursor, held until the transaction ends: two windows of one person wait for each other."""
-    Cursor.objects.get_or_create(project=project, person=user)
-    return Cursor.objects.select_for_update(of=("self",)).get(project=project, person=user)
+    cursors = Cursor.objects.select_for_update(of=("self",), no_key=True)
+    return cursors.get_or_create(project=project, person=user)[0]
 
 
 def free_slots(project: Project, user: User, after: int):
@@ -69,7 +69,7 @@ def free_slots(project: Project, user: User, after: int):
 def _claim(project: Project, user: User, after: int, count: int, now: datetime.datetime) -> list[Slot]:
     free = free_slots(project, user, after).select_related("item")
     if connection.features.has_select_for_update_skip_locked:
-        free = free.select_for_update(of=("self",), skip_locked=True)
+        free = free.select_for_update(of=("self",), skip_locked=True, no_key=True)
     chosen: dict[int, Slot] = {}
     for slot in free[: 2 * count]:  # twice, since an item and its second look may stand side by side
         if len(chosen) < count:
@@ -137,12 +137,12 @@ def skip(project: Project, user: User, slot_uuid: uuid.UUID, reason: str) -> Slo
     reason = " ".join(reason.split())
     if not reason:
         raise LabelRefused(_("A skip needs a reason: choose one, or write a few words."))
+    lock_ranks(project)  # before the slot, as everywhere
     slot = take(project, user, slot_uuid)
     if slot.state == Slot.State.SKIPPED:
         return slot
     if slot.state == Slot.State.DONE:
         raise SlotTaken(_("You have labelled this item already: undo that first, then skip it."))
-    lock_ranks(project)
     slot.state, slot.skip_reason, slot.done_at = Slot.State.SKIPPED, reason[:300], timezone.now()
     slot.lease_expires_at = None
     slot.save(update_fields=["state", "skip_reason", "done_at", "lease_expires_at"])
@@ -163,16 +163,15 @@ def skip(project: Project, user: User, slot_uuid: uuid.UUID, reason: str) -> Slo
 
 
 def take(project: Project, user: User, slot_uuid: uuid.UUID, *, value: object = None) -> Slot:
-    """The slot, locked, where it is `user`'s to act on: leased to them (even if the time is up), done or
-    skipped
-    by them, or free again with the item still unseen by them, in which case it becomes theirs.
+    """The slot, locked with its item, where it is `user`'s to act on: leased to them (even if the time is
+    up), done or skipped by them, or free again with the item still unseen by them, when it becomes theirs.
 
     Raises:
         SlotUnknown: no such slot in this project.
         SlotTaken: somebody else has it, or it was withdrawn; `value` is kept in the details.
     """
-    slots = Slot.objects.select_for_update(of=("self",)).select_related("item")
-    slot = slots.filter(project=project, uuid=slot_uuid).first()
+    locked = Slot.objects.select_for_update(of=("self", "item"), no_key=True).select_related("item")
+    slot = locked.filter(project=project, uuid=slot_uuid).first()
     if slot is None:
         raise SlotUnknown(_("This item is not in the queue of this project: load the page again."))
     if slot.person_id == user.pk:

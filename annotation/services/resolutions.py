@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from annotation.models import Annotation, Item, Labeller, Project, Resolution
+from annotation.models import Annotation, Item, Labeller, Project, Resolution, SchemaVersion
 from annotation.quality.consensus import majority_vote
 from annotation.selectors import schemas
 from annotation.services import disputes
@@ -32,20 +32,22 @@ class _Ruling:
 
 
 @transaction.atomic
-def resolve(project: Project, item_ids: Iterable[int]) -> list[int]:
+def resolve(project: Project, item_ids: Iterable[int], *, schema: SchemaVersion | None = None) -> list[int]:
     """Bring the final labels of these items up to date; the ids whose label changed.
 
     An item whose labellers are tied has no final label and gets an open dispute. Cost: four queries, however
     many items.
     """
     ids = sorted(set(item_ids))
-    schema = schemas.require(project)
+    schema = schema or schemas.require(project)
     field = str(schemas.label_field(schema)["name"])
     # Held until the end, so that two labellers of one item who submit at once do not both write a current
     # row.
     items = {
         item.pk: item
-        for item in Item.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")
+        for item in Item.objects.select_for_update(of=("self",), no_key=True)
+        .filter(pk__in=ids)
+        .order_by("pk")
     }
     facts: dict[int, list[Annotation]] = defaultdict(list)
     standing = Annotation.objects.filter(item_id__in=ids, superseded_by__isnull=True, is_retraction=False)

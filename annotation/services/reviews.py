@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from annotation.errors import LabelRefused, ReviewRefused
-from annotation.models import Annotation, Project, Review
+from annotation.models import Annotation, Item, Project, Review
 from annotation.quality.spot_checks import is_drawn
 from annotation.selectors import schemas
 from annotation.services import labellers, resolutions
@@ -67,7 +67,7 @@ def claim_next(project: Project, user: User) -> Review | None:
     if review is None:
         free = waiting.order_by("pk")
         if connection.features.has_select_for_update_skip_locked:
-            free = free.select_for_update(of=("self",), skip_locked=True)
+            free = free.select_for_update(of=("self",), skip_locked=True, no_key=True)
         review = free.first()
     if review is None:
         return None
@@ -96,7 +96,9 @@ def decide(
     """
     project = review.project
     guard_writable(project)
-    review = Review.objects.select_for_update(of=("self",)).select_related("annotation").get(pk=review.pk)
+    Item.objects.select_for_update(no_key=True).only("pk").get(pk=review.item_id)  # before the review
+    locked = Review.objects.select_for_update(of=("self",), no_key=True)
+    review = locked.select_related("annotation").get(pk=review.pk)
     if review.state == _DONE and review.reviewer_id == reviewer.pk and review.verdict == verdict:
         return review
     if review.state != _PENDING:

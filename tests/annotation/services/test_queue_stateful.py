@@ -29,7 +29,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -48,13 +47,13 @@ choices = st.integers(0, 10_000)
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """People by index. `standing`: slot -> (person, label) that should stand; `keys`: key -> what it stored."""
+    """People by index. `standing`: slot -> (person, label) that should stand; `keys`: key -> its answer."""
 
     def __init__(self) -> None:
         super().__init__()
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
-        self.project = make_project(overlap_share=0.5, spot_check_share=0.3, evaluation_items=3)
+        self.project = make_project(overlap_share=0.5, spot_check_share=0.3, evaluation_items=3, seed=7)
         self.people = [add_member(self.project) for _ in range(PEOPLE)]
         texts = [f"text {i}" for i in range(ITEMS)]
         self.items = make_items(self.project, texts, split="train") + make_items(
@@ -122,9 +121,10 @@ class QueueMachine(RuleBasedStateMachine):
             self.send(who, slot, label, f"key {next(self.numbers)}")
         assert refused.value.details == {"value": {"label": label}}
 
-    @precondition(lambda self: self.keys)
     @rule(choice=choices, label=st.sampled_from(LABELS))
     def send_the_same_key_again(self, choice: int, label: str) -> None:
+        if not self.keys:
+            return  # no precondition: which rules may run must not depend on draws by random uuids
         key = sorted(self.keys)[choice % len(self.keys)]
         who, slot_id, value = self.keys[key]
         again = self.send(who, Slot.objects.get(pk=slot_id), label, key)
