@@ -31,7 +31,7 @@ from training.services import programs
 SLUG = "demo"
 COUNT = 3000
 SEED = 2026
-FIRST_BATCH, SECOND_BATCH = 240, 100
+FIRST_BATCH, SECOND_BATCH = 180, 100
 SECOND_LABELLED = 60  # of the second batch: the rest is for whoever opens the demo
 ANCHORED = 0.2  # how often a person accepts a suggestion that they would not have chosen
 SKIPPED = 0.01
