@@ -78,7 +78,7 @@ def freeze(project: Project, *, by: User | None = None, origin: str = "") -> Dat
     manifest["files"] = json.loads((result / program.MANIFEST).read_text())["files"]
     artifact = artifacts.store(result, KIND)
     with transaction.atomic():
-        Project.objects.select_for_update().get(pk=project.pk)
+        Project.objects.select_for_update(no_key=True).get(pk=project.pk)
         known = reads.by_origin(project, origin)  # somebody may have frozen for the same reason just now
         if known is not None:
             return known

@@ -17,7 +17,7 @@ def publish(
 ) -> GuidelineVersion:
     """Make `text` (Markdown) the project's guideline. The same text as now gives the current version again."""
     guard_writable(project)
-    Project.objects.select_for_update().get(pk=project.pk)
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     text = text.replace("\r\n", "\n").strip()
     newest = schemas.current_guideline(project)
     if newest is not None and newest.text == text:

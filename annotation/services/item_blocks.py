@@ -88,7 +88,7 @@ def store(intake: Intake, candidates: Sequence[Candidate]) -> Stored:
     different label for one text from the same labeller is refused (code "label_conflict").
     """
     # Rows are given out here, so two blocks of a project follow one another (SQLite has one writer anyway).
-    Project.objects.select_for_update().only("pk").get(pk=intake.project.pk)
+    Project.objects.select_for_update(no_key=True).only("pk").get(pk=intake.project.pk)
     homes = _known(intake.project, candidates)
     in_already = {content_hash: home.pk for content_hash, home in homes.items() if home.pk is not None}
     before = item_labels.given(intake, candidates, in_already)

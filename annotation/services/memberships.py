@@ -194,7 +194,7 @@ def _guard_last_admin(membership: Membership) -> None:
     if membership.role != Role.ADMIN or not membership.is_active:
         return
     # The row lock keeps two admins from taking the role from each other at the same moment.
-    Project.objects.select_for_update().get(pk=membership.project_id)
+    Project.objects.select_for_update(no_key=True).get(pk=membership.project_id)
     others = Membership.objects.filter(
         project_id=membership.project_id, role=Role.ADMIN, is_active=True, user__is_active=True
     ).exclude(pk=membership.pk)

@@ -21,7 +21,7 @@ def deploy(model: ModelVersion, *, by: User | None = None) -> Deployment:
     """
     artifacts.open_verified(model.artifact)
     with transaction.atomic():
-        Project.objects.select_for_update(of=("self",)).only("pk").get(pk=model.project_id)
+        Project.objects.select_for_update(of=("self",), no_key=True).only("pk").get(pk=model.project_id)
         live = Deployment.objects.filter(project=model.project_id, ended_at__isnull=True).first()
         if live is not None and live.model_id == model.pk:
             return live

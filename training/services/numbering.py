@@ -14,6 +14,6 @@ def next_number(model: type[models.Model], project: Project) -> int:
     The project's row is locked until its end, so that two callers cannot draw the same number (on SQLite the
     transaction itself is exclusive).
     """
-    Project.objects.select_for_update(of=("self",)).only("pk").get(pk=project.pk)
+    Project.objects.select_for_update(of=("self",), no_key=True).only("pk").get(pk=project.pk)
     highest: int | None = model._default_manager.filter(project=project).aggregate(top=Max("number"))["top"]
     return (highest or 0) + 1
