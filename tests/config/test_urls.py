@@ -66,3 +66,11 @@ def test_it_shows_the_api_page(admin_client):
     page = admin_client.get(reverse("api-docs")).content.decode()
     assert "swagger-ui" in page
     assert "cdn" not in page
+
+
+def test_the_page_of_the_api_has_no_inline_style_or_script(client, django_user_model, db):
+    client.force_login(django_user_model.objects.create_user("somebody"))
+    html = client.get("/api/docs/").content.decode()
+    assert "swagger-ui.css" in html
+    assert "<style" not in html
+    assert "<script>" not in html
