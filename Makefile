@@ -10,7 +10,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 
 TORCH := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.txt)
 TORCH_CPU := https://download.pytorch.org/whl/cpu
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PO := $(wildcard locale/*/LC_MESSAGES/*.po)
 MO := $(PO:.po=.mo)
 
@@ -71,11 +71,13 @@ $(STAMP)/torch: $(STAMP)/venv requirements.txt
 	@touch $@
 
 $(STAMP)/requirements: $(STAMP)/torch requirements.txt constraints.txt
-	$(PIP) install -r requirements.txt -c constraints.txt
+	@echo "installing what Gyre runs on (about 2 GB on disk, a minute or two) ..."
+	@$(PIP) install -r requirements.txt -c constraints.txt
 	@touch $@
 
 $(STAMP)/requirements-dev: $(STAMP)/requirements requirements-dev.txt
-	$(PIP) install -r requirements-dev.txt -c constraints.txt
+	@echo "installing what tests and lint need ..."
+	@$(PIP) install -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 locale/%.mo: locale/%.po $(STAMP)/requirements
