@@ -275,5 +275,10 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"axes": {"level": "WARNING"}, "faiss": {"level": "WARNING"}, "celery": {"level": "INFO"}, "kombu": {"level": "ERROR"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        "faiss": {"level": "WARNING"},
+        "celery": {"level": "INFO"},
+        "kombu": {"level": "ERROR"},
+    },
 }

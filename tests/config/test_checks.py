@@ -14,6 +14,7 @@ def test_it_finds_nothing_in_the_defaults():
         assert check() == []
 
 
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 @pytest.mark.parametrize(
     ("check", "changed", "expected", "words"),
     [

@@ -15,7 +15,7 @@ from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
-from jobs.services import supervision
+from jobs.services import static, supervision
 
 _READY_SECONDS = 60.0
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
     def _prepare(self) -> None:
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
+        static.collect()
         # the second: a first start that was stopped half way is taken up again
         fresh = not User.objects.exists() or (settings.DATA_DIR / "demo-unfinished").exists()
         if fresh and settings.DEMO and "create_demo" in get_commands():
