@@ -26,19 +26,25 @@ def uuids(count: int) -> list[str]:
     ]
 
 
-def insert(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows of database-ready values; columns that are not named get their field's default."""
+def insert(
+    model: type[models.Model], names: Sequence[str], rows: Iterable[tuple[Any, ...]], **same: Any
+) -> None:
+    """Insert rows of database-ready values in the order of `names`.
+
+    `same` are columns that have one value in all rows; those named nowhere get their field's default.
+    """
     fields = {f.name: f for f in model._meta.concrete_fields if not f.primary_key}
     others = {
-        name: f.get_db_prep_save(f.get_default(), connection)
+        name: same[name] if name in same else f.get_db_prep_save(f.get_default(), connection)
         for name, f in fields.items()
         if name not in names
     }
+    assert same.keys() <= others.keys(), "a column is named twice, or the model has none of that name"
     quoted = ", ".join(connection.ops.quote_name(fields[name].column) for name in (*names, *others))
     marks = ", ".join(["%s"] * (len(names) + len(others)))
     rest = tuple(others.values())
     with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({quoted}) VALUES ({marks})",
-            [(*row, *rest) for row in rows],
+            [row + rest for row in rows],
         )

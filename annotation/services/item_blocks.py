@@ -204,8 +204,8 @@ def _pk(home: _Home, ids: Mapping[int, int]) -> int:
 
 
 ITEM_COLUMNS = (
-    *("uuid", "project", "row", "text", "normalised", "content_hash", "normaliser_version", "duplicate_of"),
-    *("cluster", "split", "held_back", "external_id", "meta", "source", "import_run", "created_at"),
+    *("uuid", "row", "text", "normalised", "content_hash", "duplicate_of"),
+    *("cluster", "split", "held_back", "external_id", "meta"),
 )
 
 
@@ -222,31 +222,36 @@ def _insert_items(
     rows = []
     for uuid, (row, candidate) in zip(uuids(len(placed)), placed, strict=True):
         home = homes[candidate.content_hash]
-        rows.append(_item(intake, uuid, row, candidate, home, None if ids is None else _pk(home, ids), now))
-    insert(Item, ITEM_COLUMNS, rows)
+        rows.append(_item(uuid, row, candidate, home, None if ids is None else _pk(home, ids)))
+    insert(
+        Item,
+        ITEM_COLUMNS,
+        rows,
+        project=intake.project.pk,
+        source=intake.source.pk,
+        import_run=intake.import_run.pk if intake.import_run else None,
+        normaliser_version=NORMALISER_VERSION,
+        created_at=now,
+    )
 
 
 def _item(
-    intake: Intake, uuid: str, row: int, candidate: Candidate, home: _Home, duplicate_of: int | None, now: Any
+    uuid: str, row: int, candidate: Candidate, home: _Home, duplicate_of: int | None
 ) -> tuple[Any, ...]:
+    """The cells of `ITEM_COLUMNS`."""
     held_back = ""
     if candidate.split is not None and candidate.split != home.split:
         held_back = f"the file puts it in {candidate.split}, the same text is in {home.split} already"
     return (
         uuid,
-        intake.project.pk,
         row,
         candidate.text,
         candidate.normalised,
         candidate.content_hash,
-        NORMALISER_VERSION,
         duplicate_of,
         home.cluster,
         home.split,
         held_back,
         candidate.external_id or "",
         json.dumps(candidate.meta, ensure_ascii=False) if candidate.meta else "{}",
-        intake.source.pk,
-        intake.import_run.pk if intake.import_run else None,
-        now,
     )

@@ -63,21 +63,25 @@ def store(intake: Intake, fresh: Mapping[int, Candidate], in_already: Collection
     values = {pk: json.dumps({intake.field_name: c.label}, ensure_ascii=False) for pk, c in fresh.items()}
     insert(
         Annotation,
-        ("uuid", "project", "item", "labeller", "schema_version", "value", "client_key", "created_at"),
+        ("uuid", "item", "value", "client_key"),
         [
-            (uuid, project, pk, labeller, schema, values[pk], f"{prefix}-{candidate.line}", now)
+            (uuid, pk, values[pk], f"{prefix}-{candidate.line}")
             for uuid, (pk, candidate) in zip(uuids(len(fresh)), fresh.items(), strict=True)
         ],
+        project=project,
+        labeller=labeller,
+        schema_version=schema,
+        created_at=now,
     )
-    method = Resolution.Method.IMPORT.value
     insert(
         Resolution,
-        ("project", "item", "value", "posterior", "method", "schema_version", "decided_by", "created_at"),
-        [
-            (project, pk, values[pk], json.dumps({c.label: 1.0}), method, schema, labeller, now)
-            for pk, c in fresh.items()
-            if pk not in looked_at
-        ],
+        ("item", "value", "posterior"),
+        [(pk, values[pk], json.dumps({c.label: 1.0})) for pk, c in fresh.items() if pk not in looked_at],
+        project=project,
+        method=Resolution.Method.IMPORT.value,
+        schema_version=schema,
+        decided_by=labeller,
+        created_at=now,
     )
     return len(fresh)
 
