@@ -158,3 +158,13 @@ def test_it_shows_the_settings_of_an_archived_project_and_saves_none(
     assert "Take it up again" in client.get(page).text
     answer = client.post(page, settings_of(project, daily_goal=7))
     assert (answer.status_code, "is archived" in answer.text) == (422, True)
+
+
+def test_it_edits_a_schema_of_five_hundred_labels(client: Client) -> None:
+    project = make_project("Wide", labels=[f"label {number}" for number in range(500)])
+    client.force_login(add_member(project, Role.ADMIN))
+    data = {"added": "one more"}
+    for number in range(500):
+        data |= {f"name_{number}": f"label {number}", f"name_zh_{number}": "", f"description_{number}": "why"}
+    assert client.post(reverse("annotation:labels", args=["wide"]), data).status_code == 302
+    assert len(schema_reads.label_field(schema_reads.require(project))["labels"]) == 501
