@@ -5,7 +5,7 @@ Every answer that stores something may be sent again: a retry after a lost reply
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation.api.shapes import checked
-from annotation.models import Project
+from annotation.models import Project, SchemaVersion
 from annotation.permissions import can_label
 from annotation.selectors import progress
 from annotation.selectors import queue as queue_selectors
@@ -166,7 +166,7 @@ def submit(request: Request, slug: str) -> Response:
             "stored": True,
             "created": stored.created,
             "annotation": stored.annotation.uuid,
-            "next": _topped_up(project, request, asked),
+            "next": _topped_up(project, request, asked, stored.annotation.schema_version),
             "progress": progress.today(project, request.user),
         }
     )
@@ -225,17 +225,24 @@ def _project(request: Request, slug: str) -> Project:
 
 
 def _held(
-    project: Project, request: Request, count: int, exclude: Collection[UUID] = ()
+    project: Project,
+    request: Request,
+    count: int,
+    exclude: Collection[UUID] = (),
+    schema: SchemaVersion | None = None,
 ) -> list[dict[str, Any]]:
     slots = queue.lease(project, request.user, count=count) if count else []
     fresh = [slot for slot in slots if slot.uuid not in exclude]
-    return [one.to_json() for one in queue_selectors.payloads(project, request.user, fresh)]
+    shown = queue_selectors.payloads(project, request.user, fresh, schema=schema)
+    return [one.to_json() for one in shown]
 
 
-def _topped_up(project: Project, request: Request, asked: dict[str, Any]) -> list[dict[str, Any]]:
+def _topped_up(
+    project: Project, request: Request, asked: Mapping[str, Any], schema: SchemaVersion | None = None
+) -> list[dict[str, Any]]:
     """New items for a page that holds `exclude`; asks for none where it holds enough."""
     held = set(asked["exclude"]) - {asked["slot"]}
-    return _held(project, request, asked["count"], held) if len(held) < asked["count"] else []
+    return _held(project, request, asked["count"], held, schema) if len(held) < asked["count"] else []
 
 
 def _reason(project: Project) -> str:

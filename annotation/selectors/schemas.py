@@ -33,6 +33,11 @@ def current_guideline(project: Project) -> GuidelineVersion | None:
     return project.guidelines.order_by("-number").first()
 
 
+def current_guideline_id(project: Project) -> int | None:
+    """The id alone: a guideline's text may be long, and every answer notes its version."""
+    return project.guidelines.order_by("-number").values_list("pk", flat=True).first()
+
+
 def label_field(schema: SchemaVersion) -> Mapping[str, Any]:
     """The schema's first field: the one that models learn and imports fill."""
     return field_of(schema.definition)

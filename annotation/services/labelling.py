@@ -80,10 +80,10 @@ def submit(
         slot=slot,
         labeller=labeller,
         schema_version=schema,
-        guideline_version=schemas.current_guideline(project),
+        guideline_version_id=schemas.current_guideline_id(project),
         value=answer,
         client_key=client_key,
-        supersedes=standing,
+        supersedes_id=standing,
         prelabel=prelabel,
         prelabel_mode=mode,
         accepted_prelabel=mode == _MODE.SHOWN and prelabel is not None and prelabel.value == answer,
@@ -95,7 +95,7 @@ def submit(
     if standing is not None:
         reviews.withdraw(standing)
     reviews.draw(project, annotation)
-    resolutions.resolve(project, [slot.item_id], schema=schema)
+    resolutions.resolve_locked(project, [slot.item], schema)
     return Submission(annotation, slot, created=True)
 
 
@@ -123,15 +123,13 @@ def _stored(labeller: Labeller, client_key: str) -> Annotation | None:
     found = Annotation.objects.filter(
         labeller=labeller, client_key=client_key, project_id=labeller.project_id
     )
-    return found.select_related("slot").first()
+    return found.first()
 
 
-def _standing(slot: Slot) -> Annotation | None:
-    """The last word on this slot, a retraction included; a corrected one's correction is a reviewer's and
-    stays.
-    """
-    said = list(slot.annotations.select_related("superseded_by").order_by("pk"))
-    last = next((one for one in said if not hasattr(one, "superseded_by")), None)
+def _standing(slot: Slot) -> int | None:
+    """The id of the last word on this slot, a retraction included; a reviewer's correction of it stays."""
+    said = list(slot.annotations.order_by("pk").values_list("pk", "superseded_by"))
+    last = next((pk for pk, later in said if later is None), None)
     if said and last is None:
         raise SlotTaken(_("A reviewer has decided on this item already: it cannot be labelled again."))
     return last
@@ -141,11 +139,11 @@ def _prelabel(project: Project, slot: Slot, told: uuid.UUID | None) -> tuple[Pre
     """The suggestion that was on the screen, and whether it was. `told` is what the client says it showed: a
     suggestion that came after the item was handed out was not seen.
     """
-    shown = shown_prelabels(project, [slot]).get(slot.pk)
-    if told is not None:
+    if told is not None and slot.purpose != Slot.Purpose.EVALUATION:
         named = Prelabel.objects.filter(uuid=told, item_id=slot.item_id).first()
-        if named is not None and slot.purpose != Slot.Purpose.EVALUATION:
+        if named is not None:
             return named, _MODE.SHOWN
+    shown = shown_prelabels(project, [slot]).get(slot.pk)
     return (shown, _MODE.HIDDEN) if shown else (None, _MODE.NONE)
 
 
@@ -197,9 +195,9 @@ def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Sl
         client_key=f"undo-{last.uuid}",
         supersedes=last,
     )
-    reviews.withdraw(last)
+    reviews.withdraw(last.pk)
     slot.state, slot.done_at = Slot.State.LEASED, None
     slot.lease_expires_at = timezone.now() + datetime.timedelta(seconds=project.lease_seconds)
     slot.save(update_fields=["state", "done_at", "lease_expires_at"])
-    resolutions.resolve(project, [last.item_id])
+    resolutions.resolve_locked(project, [slot.item], schemas.require(project))
     return slot

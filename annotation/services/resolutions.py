@@ -32,59 +32,58 @@ class _Ruling:
 
 
 @transaction.atomic
-def resolve(project: Project, item_ids: Iterable[int], *, schema: SchemaVersion | None = None) -> list[int]:
+def resolve(project: Project, item_ids: Iterable[int]) -> list[int]:
     """Bring the final labels of these items up to date; the ids whose label changed.
 
-    An item whose labellers are tied has no final label and gets an open dispute. Cost: four queries, however
-    many items.
+    An item whose labellers are tied has no final label and gets an open dispute. Cost: a fixed number of
+    queries, however many items.
     """
-    ids = sorted(set(item_ids))
-    schema = schema or schemas.require(project)
+    locked = Item.objects.select_for_update(of=("self",), no_key=True)
+    items = list(locked.filter(pk__in=set(item_ids)).order_by("pk"))
+    return resolve_locked(project, items, schemas.require(project))
+
+
+def resolve_locked(project: Project, items: Sequence[Item], schema: SchemaVersion) -> list[int]:
+    """`resolve`, for a caller in a transaction that holds the items already.
+
+    They must be held until the end, so that two labellers of one item who submit at once do not both write a
+    current label.
+    """
+    ids = [item.pk for item in items]
     field = str(schemas.label_field(schema)["name"])
-    # Held until the end, so that two labellers of one item who submit at once do not both write a current
-    # row.
-    items = {
-        item.pk: item
-        for item in Item.objects.select_for_update(of=("self",), no_key=True)
-        .filter(pk__in=ids)
-        .order_by("pk")
-    }
     facts: dict[int, list[Annotation]] = defaultdict(list)
     standing = Annotation.objects.filter(item_id__in=ids, superseded_by__isnull=True, is_retraction=False)
     for annotation in standing.select_related("labeller").order_by("pk"):
         facts[annotation.item_id].append(annotation)
     current = {r.item_id: r for r in Resolution.objects.filter(item_id__in=ids, is_current=True)}
-    fresh, stale, tied = [], [], []
-    for item_id in items:
-        ruling, is_tied = _rule(facts[item_id], field)
-        if is_tied:
-            tied.append(item_id)
-        if _same(current.get(item_id), ruling):
-            continue
-        if item_id in current:
-            stale.append(item_id)
-        if ruling is not None:
-            fresh.append(
-                Resolution(
-                    project=project,
-                    item_id=item_id,
-                    schema_version=schema,
-                    value=ruling.value,
-                    posterior=ruling.posterior,
-                    method=ruling.method,
-                    votes=ruling.votes,
-                    decided_by_id=ruling.decided_by_id,
-                )
-            )
-    Resolution.objects.filter(item_id__in=stale, is_current=True).update(is_current=False)
-    Resolution.objects.bulk_create(fresh)
-    disputes.withdraw(pk for pk in items if pk not in tied)
-    for pk in tied:
-        disputes.open_for(items[pk])
-    changed = sorted({*stale, *(r.item_id for r in fresh)})
+    rulings = {pk: _rule(facts[pk], field) for pk in ids}
+    changed = [pk for pk in ids if not _same(current.get(pk), rulings[pk][0])]
+    stale = [pk for pk in changed if pk in current]
+    if stale:
+        Resolution.objects.filter(item_id__in=stale, is_current=True).update(is_current=False)
+    fresh = [(pk, ruling) for pk in changed if (ruling := rulings[pk][0]) is not None]
+    if fresh:
+        Resolution.objects.bulk_create(_row(project, schema, pk, ruling) for pk, ruling in fresh)
+    disputes.withdraw(pk for pk in ids if not rulings[pk][1])
+    for item in items:
+        if rulings[item.pk][1]:
+            disputes.open_for(item)
     if changed:
         send_on_commit(resolution_changed, Resolution, project_id=project.pk, item_ids=changed)
     return changed
+
+
+def _row(project: Project, schema: SchemaVersion, item_id: int, ruling: _Ruling) -> Resolution:
+    return Resolution(
+        project=project,
+        item_id=item_id,
+        schema_version=schema,
+        value=ruling.value,
+        posterior=ruling.posterior,
+        method=ruling.method,
+        votes=ruling.votes,
+        decided_by_id=ruling.decided_by_id,
+    )
 
 
 def _rule(facts: Sequence[Annotation], field: str) -> tuple[_Ruling | None, bool]:

@@ -44,9 +44,9 @@ def draw(project: Project, annotation: Annotation) -> Review | None:
     )
 
 
-def withdraw(annotation: Annotation) -> None:
+def withdraw(annotation_id: int) -> None:
     """Drop the open spot check of an answer that its own labeller has taken back or corrected."""
-    Review.objects.filter(annotation=annotation, state=_PENDING).update(state=Review.State.WITHDRAWN)
+    Review.objects.filter(annotation=annotation_id, state=_PENDING).update(state=Review.State.WITHDRAWN)
 
 
 def reviewable(project: Project, user: User):

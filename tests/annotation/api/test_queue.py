@@ -244,4 +244,4 @@ def test_it_answers_next_and_submit_in_a_fixed_number_of_queries(call: Any, proj
         connection,
     ) as asked:
         call("submit", answer(slot["slot"], "k2", count=1))
-    assert len(asked) <= 40, [query["sql"][:120] for query in asked]
+    assert len(asked) <= 32, [query["sql"][:120] for query in asked]

@@ -6,6 +6,8 @@ import datetime
 import uuid
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from annotation.errors import LabelRefused, NothingToUndo, ProjectArchived, SlotTaken, SlotUnknown
@@ -287,3 +289,19 @@ def test_it_shows_no_suggestion_where_the_project_hides_them(project):
     ana = add_member(project)
     slot = held(project, ana)
     assert payloads(project, ana, [slot])[0].prelabel is None
+
+
+def test_it_stores_an_answer_in_a_fixed_number_of_queries(project):
+    projects.update_settings(project, spot_check_share=0.0)
+    publish(project, 30)
+    ana = add_member(project)
+    submit(project, ana, held(project, ana))
+    counts = []
+    for _turn in range(2):
+        slot = held(project, ana)
+        with CaptureQueriesContext(connection) as asked:
+            submit(project, ana, slot)
+        counts.append(len(asked))
+        for _more in range(8):
+            submit(project, ana, held(project, ana))
+    assert counts[0] == counts[1] <= 16
