@@ -47,8 +47,9 @@ def publish(
     """Put picks in the queue, in their order, and take back what earlier batches still had free.
 
     A share of the items (`project.overlap_share`) gets a second slot; evaluation items are interleaved until
-    `project.evaluation_items` are out. Publishing the same `origin` again gives the batch that it made
-    before.
+    `project.evaluation_items` are out, those that earlier batches left first. They get new ranks: in one
+    block before the new picks they would keep people from the model's suggestions for an hour. Publishing the
+    same `origin` again gives the batch that it made before.
 
     Raises:
         ProjectArchived: nothing may be written any more.
@@ -69,12 +70,15 @@ def publish(
     number = (project.batches.aggregate(last=Max("number"))["last"] or 0) + 1
     batch = Batch.objects.create(project=project, number=number, origin=origin, title=title[:200], note=note)
     slots = [_slot(batch, ids[pick.row], pick) for pick in picks]
-    evaluation = [_slot(batch, pk, _EVALUATION) for pk in _evaluation_sample(project, len(picks))]
-    sequence = _interleave(_with_second_looks(project, slots), _with_second_looks(project, evaluation))
-    first = next_rank(project)
-    for rank, slot in enumerate(sequence, first):
+    left = list(Slot.objects.filter(project=project, state=Slot.State.FREE).order_by("rank"))
+    wanted = math.ceil(len(picks) * EVALUATION_PER_PICK) - len({slot.item_id for slot in left})
+    evaluation = [_slot(batch, pk, _EVALUATION) for pk in _evaluation_sample(project, wanted)]
+    mixed_in = [*left, *_with_second_looks(project, evaluation)]
+    sequence = _interleave(_with_second_looks(project, slots), mixed_in)
+    for rank, slot in enumerate(sequence, next_rank(project)):
         slot.rank = rank
-    Slot.objects.bulk_create(sequence, batch_size=500)
+    Slot.objects.bulk_create([slot for slot in sequence if slot.pk is None], batch_size=500)
+    Slot.objects.bulk_update(left, ["rank"], batch_size=500)
     send_on_commit(batch_published, Batch, batch=batch)
     return batch
 
@@ -122,8 +126,8 @@ def _withdraw_free(project: Project) -> None:
     project.batches.filter(is_open=True).update(is_open=False)
 
 
-def _evaluation_sample(project: Project, picks: int) -> list[int]:
-    """Ids of the validation and test items that this batch brings, a uniform sample of those not out yet."""
+def _evaluation_sample(project: Project, count: int) -> list[int]:
+    """Ids of up to `count` validation and test items, a uniform sample of those not out yet."""
     out = Slot.objects.filter(item=OuterRef("pk"), purpose=_PURPOSE.EVALUATION)
     resolved = Resolution.objects.filter(item=OuterRef("pk"), is_current=True)
     items = Item.objects.filter(
@@ -133,7 +137,7 @@ def _evaluation_sample(project: Project, picks: int) -> list[int]:
         held_back="",
     )
     known = items.filter(Exists(out) | Exists(resolved))[: project.evaluation_items].count()
-    wanted = min(project.evaluation_items - known, math.ceil(picks * EVALUATION_PER_PICK))
+    wanted = min(project.evaluation_items - known, count)
     if wanted <= 0:
         return []
     fresh = items.exclude(Exists(out)).exclude(Exists(resolved)).order_by("content_hash")

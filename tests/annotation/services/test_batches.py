@@ -80,6 +80,9 @@ def test_it_mixes_in_evaluation_items_until_enough_are_out():
     assert set(evaluation.values_list("item__split", flat=True)) <= {Item.Split.TEST, Item.Split.VALIDATION}
     ranks = [slot.purpose for slot in project.slots.order_by("rank")]
     assert P.EVALUATION in ranks[:5] and P.EVALUATION in ranks[-5:]
+    for person in (add_member(project), add_member(project)):
+        for slot in queue.lease(project, person, count=30):
+            labelling.submit(project, person, slot.uuid, {"label": "other"}, client_key=str(slot.uuid))
     batches.publish(project, picks(train[10:]), origin="")
     assert evaluation.values("item").distinct().count() == 8
 
@@ -117,3 +120,18 @@ def test_it_takes_back_what_earlier_batches_had_free():
     }
     assert old.get(state=Slot.State.WITHDRAWN, purpose=P.OVERLAP).item_id == items[2].pk
     assert list(project.batches.order_by("number").values_list("is_open", flat=True)) == [False, True]
+
+
+def test_it_spreads_evaluation_items_that_were_left_over_the_new_batch():
+    project = plain(evaluation_items=6, evaluation_overlap_share=0.0)
+    train = make_items(project, 24, split="train")
+    make_items(project, 20, split="test")
+    batches.publish(project, picks(train[:12]), origin="a")
+    first = set(project.slots.filter(purpose=P.EVALUATION).values_list("item_id", flat=True))
+    batches.publish(project, picks(train[12:]), origin="b")
+    free = list(project.slots.filter(state=Slot.State.FREE).order_by("rank"))
+    assert {slot.item_id for slot in free if slot.purpose == P.EVALUATION} == first
+    # six among twelve: never two in a row, and the first thing people see is a pick
+    kinds = [slot.purpose == P.EVALUATION for slot in free]
+    assert len(kinds) == 18 and not kinds[0]
+    assert not any(a and b for a, b in zip(kinds, kinds[1:], strict=False))
