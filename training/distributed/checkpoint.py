@@ -86,7 +86,7 @@ def step_of(checkpoint: Path) -> int:
 
 
 def discard_unsealed(folder: Path) -> None:
-    """Remove the checkpoints in `folder` that were not sealed: half written ones, to give their space back."""
+    """Remove the checkpoints in `folder` that were never sealed: half written, they give their space back."""
     if folder.is_dir():
         for path in folder.iterdir():
             if _NAME.fullmatch(path.name) and not (path / MARKER).is_file():

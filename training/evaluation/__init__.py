@@ -1,1 +1,1 @@
-"""How good a model is and whether it is better than another, each figure with an interval. CORE: no Django."""
+"""How good a model is, and whether it beats another; each figure with an interval. CORE: no Django."""

@@ -155,7 +155,7 @@ class TextClassifier(nn.Module):
             self.head.bias.copy_(torch.from_numpy(bias))
 
     def save(self, folder: Path) -> None:
-        """Write config.json, model.safetensors (the encoder, as transformers loads it) and head.safetensors."""
+        """Write config.json and model.safetensors (the encoder, for transformers) and head.safetensors."""
         self.encoder.save_pretrained(str(folder))
         head = {name: value.detach().cpu().contiguous() for name, value in self.head.state_dict().items()}
         save_file(head, folder / HEAD_FILE)
