@@ -16,7 +16,7 @@ MINIMUM_ITEMS = 50  # below this an interval is too wide to say anything; the ru
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Accuracy of the new model minus that of the deployed one, -1 to 1, with its 95 % interval over `n` items."""
+    """Accuracy of the new model minus that of the deployed one, -1 to 1, with its 95 % interval; `n` items."""
 
     value: float
     low: float
