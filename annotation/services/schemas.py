@@ -52,7 +52,8 @@ def publish(project: Project, definition: dict[str, Any], *, by: User | None = N
         validate_definition(definition)
     except InvalidDefinition as error:
         raise SchemaRefused(str(error)) from error
-    Project.objects.select_for_update(no_key=True).get(pk=project.pk)  # two at once would take the same number
+    # two at once would take the same number
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     newest = schemas.current(project)
     if newest is not None and newest.definition == definition:
         return newest

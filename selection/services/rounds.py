@@ -21,6 +21,7 @@ from accounts.errors import GyreError
 from accounts.models import User
 from accounts.services import audit
 from annotation.models import Import, Project
+from annotation.selectors import schemas
 from jobs.errors import NotCancellable, NotRetryable
 from jobs.models import Job
 from jobs.models import State as JobState
@@ -46,6 +47,7 @@ def launch(project: Project, spec: RoundSpec, *, by: User | None = None) -> Roun
         BadSpec: an unknown strategy or learner, or settings that one of them refuses.
         PoolTooSmall: fewer items wait than the batch asks for.
         RoundRunning: the project's last round has not ended.
+        SchemaMissing: the project has no labels yet.
     """
     check(project, spec)
     try:
@@ -82,6 +84,7 @@ def check(project: Project, spec: RoundSpec) -> None:
             _("Project %(project)s is %(state)s: activate it on its settings page before launching a round.")
             % {"project": project, "state": project.get_state_display()}
         )
+    schemas.require(project)
     if Round.objects.filter(project=project, state=Round.State.RUNNING).exists():
         raise _running_already(project)
     waiting = pool.candidates(project).order_by()[: spec.batch_size].count()
@@ -273,10 +276,12 @@ def advance_all() -> int:
 
 
 def start_first(project: Project) -> Round | None:
-    """Launch the first round of a project that has items and no round yet, so that there is something to
-    label.
+    """Launch the first round of a project that has items, labels and no round yet, so that there is
+    something to label. Labels may come after the items: the tick asks again.
     """
     if not steps.automatic_rounds() or not project.is_active or project.rounds.exists():
+        return None
+    if schemas.current(project) is None:
         return None
     waiting = pool.candidates(project).order_by()[: project.batch_size].count()
     if not waiting:

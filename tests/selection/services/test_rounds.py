@@ -13,8 +13,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEntry
+from annotation.errors import SchemaMissing
 from annotation.models import Import, Project
-from annotation.services import projects
+from annotation.services import projects, schemas
 from jobs import registry
 from jobs.errors import JobsError
 from jobs.models import Job
@@ -343,6 +344,20 @@ def test_it_starts_no_round_where_nothing_waits_or_a_hand_is_on_it(project: Proj
     assert rounds.start_first(factories.make_project()) is None
     projects.pause(project)
     assert rounds.start_first(project) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_waits_with_the_first_round_until_there_are_labels(stations: Stations) -> None:
+    project = factories.make_project(labels=[])
+    factories.make_items(project, 6)
+    Import.objects.filter(pk=factories.make_import(project, lines=["text", "a"]).pk).update(
+        state=Import.State.DONE
+    )
+    assert rounds.start_first(project) is None and rounds.advance_all() == 0
+    with pytest.raises(SchemaMissing, match="has no labels yet: add them in its settings"):
+        factories.make_round(project)
+    schemas.publish(project, factories.make_project().schemas.get().definition)
+    assert rounds.advance_all() == 1 and project.rounds.get().number == 1
 
 
 def test_it_makes_the_first_batch_no_larger_than_the_pool(project: Project, stations: Stations) -> None:
