@@ -349,7 +349,7 @@ def test_it_starts_no_round_where_nothing_waits_or_a_hand_is_on_it(project: Proj
 @pytest.mark.django_db(transaction=True)
 def test_it_waits_with_the_first_round_until_there_are_labels(stations: Stations) -> None:
     project = factories.make_project(labels=[])
-    factories.make_items(project, 6)
+    factories.make_items(project, 6, split="train")
     Import.objects.filter(pk=factories.make_import(project, lines=["text", "a"]).pk).update(
         state=Import.State.DONE
     )
