@@ -24,7 +24,7 @@ WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
     "alpha": (_("Weight of uncertainty"), ""),
     "beta": (_("Weight of diversity"), ""),
     "gamma": (_("Weight of hardness"), ""),
-    "trade_off": (_("Relevance against diversity"), _("1: uncertainty alone; 0: diversity alone.")),
+    "relevance_share": (_("Relevance against diversity"), _("1: uncertainty alone; 0: diversity alone.")),
     "epochs": (_("Epochs"), _("Passes over the data; 0 lets the amount of data decide.")),
     "batch_size": (_("Items a training step"), ""),
     "learning_rate": (_("Learning rate"), ""),
