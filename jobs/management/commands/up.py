@@ -76,7 +76,7 @@ class Command(BaseCommand):
             ]
         if settings.HOST not in ("127.0.0.1", "localhost", "::1") and accounts.exists():
             lines += [
-                "Warning: others can reach this address: deactivate the demo accounts before you work with real data.",
+                "Warning: others can reach this address: deactivate the demo accounts before real work.",
                 "",
             ]
         self.stdout.write("\n".join([*lines, f"Logs: {settings.DATA_DIR / 'logs'}   Stop: Ctrl-C"]))
