@@ -120,8 +120,7 @@ class FinetuneSpec(specs.Spec):
         return max(1, math.ceil(self.epochs * math.ceil(items / self.batch_size) - 1e-9))
 
     def key(self) -> str:
-        """Hash of all that a checkpoint depends on; where it lies and how many processes train is left out.
-        """
+        """Hash of all that a checkpoint depends on; where it lies and how many processes train is left out."""
         settings = self.to_json()
         for name in ("result", "work", "processes", "threads"):
             del settings[name]

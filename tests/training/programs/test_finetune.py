@@ -30,8 +30,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """101 items: with batches of 16 the last one of a pass holds five, which two ranks cannot share evenly.
-    """
+    """101 items: with batches of 16 the last one of a pass holds five, which two ranks cannot share evenly."""
     return kit.write_dataset(
         tmp_path_factory.mktemp("data"), kit.messages(101), kit.messages(40, 1), kit.messages(30, 2)
     )
@@ -167,8 +166,7 @@ def test_it_ends_all_ranks_when_standard_input_closes(tmp_path: Path, tiny: Path
 
 @pytest.mark.slow
 def test_it_ends_without_a_verdict_when_a_rank_is_killed(tmp_path: Path, tiny: Path, data: Path) -> None:
-    """No error event: what kills a rank (memory running out) may not happen again, so the job may be retried.
-    """
+    """No error event: what kills a rank (memory running out) may not happen again, so the job may be retried."""
     spec = make_spec(tmp_path, data, tiny, max_steps=100_000)
     child = kit.start(MODULE, spec, tmp_path / "spec.json", processes=2)
     wait_for_progress(child)
