@@ -20,6 +20,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.templatetags.static import static
 
+FIELDS = (
+    "js/made.js",
+    "js/label_search.js",
+    "js/label_fields.js",
+    "js/fields/choices.js",
+    "js/fields/rating.js",
+)
 BUNDLES: dict[str, tuple[str, ...]] = {
     "bundles/app.css": (
         "css/tokens.css",
@@ -34,14 +41,17 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "js/label_api.js",
         "js/label_outbox.js",
         "js/label_clock.js",
-        "js/label_search.js",
+        "js/label_drafts.js",
+        "js/label_reason.js",
+        "js/label_undo.js",
+        *FIELDS,
         "js/label_view.js",
         "js/label_lease.js",
         "js/label.js",
     ),
-    "bundles/review.js": ("js/label_search.js", "js/review.js"),
+    "bundles/review.js": (*FIELDS, "js/review.js"),
 }
-_IMPORT = re.compile(r'^import\s[^;]*?from\s+"\./[^"]+";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import\s[^;]*?from\s+"\.\.?/[^"]+";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export\s+(?=(async\s+)?function|const|let|class)", re.MULTILINE)
 
 

@@ -54,6 +54,10 @@ class RecordShape(serializers.Serializer):
     label = serializers.CharField(default=None, allow_null=True, allow_blank=True)
     split = serializers.ChoiceField(Item.Split.choices, default=None, allow_null=True)
     meta = serializers.DictField(default=dict)
+    data = serializers.DictField(
+        default=dict,
+        help_text="messages (a dialogue), responses (to compare), draft (to edit); each may be missing.",
+    )
 
 
 class AddRequest(serializers.Serializer):

@@ -30,21 +30,28 @@ MOST = 50
 
 class PrelabelShape(serializers.Serializer):
     uuid = serializers.UUIDField()
-    label = serializers.CharField()
+    value = serializers.DictField(help_text="Field name to answer; it may leave fields out.")
     confidence = serializers.FloatField()
 
 
 class SlotShape(serializers.Serializer):
-    """One item to look at. `previous` is the label that was taken back, `explanation` why it was picked."""
+    """One item to look at.
+
+    `content`: its messages, and its responses in the order to show them in. `drafts`: what each field begins
+    from. `previous`: the value that was taken back. `explanation`: why it was picked.
+    """
 
     slot = serializers.UUIDField()
     text = serializers.CharField()
     lease_expires_at = serializers.DateTimeField(allow_null=True)
+    content = serializers.DictField()
+    meta = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
     prelabel = PrelabelShape(allow_null=True)
     prelabel_mode = serializers.CharField()
+    drafts = serializers.DictField()
     scores = serializers.DictField(child=serializers.FloatField())
     explanation = serializers.DictField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
+    previous = serializers.DictField(allow_null=True)
 
 
 class TodayShape(serializers.Serializer):

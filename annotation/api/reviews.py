@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from annotation.api.shapes import checked
 from annotation.models import Project, Review
 from annotation.permissions import can_review
-from annotation.selectors import review_cards, schemas
+from annotation.selectors import review_cards
 from annotation.selectors.projects import get_project
 from annotation.services import reviews
 
@@ -24,7 +24,8 @@ class LookShape(serializers.Serializer):
     """One answer to the item. People are numbered in the order in which they answered; 0 is an import."""
 
     person = serializers.IntegerField()
-    label = serializers.CharField()
+    value = serializers.DictField(help_text="Field name to answer.")
+    said = serializers.CharField(help_text="The value in words.")
     active_seconds = serializers.FloatField(allow_null=True)
     accepted = serializers.BooleanField(help_text="A suggestion was shown and taken unchanged.")
     is_checked = serializers.BooleanField(help_text="The answer that this spot check is about.")
@@ -34,7 +35,8 @@ class ReviewShape(serializers.Serializer):
     uuid = serializers.UUIDField()
     kind = serializers.ChoiceField(Review.Kind.choices)
     text = serializers.CharField()
-    label = serializers.CharField(help_text="The label under a spot check; empty for a dispute.")
+    content = serializers.DictField(help_text="Messages, and responses in the order to show them in.")
+    value = serializers.DictField(help_text="The answer under a spot check; empty for a dispute.")
     looks = LookShape(many=True)
 
 
@@ -91,11 +93,12 @@ def _next(project: Project, request: Request) -> dict[str, Any] | None:
     review = reviews.claim_next(project, request.user)
     if review is None:
         return None
-    card = review_cards.card(review, schemas.label_field(schemas.require(project))["name"])
+    card = review_cards.card(review)
     return {
         "uuid": card.review.uuid,
         "kind": card.review.kind,
         "text": card.text,
-        "label": card.given,
+        "content": card.content,
+        "value": card.given,
         "looks": [vars(look) for look in card.looks],
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Mapping as AnyMapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from annotation.intake import content
 from annotation.intake.normalise import content_hash, normalise
 from annotation.intake.records import BadRow, FileInfo, IntakeError, Limits, Row, as_json, bad_row
-from annotation.task_types.classification import resolve
+from annotation.task_types.labels import resolve
 
 LONGEST_TEXT = 100_000
 LONGEST_EXTERNAL_ID = 200
@@ -22,19 +24,26 @@ _LIMITS = Limits()
 
 @dataclass(frozen=True, kw_only=True)
 class Mapping:
-    """Which column is what. `meta` columns are kept with the item and shown beside it."""
+    """Which column is what. `meta` columns are kept with the item; the schema says which are shown.
+
+    `messages` holds a dialogue as JSON, `draft` what a response begins from. `responses` are two or more columns
+    with a text each, or one column with a JSON list of them.
+    """
 
     text: str
     label: str | None = None
     external_id: str | None = None
     split: str | None = None
     meta: tuple[str, ...] = ()
+    messages: str | None = None
+    responses: tuple[str, ...] = ()
+    draft: str | None = None
 
     def check(self, info: FileInfo) -> None:
         """Raise `IntakeError` (code "mapping") where a column is not in the file, or is asked for twice."""
         wanted = [self.text, self.label, self.external_id, self.split]
         named = [column for column in wanted if column is not None]
-        for column in (*named, *self.meta):
+        for column in (*named, *self.meta, *self.content_columns):
             if column not in info.columns:
                 known = ", ".join(info.columns[:20])
                 message = f"the file has no column {column!r}, it has {known}: choose one of these"
@@ -44,19 +53,30 @@ class Mapping:
                 "mapping", "one column is chosen for two purposes: choose a column of its own for each"
             )
 
+    @property
+    def content_columns(self) -> tuple[str, ...]:
+        """The columns that hold more of an item than its text."""
+        return tuple(column for column in (self.messages, *self.responses, self.draft) if column)
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As it comes back from a JSON column: lists for tuples."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
+        }
 
     @classmethod
     def from_json(cls, stored: AnyMapping[str, Any]) -> Mapping:
-        return cls(**{**stored, "meta": tuple(stored.get("meta", ()))})
+        listed = {key: tuple(stored.get(key, ())) for key in ("meta", "responses")}
+        return cls(**{**stored, **listed})
 
 
 class Candidate(NamedTuple):
     """A row that may become an item. `label` is a label id or None; `split` is the file's own word for it,
     or None.
 
-    `raw` is the row as it stands in the file, for a station further on that has to refuse it after all.
+    `raw` is the row as it stands in the file, for a station further on that has to refuse it after all. `data`:
+    messages, responses, draft (task_types.content). `split_hash` is the hash of the prompt alone, so that one
+    prompt with other responses lands in the same split; None where the content hash serves.
     """
 
     line: int
@@ -68,6 +88,8 @@ class Candidate(NamedTuple):
     meta: dict[str, Any]
     split: str | None = None
     raw: str = ""
+    data: dict[str, Any] = {}  # noqa: RUF012 never changed
+    split_hash: str | None = None
 
 
 def candidate(
@@ -77,28 +99,38 @@ def candidate(
     *,
     longest_text: int = LONGEST_TEXT,
     limits: Limits = _LIMITS,
+    needs: Collection[str] = (),
 ) -> Candidate | BadRow:
     """The candidate that a row is under `mapping`.
 
-    `labels` is `classification.lookup(field)`; a row without a label is fine. The text is kept as it is but
-    for white space at its ends. Codes of bad rows: missing_column, empty_text (also one of invisible
-    characters only), too_long, unknown_label, unknown_split, external_id.
+    `labels` is `labels.lookup(field)`; a row without a label is fine. The text is kept as it is but for white
+    space at its ends. `needs`: what the schema asks of every item ("responses"). Codes of bad rows:
+    missing_column, empty_text (also one of invisible characters only), too_long, unknown_label, unknown_split,
+    external_id, content.
     """
     fields = row.fields
     try:
+        data = content.of_row(fields, mapping) if mapping.content_columns else {}
         text, normalised = _text(fields, mapping.text, longest_text)
+        own = content_hash(normalised)
+        if lacking := sorted(set(needs) - data.keys()):
+            raise _Refused(
+                "content", f"has no {lacking[0]}, which this project's labels need: name their columns"
+            )
         return Candidate(
             row.line,
             text,
             normalised,
-            content_hash(normalised),
+            content.hash_of(normalised, data) if data else own,
             _external_id(fields, mapping.external_id) if mapping.external_id else None,
             _label(fields, mapping.label, labels or {}) if mapping.label else None,
             {column: fields.get(column) for column in mapping.meta},
             _split(fields, mapping.split) if mapping.split else None,
             row.raw,
+            data,
+            own if data else None,
         )
-    except _Refused as refused:
+    except (_Refused, content.BadContent) as refused:
         message = f"line {row.line} {refused.message}"
         return bad_row(row.line, row.raw or as_json(fields), refused.code, message, limits)
 

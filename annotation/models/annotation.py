@@ -67,6 +67,9 @@ class Annotation(models.Model):
     prelabel_mode = models.CharField(max_length=8, choices=PrelabelMode.choices, default=PrelabelMode.NONE)
     accepted_prelabel = models.BooleanField(default=False)  # shown, and submitted unchanged
     active_ms = models.PositiveIntegerField(default=0)
+    trace = models.JSONField(
+        default=dict, blank=True
+    )  # field -> how it came about: order shown, edit distance
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -42,6 +42,7 @@ class Item(models.Model):
     held_back = models.CharField(max_length=200, blank=True)  # why it must not be used; empty: it may
     external_id = models.CharField(max_length=200, blank=True)
     meta = models.JSONField(default=dict, blank=True)
+    data = models.JSONField(default=dict, blank=True)  # messages, responses, draft: task_types.content
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="items", db_index=False)
     import_run = models.ForeignKey(
         Import, null=True, on_delete=models.PROTECT, related_name="items", db_index=False

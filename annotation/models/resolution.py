@@ -12,7 +12,8 @@ from .schema import SchemaVersion
 
 
 class Resolution(models.Model):
-    """`posterior`: label id -> share of belief (vote shares until a model of the labellers refines them)."""
+    """`posterior`: field -> label or option -> share of belief (vote shares, until a model of the labellers
+    refines them)."""
 
     class Method(models.TextChoices):
         SINGLE = "single", _("one labeller")

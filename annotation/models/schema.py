@@ -27,9 +27,7 @@ class Version(models.Model):
 
 
 class SchemaVersion(Version):
-    """`definition`: {"fields": [{"name", "type", "labels": [{"id", "name", ...}]}]}; see
-    annotation.task_types.
-    """
+    """`definition`: {"fields": [{"name", "type", ...}], "show": {...}}; see annotation.task_types.registry."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="schemas")
     definition = models.JSONField()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ COLOURS = frozenset(  # static/css/tokens.css
 
 @dataclass(frozen=True)
 class Choice:
-    """One label. `key` is empty for labels that only search and the pointer reach."""
+    """One label. `key` is empty for labels that only search and the pointer reach. In a tree `parent` is chosen
+    before it, and `is_group` says that others are below it."""
 
     id: str
     name: str
@@ -26,33 +28,68 @@ class Choice:
     colour: str
     key: str
     search: str
+    parent: str = ""
+    is_group: bool = False
 
 
-def choices(field: Mapping[str, Any]) -> list[Choice]:
-    """The labels of a classification field in schema order, so that a label always stands in the same place.
+def choices(
+    field: Mapping[str, Any], *, key: str = "labels", own_keys: Mapping[str, str] | None = None
+) -> list[Choice]:
+    """A list of a field (its labels, or its reasons, relations ...) in schema order, so that a label always
+    stands in the same place.
 
-    A label's own `shortcut` wins where it is one free letter or digit; the others take the keys that are
-    left, in order. Both names are searched, whatever the language of the page.
+    A person's `own_keys` win over a label's own `shortcut`, where they are one free letter or digit; the others
+    take the keys that are left, in order. In a tree each level has all keys. Both names are searched, whatever
+    the language of the page.
     """
-    labels = field["labels"]
-    wanted = _own_keys(labels)
-    free = iter([key for key in KEYS if key not in wanted.values()])
-    chinese = (get_language() or "").startswith("zh")
+    labels = field.get(key, ())
+    keys = _keys(labels, own_keys or {})
+    groups = {label.get("parent") for label in labels if label.get("parent")}
     found = []
     for label in labels:
-        name = (label.get("name_zh") if chinese else "") or label["name"]
-        description = (label.get("description_zh") if chinese else "") or label.get("description", "")
         search = " ".join(filter(None, (label["name"], label.get("name_zh"), label["id"]))).lower()
         colour = label.get("colour", "") if label.get("colour") in COLOURS else ""
-        key = wanted.get(label["id"]) or next(free, "")
-        found.append(Choice(label["id"], name, description, colour, key, search))
+        found.append(
+            Choice(
+                id=label["id"],
+                name=in_language(label, "name"),
+                description=in_language(label, "description"),
+                colour=colour,
+                key=keys.get(label["id"], ""),
+                search=search,
+                parent=label.get("parent") or "",
+                is_group=label["id"] in groups,
+            )
+        )
     return found
 
 
-def _own_keys(labels: list[Mapping[str, Any]]) -> dict[str, str]:
-    keys: dict[str, str] = {}
+def in_language(thing: Mapping[str, Any], key: str) -> Any:
+    """`thing[key]` in the reader's language, where it has the Chinese one beside it; empty where it has none."""
+    chinese = (get_language() or "").startswith("zh")
+    return (thing.get(f"{key}_zh") if chinese else "") or thing.get(key, "")
+
+
+def _keys(labels: Sequence[Mapping[str, Any]], own_keys: Mapping[str, str]) -> dict[str, str]:
+    """Label id -> key."""
+    siblings: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for label in labels:
-        key = str(label.get("shortcut", "")).lower()
-        if len(key) == 1 and key in KEYS and key not in keys.values():
-            keys[label["id"]] = key
-    return keys
+        siblings[label.get("parent") or ""].append(label)
+    found: dict[str, str] = {}
+    for level in siblings.values():
+        taken: dict[str, str] = {}
+        for identity, key in _wanted(level, own_keys):
+            if len(key) == 1 and key in KEYS and key not in taken.values() and identity not in taken:
+                taken[identity] = key
+        free: Iterator[str] = iter([key for key in KEYS if key not in taken.values()])
+        for label in level:
+            found[label["id"]] = taken.get(label["id"]) or next(free, "")
+    return found
+
+
+def _wanted(level: Sequence[Mapping[str, Any]], own_keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for label in level:
+        if label["id"] in own_keys:
+            yield label["id"], own_keys[label["id"]].lower()
+    for label in level:
+        yield label["id"], str(label.get("shortcut", "")).lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -21,7 +21,8 @@ class LabelledItem(NamedTuple):
     cluster: int
     content_hash: str
     source: str
-    value: dict[str, str]
+    data: dict[str, Any]
+    value: dict[str, Any]
 
 
 def versions(project: Project) -> QuerySet[DatasetVersion]:
@@ -55,6 +56,7 @@ def labelled_items(project: Project) -> Iterator[LabelledItem]:
             "item__cluster",
             "item__content_hash",
             "item__source__name",
+            "item__data",
             "value",
         )
     )

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from annotation.models import Annotation, Item, Project, Resolution, SchemaVersion
 from annotation.selectors import schemas
 from annotation.selectors.table_formats import Columns, Rows
-from annotation.task_types.registry import export
+from annotation.task_types import registry
 
 BLOCK = 5000
 
@@ -24,18 +24,15 @@ class _Labels:
 
     def __init__(self, project: Project) -> None:
         current = schemas.current(project)
-        fields = [field["name"] for field in current.definition["fields"]] if current else ["label"]
-        self.names = [name for field in fields for name in (field, f"{field}_name")]
+        self.columns: Columns = registry.columns(current.definition) if current else {}
         versions = SchemaVersion.objects.filter(project=project)
         self._definitions = {version.pk: version.definition for version in versions}
 
-    @property
-    def columns(self) -> Columns:
-        return {name: "text" for name in self.names}
-
     def cells(self, value: dict[str, Any] | None, schema_id: int | None) -> tuple[Any, ...]:
-        found = export(self._definitions[schema_id], value) if value and schema_id is not None else {}
-        return tuple(found.get(name) for name in self.names)
+        found = (
+            registry.export(self._definitions[schema_id], value) if value and schema_id is not None else {}
+        )
+        return tuple(found.get(name) for name in self.columns)
 
 
 def resolutions(project: Project) -> tuple[Columns, Iterator[Rows]]:
@@ -67,10 +64,11 @@ def annotations(project: Project) -> tuple[Columns, Iterator[Rows]]:
         "is_retraction": "flag",
         "supersedes": "text",
         "superseded_by": "text",
-        "prelabel": "text",
+        "prelabel": "json",
         "prelabel_mode": "text",
         "accepted_prelabel": "flag",
         "active_ms": "integer",
+        "trace": "json",
         "schema_version": "integer",
         "guideline_version": "integer",
         "created_at": "time",
@@ -86,7 +84,7 @@ WHATS: dict[str, Callable[[Project], tuple[Columns, Iterator[Rows]]]] = {
 
 _ITEM_FIELDS = (
     *("pk", "duplicate_of_id", "row", "uuid", "external_id", "text", "split"),
-    *("duplicate_of__row", "source__name", "meta"),
+    *("duplicate_of__row", "source__name", "meta", "data"),
 )
 _DECIDED_FIELDS = ("item_id", "value", "schema_version_id", "posterior", "method", "votes", "created_at")
 
@@ -106,18 +104,25 @@ def _item_columns(labels: _Labels) -> Columns:
         "duplicate_of_row": "integer",
         "source": "text",
         "meta": "json",
+        "data": "json",
     }
 
 
 def _item_row(labels: _Labels, item: tuple[Any, ...], decided: dict[int, tuple[Any, ...]]) -> tuple[Any, ...]:
-    pk, first, row, uuid, external_id, text, split, first_row, source, meta = item
+    pk, first, row, uuid, external_id, text, split, first_row, source, meta, data = item
     value, schema_id, posterior, method, votes, created_at = decided.get(first or pk, (None,) * 6)
-    confidence = max(posterior.values(), default=None) if posterior else None
+    confidence = _confidence(posterior)
     return (
         *(row, str(uuid), external_id, text, split),
         *labels.cells(value, schema_id),
-        *(confidence, method, votes, created_at, first_row, source, meta),
+        *(confidence, method, votes, created_at, first_row, source, meta, data or None),
     )
+
+
+def _confidence(posterior: dict[str, dict[str, float]] | None) -> float | None:
+    """The belief in the answer to the first field; None where its type has none."""
+    first = next(iter((posterior or {}).values()), {})
+    return max(first.values(), default=None)
 
 
 def _resolution_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
@@ -142,7 +147,7 @@ _ANNOTATION_FIELDS = (
     *("uuid", "item__uuid", "item__row", "item__external_id", "item__text", "item__split"),
     *("value", "schema_version_id", "labeller__name", "labeller__kind", "slot__purpose", "is_retraction"),
     *("supersedes__uuid", "superseded_by__uuid", "prelabel__value", "prelabel_mode", "accepted_prelabel"),
-    *("active_ms", "schema_version__number", "guideline_version__number", "created_at"),
+    *("active_ms", "trace", "schema_version__number", "guideline_version__number", "created_at"),
 )
 
 
@@ -156,13 +161,12 @@ def _annotation_row(
     schema_id: int, labeller: str, kind: str, purpose: str | None, is_retraction: bool, supersedes: Any,
     superseded_by: Any, prelabel: dict[str, Any] | None, *rest: Any,
 ) -> tuple[Any, ...]:  # fmt: skip
-    suggested = labels.cells(prelabel, schema_id)[0] if prelabel else None
     return (
         *(str(uuid), str(item), row, external_id, text, split),
         *labels.cells(value, schema_id),
         *(labeller, kind, purpose, is_retraction),
         *(str(supersedes) if supersedes else None, str(superseded_by) if superseded_by else None),
-        *(suggested, *rest),
+        *(prelabel, *rest),
     )
 
 

@@ -10,13 +10,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from annotation.models import Annotation, Labeller, Project, Review, Slot
+from annotation.models import Annotation, Labeller, Project, Review, SchemaVersion, Slot
 from annotation.quality.intervals import wilson
-from annotation.selectors import choices, schemas
+from annotation.selectors import schemas
+from annotation.selectors.value_text import value_text
 
 DAYS = 14
 RECENT = 1000  # own answers that agreement and median time are taken from
 FEEDBACK = 20
+MOST_SAID = 200  # characters of an answer
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,6 @@ def share(k: int, n: int) -> Share:
 def _feedback(user: Any, project: Project) -> list[Feedback]:
     """The latest checks of own answers that were corrected or have a note."""
     schema = schemas.current(project)
-    names = {one.id: one.name for one in choices.choices(schemas.label_field(schema))} if schema else {}
     reviews = (
         Review.objects.filter(project=project, state=Review.State.DONE, annotation__labeller__user=user)
         .exclude(verdict=Review.Verdict.RIGHT, note="")
@@ -143,18 +144,17 @@ def _feedback(user: Any, project: Project) -> list[Feedback]:
         Feedback(
             review=one,
             text=one.item.text,
-            mine=_name(one.annotation, names) or "–",
-            corrected=_name(one.correction, names),
+            mine=_said(one.annotation, schema) or "–",
+            corrected=_said(one.correction, schema),
         )
         for one in reviews
     ]
 
 
-def _name(annotation: Annotation | None, names: dict[str, str]) -> str | None:
-    if annotation is None:
+def _said(annotation: Annotation | None, schema: SchemaVersion | None) -> str | None:
+    if annotation is None or schema is None:
         return None
-    label = next(iter(annotation.value.values()), "")
-    return names.get(label, str(label))
+    return value_text(schema.definition, annotation.value, longest=MOST_SAID)
 
 
 def last_project(user: Any) -> str | None:

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from accounts.models import User
-from annotation.models import Annotation, Labeller, Prelabel, Project, SchemaVersion, Slot
+from annotation.models import Annotation, Item, Labeller, Prelabel, Project, SchemaVersion, Slot
 from annotation.selectors import schemas
+from annotation.task_types import registry
+from annotation.task_types.content import content_of
+from annotation.task_types.preference import shown_order
 
 
 @dataclass(frozen=True, kw_only=True)
 class SlotPayload:
-    """One slot as the labelling page and the API show it. Labels by id."""
+    """One slot as the labelling page and the API show it. Labels by id.
+
+    `content`: messages, and responses in this person's order; `meta`: the columns that the schema shows.
+    `prelabel`: the suggestion with its value and confidence; `drafts`: what each field begins from, by field.
+    `previous`: the value that was taken back.
+    """
 
     slot: UUID
     text: str
     lease_expires_at: datetime.datetime | None
-    prelabel: dict[str, Any] | None
-    prelabel_mode: str
+    content: dict[str, Any] = field(default_factory=dict)
+    meta: list[dict[str, str]] = field(default_factory=list)
+    prelabel: dict[str, Any] | None = None
+    prelabel_mode: str = "none"
+    drafts: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     explanation: dict[str, Any] | None = None
-    previous: str | None = None
+    previous: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         expires = self.lease_expires_at
@@ -32,8 +43,11 @@ class SlotPayload:
             "slot": str(self.slot),
             "text": self.text,
             "lease_expires_at": expires.isoformat() if expires else None,
+            "content": self.content,
+            "meta": self.meta,
             "prelabel": self.prelabel,
             "prelabel_mode": self.prelabel_mode,
+            "drafts": self.drafts,
             "scores": self.scores,
             "explanation": self.explanation,
             "previous": self.previous,
@@ -60,6 +74,11 @@ def shown_prelabels(project: Project, slots: Sequence[Slot]) -> dict[int, Prelab
     return {slot.pk: newest[slot.item_id] for slot in open_to if slot.item_id in newest}
 
 
+def presentation_seed(user_uuid: UUID, item_uuid: UUID) -> str:
+    """What the order of an item's responses on one person's screen is drawn from."""
+    return f"{user_uuid} {item_uuid}"
+
+
 def payloads(
     project: Project, user: User, slots: Sequence[Slot], *, schema: SchemaVersion | None = None
 ) -> list[SlotPayload]:
@@ -68,30 +87,59 @@ def payloads(
     """
     if not slots:
         return []
-    name = str(schemas.label_field(schema or schemas.require(project))["name"])
+    definition = (schema or schemas.require(project)).definition
     shown = shown_prelabels(project, slots)
     previous = _undone(user, slots)
-    result = []
-    for slot in slots:
-        prelabel = shown.get(slot.pk)
-        label = prelabel.value.get(name) if prelabel else None
-        result.append(
-            SlotPayload(
-                slot=slot.uuid,
-                text=slot.item.text,
-                lease_expires_at=slot.lease_expires_at,
-                prelabel=(
-                    {"uuid": str(prelabel.uuid), "label": label, "confidence": prelabel.confidence}
-                    if prelabel and label
-                    else None
-                ),
-                prelabel_mode="shown" if prelabel and label else "none",
-                scores=prelabel.scores if prelabel and project.likely_first else {},
-                explanation=slot.explanation or None,
-                previous=previous.get(slot.pk, {}).get(name),
-            )
-        )
-    return result
+    return [
+        _payload(project, user, slot, definition, shown.get(slot.pk), previous.get(slot.pk)) for slot in slots
+    ]
+
+
+def _payload(
+    project: Project,
+    user: User,
+    slot: Slot,
+    definition: Mapping[str, Any],
+    prelabel: Prelabel | None,
+    previous: dict[str, Any] | None,
+) -> SlotPayload:
+    item: Item = slot.item
+    drafts = registry.drafts(
+        definition, prelabel.value if prelabel else None, content_of(item.text, item.data)
+    )
+    suggestion = None
+    if prelabel is not None and drafts.keys() & prelabel.value.keys():
+        suggestion = {"uuid": str(prelabel.uuid), "value": prelabel.value, "confidence": prelabel.confidence}
+    return SlotPayload(
+        slot=slot.uuid,
+        text=item.text,
+        lease_expires_at=slot.lease_expires_at,
+        content=shown_content(item.data, presentation_seed(user.uuid, item.uuid)),
+        meta=shown_meta(definition, item.meta),
+        prelabel=suggestion,
+        prelabel_mode="shown" if suggestion else "none",
+        drafts=drafts,
+        scores=prelabel.scores if prelabel and project.likely_first else {},
+        explanation=slot.explanation or None,
+        previous=previous,
+    )
+
+
+def shown_content(data: Mapping[str, Any], seed: str) -> dict[str, Any]:
+    """The item's messages, and its responses in the order of one person's screen."""
+    found: dict[str, Any] = {}
+    if data.get("messages"):
+        found["messages"] = data["messages"]
+    if data.get("responses"):
+        by_id = {one["id"]: one for one in data["responses"]}
+        found["responses"] = [by_id[identity] for identity in shown_order(list(by_id), seed)]
+    return found
+
+
+def shown_meta(definition: Mapping[str, Any], meta: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The metadata that the schema shows, as text; what an item lacks is left out."""
+    wanted = (definition.get("show") or {}).get("meta", ())
+    return [{"name": name, "value": str(meta[name])} for name in wanted if meta.get(name) not in (None, "")]
 
 
 def _undone(user: User, slots: Sequence[Slot]) -> dict[int, dict[str, Any]]:
@@ -106,10 +154,10 @@ def _undone(user: User, slots: Sequence[Slot]) -> dict[int, dict[str, Any]]:
     return dict(retractions.values_list("slot_id", "supersedes__value"))
 
 
-def suggested(project: Project, slot_uuid: UUID, prelabel_uuid: UUID | None) -> str:
-    """The label of the suggestion that a slot shows; empty where it shows none, or no longer this one."""
+def suggested(project: Project, slot_uuid: UUID, prelabel_uuid: UUID | None) -> dict[str, Any]:
+    """The value of the suggestion that a slot shows; empty where it shows none, or no longer this one."""
     slot = Slot.objects.filter(project=project, uuid=slot_uuid).first()
     prelabel = shown_prelabels(project, [slot]).get(slot.pk) if slot else None
     if prelabel is None or prelabel_uuid not in (None, prelabel.uuid):
-        return ""
-    return str(prelabel.value.get(str(schemas.label_field(schemas.require(project))["name"]), ""))
+        return {}
+    return dict(prelabel.value)

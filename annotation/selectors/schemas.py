@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from annotation.errors import SchemaMissing
 from annotation.models import GuidelineVersion, Project, SchemaVersion
+from annotation.task_types.labels import lookup
 from annotation.task_types.registry import field_of
 
 
@@ -36,6 +37,12 @@ def current_guideline(project: Project) -> GuidelineVersion | None:
 def current_guideline_id(project: Project) -> int | None:
     """The id alone: a guideline's text may be long, and every answer notes its version."""
     return project.guidelines.order_by("-number").values_list("pk", flat=True).first()
+
+
+def importable(schema: SchemaVersion | None) -> dict[str, str]:
+    """Label id by what a label column may call it; empty where the first field is not single labels."""
+    field = label_field(schema) if schema is not None else {}
+    return lookup(field) if field.get("type") == "classification" else {}
 
 
 def label_field(schema: SchemaVersion) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,24 +26,35 @@ from annotation.selectors import datasets as reads
 from annotation.selectors import schemas
 from annotation.selectors.datasets import SPLITS, LabelledItem
 from annotation.services.archive import guard_writable
-from annotation.task_types.classification import label_ids
-from annotation.task_types.registry import training_example
+from annotation.task_types import registry
+from annotation.task_types.content import content_of
 from jobs import program
 from jobs.services import artifacts
 
 KIND = "dataset"
 ROW_GROUP = 10_000
 TABLE = pa.schema(
-    [("row", pa.int64()), ("text", pa.string()), ("label", pa.string()), ("weight", pa.float32())]
+    [
+        ("row", pa.int64()),
+        ("text", pa.string()),
+        ("label", pa.string()),
+        ("weight", pa.float32()),
+        ("examples", pa.string()),
+    ]
+)
+CATEGORICAL = (
+    "classification"  # its examples are the columns text and label; other types have JSON in "examples"
 )
 MOST_SHOWN = 20
 
 
 @dataclass
 class _Split:
-    """What was written of one split. `labels` and the rest are by row."""
+    """What was written of one split. `labels` and the rest are by row; a label is the answer's category, or a
+    hash of the answer where its type has none."""
 
     labels: dict[int, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)  # of each label or option that the answers name
     sources: dict[int, str] = field(default_factory=dict)
     clusters: dict[int, int] = field(default_factory=dict)  # cluster -> row
     hashes: dict[str, int] = field(default_factory=dict)  # content hash -> row
@@ -53,9 +65,10 @@ def freeze(project: Project, *, by: User | None = None, origin: str = "") -> Dat
     """Write the project's final labels as a new version. With an `origin` that was frozen before, that
     version.
 
-    The folder holds train.parquet, validation.parquet and test.parquet (row, text, label, weight; in the
-    order of the rows) and dataset.json: the base version, what was added from which source, filters, counts,
-    content hashes.
+    The folder holds train.parquet, validation.parquet and test.parquet (row, text, label, weight, examples; in
+    the order of the rows) and dataset.json: the base version, what was added from which source, filters,
+    counts, content hashes. `examples` are what the task type gives an objective to learn from, as JSON; empty
+    for a classification, whose text and label say all.
 
     Raises:
         LeakError: a test item, or a duplicate of one, would train; nothing is frozen.
@@ -108,18 +121,17 @@ def _write(project: Project, schema: SchemaVersion, folder: Path) -> tuple[dict[
     asked
     for.
     """
-    label_field = schemas.label_field(schema)
-    allowed, left_out = set(label_ids(label_field)), 0
+    label_field, left_out = schemas.label_field(schema), 0
     splits = {split: _Split() for split in SPLITS}
     waiting: dict[str, list[tuple[LabelledItem, dict[str, Any]]]] = {split: [] for split in SPLITS}
     writers = {split: pq.ParquetWriter(folder / f"{split}.parquet", TABLE) for split in SPLITS}
     try:
         for item in reads.labelled_items(project):
-            if item.value.get(label_field["name"]) not in allowed:
+            example = _example(label_field, item)
+            if example is None:
                 left_out += 1
                 continue
-            example = training_example(item.text, item.value, label_field)
-            _note(splits[item.split], item, example["label"])
+            _note(splits[item.split], item, example)
             waiting[item.split].append((item, example))
             if len(waiting[item.split]) == ROW_GROUP:
                 _flush(writers[item.split], waiting[item.split])
@@ -131,8 +143,33 @@ def _write(project: Project, schema: SchemaVersion, folder: Path) -> tuple[dict[
     return splits, left_out
 
 
-def _note(split: _Split, item: LabelledItem, label: str) -> None:
-    split.labels[item.row] = label
+def _example(label_field: Mapping[str, Any], item: LabelledItem) -> dict[str, Any] | None:
+    """The cells that depend on the answer; None where the schema no longer takes it."""
+    name, kind = label_field["name"], registry.task_type(label_field)
+    if name not in item.value:
+        return None
+    content = content_of(item.text, item.data)
+    try:
+        answer = kind.validate_answer(label_field, item.value[name], content)
+    except registry.InvalidValue:
+        return None
+    label = (
+        kind.category(label_field, answer)
+        or hashlib.blake2b(_json(answer).encode(), digest_size=8).hexdigest()
+    )
+    rows = None
+    if label_field["type"] != CATEGORICAL:
+        rows = _json(kind.training_examples(label_field, content, answer))
+    return {"label": label, "uses": kind.uses(answer), "examples": rows}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _note(split: _Split, item: LabelledItem, example: Mapping[str, Any]) -> None:
+    label = split.labels[item.row] = example["label"]
+    split.counts.update(example["uses"])
     split.sources[item.row] = item.source
     split.clusters[item.cluster] = item.row
     split.hashes[item.content_hash] = item.row
@@ -142,9 +179,10 @@ def _note(split: _Split, item: LabelledItem, label: str) -> None:
 def _flush(writer: pq.ParquetWriter, waiting: list[tuple[LabelledItem, dict[str, Any]]]) -> None:
     columns = [
         [item.row for item, _example in waiting],
-        [example["text"] for _item, example in waiting],
+        [item.text for item, _example in waiting],
         [example["label"] for _item, example in waiting],
         [1.0] * len(waiting),
+        [example["examples"] for _item, example in waiting],
     ]
     writer.write_table(pa.table(columns, schema=TABLE))
     waiting.clear()
@@ -199,6 +237,7 @@ def _manifest(
     base_labels: dict[str, dict[int, str]],
     left_out: int,
 ) -> dict[str, Any]:
+    label_field = schemas.label_field(schema)
     before = {row: label for labels in base_labels.values() for row, label in labels.items()}
     now = {row: label for split in splits.values() for row, label in split.labels.items()}
     sources = {row: name for split in splits.values() for row, name in split.sources.items()}
@@ -207,13 +246,14 @@ def _manifest(
         "project": str(project.uuid),
         "base": {"number": base.number, "uuid": str(base.uuid)} if base else None,
         "schema_version": schema.number,
-        "labels": label_ids(schemas.label_field(schema)),
+        "type": label_field["type"],
+        "labels": [label["id"] for label in label_field.get("labels", ())],
         "normaliser_version": NORMALISER_VERSION,
         "filters": {"duplicates": "left out", "held_back": "left out", "label_not_in_schema": left_out},
         "added_by_source": dict(Counter(sources[row] for row in now.keys() - before.keys())),
         "relabelled": sum(before[row] != now[row] for row in now.keys() & before.keys()),
         "removed": len(before.keys() - now.keys()),
         "counts": {name: len(split.labels) for name, split in splits.items()},
-        "counts_by_label": {name: dict(Counter(split.labels.values())) for name, split in splits.items()},
+        "counts_by_label": {name: dict(split.counts) for name, split in splits.items()},
         "content": {name: split.digest.hexdigest() for name, split in splits.items()},
     }

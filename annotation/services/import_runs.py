@@ -28,7 +28,8 @@ from annotation.services import imports, item_blocks, labellers, schemas
 from annotation.services.archive import guard_writable
 from annotation.services.item_blocks import BLOCK_ROWS, Intake
 from annotation.signals import import_finished, send_on_commit
-from annotation.task_types.classification import lookup, resolve
+from annotation.task_types.labels import lookup, resolve
+from annotation.task_types.registry import needs
 from annotation.task_types.values import label_id
 from jobs.errors import Lost
 from jobs.services.context import JobContext
@@ -74,7 +75,9 @@ def _read(
     ctx: JobContext, import_run: Import, info: FileInfo, mapping: Mapping, schema: SchemaVersion | None
 ) -> None:
     intake = _intake(import_run, mapping, schema)
-    labels = lookup(schema_reads.label_field(schema)) if schema is not None else {}
+    labels = schema_reads.importable(schema)
+    newest = schema_reads.current(import_run.project)
+    wanted = needs(newest.definition) if newest is not None else frozenset()
     done, size = 0, max(1, info.size)
 
     def on_progress(read: int, total: int) -> None:
@@ -86,7 +89,7 @@ def _read(
         for row in rows(reads.path(import_run), info, on_progress=on_progress):
             if row.line <= in_already:
                 continue
-            found = row if isinstance(row, BadRow) else candidate(row, mapping, labels)
+            found = row if isinstance(row, BadRow) else candidate(row, mapping, labels, needs=wanted)
             if isinstance(found, BadRow):
                 block.bad.append(found)
             else:

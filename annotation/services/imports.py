@@ -130,7 +130,6 @@ def start(
             % {"column": chosen.label}
         )
     stored = {**chosen.to_json(), reads.LABELS_FROM_FILE: labels_from_file}
-    stored["meta"] = list(chosen.meta)
     if import_run.lines_done and {**import_run.mapping, reads.LABELS_FROM_FILE: labels_from_file} != stored:
         raise ImportRefused(
             _("%(count)s lines are in already with other columns: go on with those, or upload it again.")

@@ -182,7 +182,7 @@ def _laid_out(
 
 def _new_homes(project: Project, firsts: Sequence[tuple[int, Candidate]]) -> dict[str, _Home]:
     """A new text is a cluster of its own; the file's split goes before the drawn one."""
-    hashes = [candidate.content_hash for _row, candidate in firsts]
+    hashes = [candidate.split_hash or candidate.content_hash for _row, candidate in firsts]
     drawn = assign_splits(hashes, project.seed, project.validation_share, project.test_share)
     return {
         candidate.content_hash: _Home(row, row, candidate.split or split, None)
@@ -205,7 +205,7 @@ def _pk(home: _Home, ids: Mapping[int, int]) -> int:
 
 ITEM_COLUMNS = (
     *("uuid", "row", "text", "normalised", "content_hash", "duplicate_of"),
-    *("cluster", "split", "held_back", "external_id", "meta"),
+    *("cluster", "split", "held_back", "external_id", "meta", "data"),
 )
 
 
@@ -254,4 +254,5 @@ def _item(
         held_back,
         candidate.external_id or "",
         json.dumps(candidate.meta, ensure_ascii=False) if candidate.meta else "{}",
+        json.dumps(candidate.data, ensure_ascii=False) if candidate.data else "{}",
     )

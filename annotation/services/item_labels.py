@@ -76,7 +76,11 @@ def store(intake: Intake, fresh: Mapping[int, Candidate], in_already: Collection
     insert(
         Resolution,
         ("item", "value", "posterior"),
-        [(pk, values[pk], json.dumps({c.label: 1.0})) for pk, c in fresh.items() if pk not in looked_at],
+        [
+            (pk, values[pk], json.dumps({intake.field_name: {c.label: 1.0}}))
+            for pk, c in fresh.items()
+            if pk not in looked_at
+        ],
         project=project,
         method=Resolution.Method.IMPORT.value,
         schema_version=schema,

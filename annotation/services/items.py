@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import transaction
 
 from accounts.models import User
 from accounts.services import audit
+from annotation.intake.records import as_json
 from annotation.intake.validate import BadRow, Candidate, Mapping, Row, candidate
 from annotation.models import Labeller, Project, Source
 from annotation.selectors import schemas
 from annotation.services import item_blocks
 from annotation.services.archive import guard_writable
 from annotation.services.item_blocks import Intake
-from annotation.task_types.classification import lookup
+from annotation.task_types.content import KEYS
+from annotation.task_types.registry import needs
 
-_MAPPING = Mapping(text="text", label="label", external_id="external_id", split="split")
+_MAPPING = Mapping(
+    text="text",
+    label="label",
+    external_id="external_id",
+    split="split",
+    messages="messages",
+    responses=("responses",),
+    draft="draft",
+)
+_TEXT_ALONE = replace(_MAPPING, messages=None, responses=(), draft=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +41,7 @@ class Record:
     label: str | None = None
     split: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)  # messages, responses, draft
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +78,13 @@ def add_items(
     guard_writable(project)
     origin, _made = Source.objects.get_or_create(project=project, name=source[:200], defaults={"kind": kind})
     intake, labels = _intake(project, origin)
+    wanted = needs(intake.schema.definition) if intake.schema else frozenset()
     found: list[Candidate] = []
     refused: list[BadRow] = []
     positions: list[int] = []
     count = 0
     for count, record in enumerate(records, 1):
-        checked = _checked(count, record, labels)
+        checked = _checked(count, record, labels, wanted)
         if isinstance(checked, BadRow):
             refused.append(checked)
         else:
@@ -107,15 +120,22 @@ def _intake(project: Project, origin: Source) -> tuple[Intake, dict[str, str]]:
         labeller=labeller,
         is_repeatable=True,
     )
-    return intake, lookup(label_field)
+    return intake, schemas.importable(schema)
 
 
-def _checked(number: int, record: Record, labels: dict[str, str]) -> Candidate | BadRow:
+def _checked(
+    number: int, record: Record, labels: dict[str, str], wanted: Collection[str]
+) -> Candidate | BadRow:
     fields = {
         "text": record.text,
         "label": record.label,
         "external_id": record.external_id,
         "split": record.split,
     }
-    checked = candidate(Row(number, fields, ""), _MAPPING, labels)
+    unknown = sorted(set(record.data) - set(KEYS))
+    if unknown:
+        message = f"line {number} has the unknown key {unknown[0]!r} in data: use {', '.join(KEYS)}"
+        return BadRow(number, as_json(record.data)[:10_000], "content", message)
+    mapping = _MAPPING if record.data else _TEXT_ALONE
+    checked = candidate(Row(number, {**record.data, **fields}, ""), mapping, labels, needs=wanted)
     return checked if isinstance(checked, BadRow) else checked._replace(meta=record.meta)

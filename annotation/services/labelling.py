@@ -16,10 +16,12 @@ from accounts.models import User
 from annotation.errors import LabelRefused, NothingToUndo, SlotTaken, SlotUnknown
 from annotation.models import Annotation, Labeller, Prelabel, Project, SchemaVersion, Slot
 from annotation.selectors import schemas
-from annotation.selectors.queue import shown_prelabels
+from annotation.selectors.queue import presentation_seed, shown_prelabels
 from annotation.services import labellers, queue, resolutions, reviews
 from annotation.services.archive import guard_writable
-from annotation.task_types.registry import InvalidValue, validate_value
+from annotation.task_types import registry
+from annotation.task_types.content import Content, content_of
+from annotation.task_types.registry import InvalidValue
 
 LONGEST_LOOK_MS = 24 * 3600 * 1000
 _MODE = Annotation.PrelabelMode
@@ -68,8 +70,9 @@ def submit(
     if earlier is not None:
         return Submission(earlier, earlier.slot, created=False)
     schema = schemas.require(project)
-    answer = checked(schema, value)
     slot = queue.take(project, user, slot_uuid, value=dict(value))
+    content = content_of(slot.item.text, slot.item.data)
+    answer = checked(schema, value, content)
     if slot.state == Slot.State.SKIPPED:
         raise SlotTaken(_("You skipped this item: it has gone to somebody else."), details={"value": answer})
     standing = _standing(slot)
@@ -86,7 +89,8 @@ def submit(
         supersedes_id=standing,
         prelabel=prelabel,
         prelabel_mode=mode,
-        accepted_prelabel=mode == _MODE.SHOWN and prelabel is not None and prelabel.value == answer,
+        accepted_prelabel=mode == _MODE.SHOWN and prelabel is not None and _unchanged(prelabel, answer),
+        trace=_trace(schema, user, slot, content, answer, prelabel if mode == _MODE.SHOWN else None),
         active_ms=max(0, min(int(active_ms), LONGEST_LOOK_MS)),
     )
     slot.state, slot.lease_expires_at = Slot.State.DONE, None
@@ -99,15 +103,35 @@ def submit(
     return Submission(annotation, slot, created=True)
 
 
-def checked(schema: SchemaVersion, value: Mapping[str, Any]) -> dict[str, Any]:
-    """The value as it is stored; `LabelRefused`, with the value in its details, where the schema does not
-    take
-    it.
+def checked(
+    schema: SchemaVersion, value: Mapping[str, Any], content: Content | None = None
+) -> dict[str, Any]:
+    """The value as it is stored; `LabelRefused`, with the value in its details, where the schema or the item
+    does not take it.
     """
     try:
-        return validate_value(schema.definition, value)
+        return registry.validate_value(schema.definition, value, content)
     except InvalidValue as error:
         raise LabelRefused(str(error), details={"value": value}) from error
+
+
+def _unchanged(prelabel: Prelabel, answer: Mapping[str, Any]) -> bool:
+    """Whether everything that was suggested was answered so."""
+    return all(answer.get(name) == suggested for name, suggested in prelabel.value.items())
+
+
+def _trace(
+    schema: SchemaVersion,
+    user: User,
+    slot: Slot,
+    content: Content,
+    answer: Mapping[str, Any],
+    shown: Prelabel | None,
+) -> dict[str, Any]:
+    begun_from = registry.drafts(schema.definition, shown.value if shown else None, content)
+    return registry.traces(
+        schema.definition, answer, content, begun_from, presentation_seed(user.uuid, slot.item.uuid)
+    )
 
 
 def _locked(project: Project, user: User) -> Labeller:

@@ -8,14 +8,15 @@ from typing import Any
 from annotation.models import Labeller, Prelabel, Project
 from annotation.selectors import schemas
 from annotation.services.archive import guard_writable
-from annotation.task_types.registry import validate_value
+from annotation.task_types.content import content_of
+from annotation.task_types.registry import validate_part
 
 Suggestion = tuple[int, Mapping[str, Any], float, Mapping[str, float]]
 
 
 def store(project: Project, labeller: Labeller, suggestions: Iterable[Suggestion]) -> int:
     """Store (item id, value, confidence, scores by label); what the same labeller said of an item before
-    stays.
+    stays. A value may answer some of the fields only.
 
     Raises:
         InvalidValue: a value does not fit the schema.
@@ -23,6 +24,15 @@ def store(project: Project, labeller: Labeller, suggestions: Iterable[Suggestion
     """
     guard_writable(project)
     definition = schemas.require(project).definition
+    suggestions = list(suggestions)
+    found = project.items.filter(pk__in={item_id for item_id, *_rest in suggestions})
+    contents = {pk: content_of(text, data) for pk, text, data in found.values_list("pk", "text", "data")}
+    strangers = {item_id for item_id, *_rest in suggestions} - contents.keys()
+    if strangers:
+        raise ValueError(
+            f"{len(strangers)} of {len({one[0] for one in suggestions})} items are not in {project}: "
+            "suggest for its own items"
+        )
     rows = []
     for item_id, value, confidence, scores in suggestions:
         if not 0.0 <= confidence <= 1.0:
@@ -32,16 +42,10 @@ def store(project: Project, labeller: Labeller, suggestions: Iterable[Suggestion
                 project=project,
                 item_id=item_id,
                 labeller=labeller,
-                value=validate_value(definition, value),
+                value=validate_part(definition, value, contents[item_id]),
                 confidence=confidence,
                 scores=dict(scores),
             )
-        )
-    ids = {row.item_id for row in rows}
-    known = project.items.filter(pk__in=ids).count()
-    if known != len(ids):
-        raise ValueError(
-            f"{len(ids) - known} of {len(ids)} items are not in {project}: suggest for its own items"
         )
     Prelabel.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
     return len(rows)

@@ -7,17 +7,17 @@ reviewer.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 
 from annotation.models import Annotation, Item, Labeller, Project, Resolution, SchemaVersion
-from annotation.quality.consensus import majority_vote
 from annotation.selectors import schemas
 from annotation.services import disputes
 from annotation.signals import resolution_changed, send_on_commit
+from annotation.task_types import registry
 
 _METHOD = Resolution.Method
 
@@ -25,7 +25,7 @@ _METHOD = Resolution.Method
 @dataclass(frozen=True)
 class _Ruling:
     value: dict[str, Any]
-    posterior: dict[str, float]
+    posterior: dict[str, dict[str, float]]
     method: str
     votes: int
     decided_by_id: int | None
@@ -50,13 +50,12 @@ def resolve_locked(project: Project, items: Sequence[Item], schema: SchemaVersio
     current label.
     """
     ids = [item.pk for item in items]
-    field = str(schemas.label_field(schema)["name"])
     facts: dict[int, list[Annotation]] = defaultdict(list)
     standing = Annotation.objects.filter(item_id__in=ids, superseded_by__isnull=True, is_retraction=False)
     for annotation in standing.select_related("labeller").order_by("pk"):
         facts[annotation.item_id].append(annotation)
     current = {r.item_id: r for r in Resolution.objects.filter(item_id__in=ids, is_current=True)}
-    rulings = {pk: _rule(facts[pk], field) for pk in ids}
+    rulings = {pk: _rule(facts[pk], schema.definition) for pk in ids}
     changed = [pk for pk in ids if not _same(current.get(pk), rulings[pk][0])]
     stale = [pk for pk in changed if pk in current]
     if stale:
@@ -86,30 +85,30 @@ def _row(project: Project, schema: SchemaVersion, item_id: int, ruling: _Ruling)
     )
 
 
-def _rule(facts: Sequence[Annotation], field: str) -> tuple[_Ruling | None, bool]:
+def _rule(facts: Sequence[Annotation], definition: Mapping[str, Any]) -> tuple[_Ruling | None, bool]:
     """The ruling on one item's standing annotations, oldest first; and whether its labellers are tied."""
-    facts = [fact for fact in facts if field in fact.value]
+    known = {field["name"] for field in definition["fields"]}
+    facts = [fact for fact in facts if known & fact.value.keys()]
     reviewed = [f for f in facts if f.slot_id is None and f.labeller.kind == Labeller.Kind.PERSON]
     looks = [f for f in facts if f.slot_id is not None]
     imported = [f for f in facts if f.labeller.kind == Labeller.Kind.IMPORT]
     if reviewed:
-        return _one(reviewed[-1], field, _METHOD.REVIEW), False
+        return _one(reviewed[-1], definition, _METHOD.REVIEW), False
     if len(looks) == 1:
-        return _one(looks[0], field, _METHOD.SINGLE), False
+        return _one(looks[0], definition, _METHOD.SINGLE), False
     if looks:
-        vote = majority_vote([look.value[field] for look in looks])
-        shares = {str(label): share / len(looks) for label, share in vote.counts.items()}
-        if vote.label is None:
+        combined = registry.combine(definition, [look.value for look in looks])
+        if combined.answer is None:
             return None, True
-        value = next(look.value for look in looks if look.value[field] == vote.label)
-        return _Ruling(value, shares, _METHOD.MAJORITY, len(looks), None), False
+        return _Ruling(combined.answer, combined.posterior, _METHOD.MAJORITY, len(looks), None), False
     if imported:
-        return _one(imported[-1], field, _METHOD.IMPORT), False
+        return _one(imported[-1], definition, _METHOD.IMPORT), False
     return None, False
 
 
-def _one(fact: Annotation, field: str, method: str) -> _Ruling:
-    return _Ruling(fact.value, {str(fact.value[field]): 1.0}, method, 1, fact.labeller_id)
+def _one(fact: Annotation, definition: Mapping[str, Any], method: str) -> _Ruling:
+    posterior: dict[str, dict[str, float]] = registry.combine(definition, [fact.value]).posterior
+    return _Ruling(fact.value, posterior, method, 1, fact.labeller_id)
 
 
 def _same(row: Resolution | None, ruling: _Ruling | None) -> bool:

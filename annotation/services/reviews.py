@@ -19,6 +19,7 @@ from annotation.quality.spot_checks import is_drawn
 from annotation.selectors import schemas
 from annotation.services import labellers, resolutions
 from annotation.services.archive import guard_writable
+from annotation.task_types.content import content_of
 from annotation.task_types.registry import InvalidValue, validate_value
 
 _PENDING, _DONE = Review.State.PENDING, Review.State.DONE
@@ -136,7 +137,7 @@ def _correct(review: Review, reviewer: User, value: Mapping[str, Any] | None, cl
     if value is None:
         raise LabelRefused(_("Choose the label that is right."))
     try:
-        answer = validate_value(schema.definition, value)
+        answer = validate_value(schema.definition, value, content_of(review.item.text, review.item.data))
     except InvalidValue as error:
         raise LabelRefused(str(error), details={"value": dict(value)}) from error
     wrong = review.annotation

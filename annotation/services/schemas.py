@@ -14,8 +14,8 @@ from annotation.errors import SchemaRefused
 from annotation.models import Project, SchemaVersion
 from annotation.selectors import schemas
 from annotation.services.archive import guard_writable
-from annotation.task_types.classification import label_ids
-from annotation.task_types.registry import InvalidDefinition, field_of, label_id, validate_definition
+from annotation.task_types import registry
+from annotation.task_types.registry import InvalidDefinition, label_id, validate_definition
 
 COLOURS = ("blue", "green", "amber", "purple", "teal", "red", "pink", "grey")
 
@@ -41,11 +41,11 @@ def publish(project: Project, definition: dict[str, Any], *, by: User | None = N
     """Make `definition` the project's current schema. The same definition as now gives the current version
     again.
 
-    Labels may be added and renamed. An id that has been used in an answer may not go: old answers would lose
-    their meaning.
+    Labels and fields may be added and renamed. An id that has been used in an answer may not go, and a field
+    that was answered keeps its type: old answers would lose their meaning.
 
     Raises:
-        SchemaRefused: the definition is not valid, or lacks a label that was used.
+        SchemaRefused: the definition is not valid, or lacks a field, type, label or option that was used.
     """
     guard_writable(project)
     try:
@@ -58,7 +58,7 @@ def publish(project: Project, definition: dict[str, Any], *, by: User | None = N
     if newest is not None and newest.definition == definition:
         return newest
     if newest is not None:
-        _guard_used_labels(project, newest, definition)
+        _guard_used(project, newest, definition)
     version = SchemaVersion.objects.create(
         project=project, number=newest.number + 1 if newest else 1, definition=definition, created_by=by
     )
@@ -69,22 +69,47 @@ def publish(project: Project, definition: dict[str, Any], *, by: User | None = N
     return version
 
 
-def _guard_used_labels(project: Project, old: SchemaVersion, definition: dict[str, Any]) -> None:
-    kept = {field["name"]: set(label_ids(field)) for field in definition["fields"]}
-    for field in old.definition["fields"]:
-        name = field["name"]
-        gone = [identity for identity in label_ids(field) if identity not in kept.get(name, set())]
-        for identity in gone:
-            if project.annotations.filter(**{f"value__{name}": identity}).exists():
+def _guard_used(project: Project, old: SchemaVersion, definition: dict[str, Any]) -> None:
+    """Refuse to drop what answers name. Reads the answers only where something goes, and then all of them."""
+    new = {field["name"]: field for field in definition["fields"]}
+    gone = {
+        field["name"]: _options(field) - _options(new.get(field["name"], {}))
+        for field in old.definition["fields"]
+    }
+    lost = {
+        field["name"]
+        for field in old.definition["fields"]
+        if new.get(field["name"], {}).get("type") != field["type"]
+    }
+    if not lost and not any(gone.values()):
+        return
+    for value in (
+        project.annotations.filter(is_retraction=False).values_list("value", flat=True).iterator(5000)
+    ):
+        for name, used in registry.uses(old.definition, value).items():
+            if name in lost:
+                raise SchemaRefused(
+                    _("The field “%(field)s” has been answered: it can neither go nor change its type.")
+                    % {"field": name}
+                )
+            if used & gone[name]:
                 raise SchemaRefused(
                     _("The label “%(label)s” has been used and cannot be removed: rename it, or keep it.")
-                    % {"label": _name_of(old, name, identity)}
+                    % {"label": _name_of(old, name, min(used & gone[name]))}
                 )
 
 
+def _options(field: Mapping[str, Any]) -> set[str]:
+    """The ids of everything in a field that an answer can name."""
+    lists = ("labels", "relations", "dimensions", "strengths", "reasons")
+    return {one["id"] for key in lists for one in field.get(key) or ()}
+
+
 def _name_of(schema: SchemaVersion, field_name: str, identity: str) -> str:
-    field = field_of(schema.definition, field_name)
-    return next((label["name"] for label in field["labels"] if label["id"] == identity), identity)
+    field = registry.field_of(schema.definition, field_name)
+    lists = (one for value in field.values() if isinstance(value, list) for one in value)
+    options = (one for one in lists if isinstance(one, dict))
+    return next((one["name"] for one in options if one.get("id") == identity), identity)
 
 
 def publish_labels(

@@ -1,135 +1,97 @@
-"""Single-label classification: one of the field's labels, or none of this is valid.
+"""Single-label classification: one of the field's labels, flat or the leaf of a tree.
 
 A field of this type:
     {"name": "label", "type": "classification",
      "labels": [{"id": "refund", "name": "Refund request", "name_zh": "退款", "colour": "blue"}]}
-Its answer is a label id: "refund". Names may change from one schema version to the next, ids may not.
+Its answer is a label id: "refund". In a tree ("parent" in the labels) people choose level by level, and the
+answer is the leaf.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from annotation.task_types.values import ID_PATTERN, InvalidDefinition, InvalidValue, shown
+from annotation.quality.consensus import majority_vote
+from annotation.task_types import labels as label_lists
+from annotation.task_types.content import Content
+from annotation.task_types.values import Combined
 
-MINIMUM_LABELS = 2
-MAXIMUM_LABELS = 1000
-MAXIMUM_NAME = 200
-TEXT_KEYS = ("name", "name_zh", "description", "description_zh", "colour", "shortcut")
+OPTIONS = frozenset({"labels", "any_node"})
 
 
 def validate_field(field: Mapping[str, Any]) -> None:
-    """Raise `InvalidDefinition` unless `field` can be labelled with.
+    label_lists.validate_labels(field)
 
-    Ids are unique; names too, compared without case, and no name is another label's id: an import may then
-    give either and never means two labels.
+
+def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | None = None) -> str:
+    """The answer itself, or `InvalidValue` when it is not the id of a label that may be answered."""
+    return label_lists.check_label(field, answer)
+
+
+def json_schema(field: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "string", "enum": label_lists.answers_of(field)}
+
+
+def distance(field: Mapping[str, Any], a: str, b: str) -> float:
+    """How far two answers are apart, in [0, 1]; 0 when equal.
+
+    Flat lists: nominal, 1 when different (a metric). Trees: 1 − 2·d(lca) / (d(a) + d(b)), with d the depth
+    below an unseen common root that counts 0 (Wu & Palmer, 1994): siblings deep in the tree differ less than
+    strangers.
     """
-    labels = field.get("labels")
-    if not isinstance(labels, Sequence) or isinstance(labels, (str, bytes)):
-        raise InvalidDefinition(f'field {shown(field.get("name"))} has no list of labels: add "labels"')
-    if not MINIMUM_LABELS <= len(labels) <= MAXIMUM_LABELS:
-        raise InvalidDefinition(
-            f"field {shown(field.get('name'))} has {len(labels)} labels, "
-            f"a classification needs {MINIMUM_LABELS} to {MAXIMUM_LABELS}: add or remove labels"
-        )
-    owner: dict[str, str] = {}
-    for label in labels:
-        _validate_label(label)
-        for key in {label["id"], *(_folded(label[key]) for key in ("name", "name_zh") if label.get(key))}:
-            if owner.setdefault(key, label["id"]) != label["id"]:
-                raise InvalidDefinition(
-                    f"{shown(key)} stands for two labels: give each label a name of its own"
-                )
-    if len({label["id"] for label in labels}) < len(labels):
-        raise InvalidDefinition("two labels have the same id: give each label an id of its own")
+    if a == b:
+        return 0.0
+    if not label_lists.parents_of(field["labels"]):
+        return 1.0
+    above, other = label_lists.path(field["labels"], a), label_lists.path(field["labels"], b)
+    shared = sum(1 for one, two in zip(above, other, strict=False) if one == two)
+    return 1.0 - 2.0 * shared / (len(above) + len(other))
 
 
-def _validate_label(label: Any) -> None:
-    if not isinstance(label, Mapping):
-        raise InvalidDefinition(f"found {shown(label)} among the labels, expected an object with id and name")
-    if not isinstance(label.get("id"), str) or not ID_PATTERN.fullmatch(label["id"]):
-        raise InvalidDefinition(
-            f"label id {shown(label.get('id'))} is not valid: use 1 to 64 of a-z, 0-9, '-' and '_'"
-        )
-    unknown = sorted(set(label) - {"id", *TEXT_KEYS})
-    if unknown:
-        raise InvalidDefinition(
-            f"label {shown(label['id'])} has the unknown key {shown(unknown[0])}: remove it"
-        )
-    for key in TEXT_KEYS:
-        if not isinstance(label.get(key, ""), str):
-            raise InvalidDefinition(f"{key} of label {shown(label['id'])} is not text: write it in quotes")
-    name = label.get("name", "").strip()
-    if not name or len(name) > MAXIMUM_NAME:
-        raise InvalidDefinition(
-            f"label {shown(label['id'])} has a name of {len(name)} characters: use 1 to {MAXIMUM_NAME}"
-        )
+def combine(field: Mapping[str, Any], answers: Sequence[str]) -> Combined:
+    """The majority's label; a tie between leaders is nobody's word."""
+    vote = majority_vote(answers)
+    return Combined(vote.label, {label: count / len(answers) for label, count in vote.counts.items()})
 
 
-def validate_answer(field: Mapping[str, Any], answer: Any) -> str:
-    """The answer itself, or `InvalidValue` when it is not the id of one of the field's labels."""
-    if not isinstance(answer, str):
-        raise InvalidValue(f"found {shown(answer)} for {shown(field['name'])}, expected one label id")
-    if not any(label["id"] == answer for label in field["labels"]):
-        raise InvalidValue(
-            f"label {shown(answer)} is not in the schema: use one of {listed(field)}, or add it to the schema"
-        )
+def category(field: Mapping[str, Any], answer: str) -> str:
     return answer
 
 
-def distance(a: str, b: str) -> float:
-    """How far two answers are apart for agreement: nominal, 0.0 when equal and 1.0 when not (a metric)."""
-    return 0.0 if a == b else 1.0
+def uses(answer: str) -> set[str]:
+    """The label ids that an answer names: they may not leave the schema."""
+    return {answer}
 
 
-def training_example(text: str, answer: str) -> dict[str, str]:
+def draft(field: Mapping[str, Any], answer: Any, content: Content) -> str | None:
+    """A pre-label as a draft: itself, while the schema still has it."""
+    return answer if isinstance(answer, str) and answer in label_lists.answers_of(field) else None
+
+
+def training_examples(field: Mapping[str, Any], content: Content, answer: str) -> list[dict[str, Any]]:
     """What the classification objective learns from: the text and its label id."""
-    return {"text": text, "label": answer}
+    return [{"text": content.text, "label": answer}]
 
 
-def export(field: Mapping[str, Any], answer: str) -> dict[str, str]:
-    """Flat columns for a table: `label` and `label_name` for a field called "label".
+def columns(field: Mapping[str, Any]) -> dict[str, str]:
+    return {field["name"]: "text", f"{field['name']}_name": "text"}
+
+
+def export(field: Mapping[str, Any], answer: str) -> dict[str, Any]:
+    """Flat columns: `label` and `label_name` for a field called "label".
 
     An id that the field no longer has (an older schema version had it) is its own name, so that nothing is
     lost.
     """
-    names = {label["id"]: label["name"] for label in field["labels"]}
-    return {field["name"]: answer, f"{field['name']}_name": names.get(answer, answer)}
+    return {field["name"]: answer, f"{field['name']}_name": label_lists.name_of(field, answer)}
 
 
-def label_ids(field: Mapping[str, Any]) -> list[str]:
-    """The ids of the field's labels in schema order: the order of columns in every probability array."""
-    return [label["id"] for label in field["labels"]]
+def describe(field: Mapping[str, Any], answer: str, named: Callable[[Mapping[str, Any]], str]) -> str:
+    """The label in words; `named` gives a label or option its name in the reader's language."""
+    return label_lists.named_or_id(field["labels"], answer, named)
 
 
-def lookup(field: Mapping[str, Any]) -> dict[str, str]:
-    """Label id by everything an import may call it: its id, and its names without case. For `resolve`."""
-    found = {}
-    for label in field["labels"]:
-        for key in ("name", "name_zh"):
-            if label.get(key):
-                found[_folded(label[key])] = label["id"]
-    found.update({label["id"]: label["id"] for label in field["labels"]})
-    return found
-
-
-def resolve(labels: Mapping[str, str], given: str) -> str | None:
-    """The label id that `given` (an id or a name, in any case) stands for in `lookup(field)`; None for no
-    label."""
-    if len(given) > MAXIMUM_NAME:
-        return None
-    return labels.get(given) or labels.get(_folded(given))
-
-
-def listed(field: Mapping[str, Any], limit: int = 5) -> str:
-    """The first label ids as a phrase for an error sentence."""
-    ids = label_ids(field)
-    return ", ".join(ids[:limit]) + (f" … ({len(ids)} labels)" if len(ids) > limit else "")
-
-
-@lru_cache(maxsize=4096)
-def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+def from_form(field: Mapping[str, Any], sent: Callable[[str], list[str]]) -> str:
+    """The answer of a plain form: `sent(name)` gives the values sent under a name."""
+    return next(iter(sent(field["name"])), "")

@@ -1,4 +1,4 @@
-"""What every task type shares: the two errors, and label ids that never change when a label is renamed."""
+"""What every task type shares: its errors, what answers come to together, ids that outlive renaming."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Collection
+from typing import Any, NamedTuple
 
 MAX_ID = 64
 ID_PATTERN = re.compile(r"[a-z0-9_-]{1,64}")
@@ -17,6 +18,21 @@ class InvalidDefinition(ValueError):
 
 class InvalidValue(ValueError):
     """A label that its schema does not allow, in a sentence for the person who gave it."""
+
+
+class InvalidContent(ValueError):
+    """An item whose messages, responses or draft cannot be taken, in a sentence for whoever sent it."""
+
+
+class Combined(NamedTuple):
+    """What several people's answers to one field come to.
+
+    `answer` is None where they are tied: then a person has to decide. `posterior` holds, by label or option,
+    the share of the answers that gave it; shares of a multi-label field need not sum to 1.
+    """
+
+    answer: Any
+    posterior: dict[str, float]
 
 
 def label_id(name: str, taken: Collection[str] = ()) -> str:

@@ -18,12 +18,15 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import GyreError
 from annotation import permissions
 from annotation.models import Project
-from annotation.selectors import choices as choice_selectors
-from annotation.selectors import progress, projects, schemas
+from annotation.selectors import field_blocks, progress, projects, schemas
 from annotation.selectors import queue as queue_selectors
+from annotation.selectors.field_blocks import FieldBlock
 from annotation.services import labelling, queue
+from annotation.task_types.registry import InvalidValue, from_form
 
 HELD = 3  # items a page holds: the one on the screen and two behind it
+MANY = 24  # so many labels stand close
+WIDE = ("preference", "response")  # types that read and write side by side
 
 
 @login_required
@@ -33,27 +36,38 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
     project = projects.get_project(request.user, slug, permissions.can_label)
     if request.method == "POST":
         return _act(request, project)
-    field = schemas.label_field(schemas.require(project))
-    choices = choice_selectors.choices(field)
+    schema = schemas.require(project)
     slots = queue.lease(project, request.user, count=HELD)
-    payloads = [slot.to_json() for slot in queue_selectors.payloads(project, request.user, slots)]
-    today = progress.today(project, request.user)
+    payloads = [
+        slot.to_json() for slot in queue_selectors.payloads(project, request.user, slots, schema=schema)
+    ]
     first = payloads[0] if payloads else None
-    names = {choice.id: choice.name for choice in choices}
+    value = (first["previous"] or first["drafts"]) if first else {}
+    instant = field_blocks.is_instant(field_blocks.blocks(schema.definition))
+    blocks = field_blocks.blocks(schema.definition, first["previous"] if first and instant else value)
     context = {
         "project": project,
-        "choices": choices,
+        "blocks": blocks,
+        "instant": instant,
+        "is_many": instant and len(blocks[0].choices) > MANY,
+        "is_wide": any(block.type in WIDE for block in blocks),
         "first": first,
-        "pressed": first and first["previous"],
-        "suggested": names.get(first["prelabel"]["label"]) if first and first["prelabel"] else "",
+        "suggested": _suggested(first, blocks) if instant else "",
         "client_key": uuid.uuid4().hex,
-        "progress": today,
+        "progress": progress.today(project, request.user),
         "message": _paused(project),
         "may_engineer": permissions.can_engineer(request.user, project),
         "skip_reasons": skip_reasons(),
-        "data": _data(request, project, field["name"], names, payloads),
+        "data": _data(request, project, blocks, payloads),
     }
     return render(request, "annotation/label/label.html", context)
+
+
+def _suggested(first: dict[str, Any] | None, blocks: list[FieldBlock]) -> str:
+    """The name of the suggested label of an instant schema."""
+    value = first["prelabel"]["value"] if first and first["prelabel"] else {}
+    names = {choice.id: choice.name for choice in blocks[0].choices}
+    return names.get(value.get(blocks[0].name), "")
 
 
 def skip_reasons() -> list[str]:
@@ -72,15 +86,15 @@ def _paused(project: Project) -> str:
 
 
 def _data(
-    request: HttpRequest, project: Project, field: str, names: dict[str, str], payloads: list[dict[str, Any]]
+    request: HttpRequest, project: Project, blocks: list[FieldBlock], payloads: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """What the scripts need: the items held, addresses, and every sentence they may write."""
     api = reverse("annotation-api:next", args=[project.slug]).removesuffix("next")
     return {
         "project": project.slug,
         "user": str(request.user.uuid),
-        "field": field,
-        "labels": names,
+        "fields": [block.to_json() for block in blocks],
+        "instant": field_blocks.is_instant(blocks),
         "slots": payloads,
         "lease_seconds": project.lease_seconds,
         "urls": {name: f"{api}{name}" for name in ("next", "submit", "skip", "undo", "renew")},
@@ -92,6 +106,7 @@ def _data(
             "signed-out": _("log in again, %s kept here"),
             "progress": _("%s of %s today"),
             "round": _("round %s"),
+            "missing": _("Answer this first."),
             "skipped": _(
                 "The last one was skipped and is with others now. U again takes back the label before it."
             ),
@@ -128,22 +143,20 @@ def _act(request: HttpRequest, project: Project) -> HttpResponse:
             queue.skip(project, request.user, _slot(request), reason)
         else:
             _submit(request, project, accept=action == "accept")
-    except GyreError as error:
+    except (GyreError, InvalidValue) as error:
         messages.error(request, str(error))
     return back
 
 
 def _submit(request: HttpRequest, project: Project, *, accept: bool) -> None:
-    field = schemas.label_field(schemas.require(project))
+    definition = schemas.require(project).definition
     prelabel = _uuid(request.POST.get("prelabel"))
-    chosen = request.POST.get("label", "")
-    if accept:
-        chosen = queue_selectors.suggested(project, _slot(request), prelabel)
+    value = queue_selectors.suggested(project, _slot(request), prelabel) if accept else {}
     labelling.submit(
         project,
         request.user,
         _slot(request),
-        {field["name"]: chosen},
+        value or from_form(definition, request.POST.getlist),
         client_key=request.POST.get("client_key") or uuid.uuid4().hex,
         prelabel_uuid=prelabel,
     )

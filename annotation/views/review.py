@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -14,10 +16,11 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import GyreError
 from annotation import permissions
-from annotation.models import Project, Review
-from annotation.selectors import choices as choice_selectors
-from annotation.selectors import projects, review_cards, schemas
+from annotation.models import Project, Review, SchemaVersion
+from annotation.selectors import field_blocks, projects, review_cards, schemas
 from annotation.services import reviews
+from annotation.task_types.registry import InvalidValue, from_form
+from annotation.views.label import MANY, WIDE
 
 
 @login_required
@@ -25,51 +28,78 @@ from annotation.services import reviews
 @require_http_methods(["GET", "POST"])
 def review(request: HttpRequest, slug: str) -> HttpResponse:
     project = projects.get_project(request.user, slug, permissions.can_review)
-    field = schemas.label_field(schemas.require(project))
+    schema = schemas.require(project)
     if request.method == "POST":
-        return _decide(request, project, field["name"])
+        return _decide(request, project, schema)
     claimed = reviews.claim_next(project, request.user)
-    choices = choice_selectors.choices(field)
-    card = review_cards.card(claimed, field["name"]) if claimed else None
+    card = review_cards.card(claimed, schema) if claimed else None
+    blocks = field_blocks.blocks(schema.definition, card.given if card else None)
+    instant = field_blocks.is_instant(blocks)
     context = {
         "project": project,
         "card": card,
-        "pressed": card.given if card else "",
-        "choices": choices,
-        "label_names": {choice.id: choice.name for choice in choices},
+        "blocks": blocks,
+        "instant": instant,
+        "is_many": instant and len(blocks[0].choices) > MANY,
+        "is_wide": any(block.type in WIDE for block in blocks),
         "client_key": uuid.uuid4().hex,
+        "data": _data(card, blocks) if card else None,
     }
     return render(request, "annotation/review/review.html", context)
 
 
-def _decide(request: HttpRequest, project: Project, field: str) -> HttpResponse:
-    """A label that is the given one says "right"; another one says "wrong" and corrects it."""
+def _data(card: review_cards.Card, blocks: list[field_blocks.FieldBlock]) -> dict[str, Any]:
+    """What the scripts need: the item as the labelling page has it, the answer, and every answer given."""
+    return {
+        "fields": [block.to_json() for block in blocks],
+        "instant": field_blocks.is_instant(blocks),
+        "slot": {"text": card.text, "content": card.content, "meta": card.meta},
+        "given": card.given,
+        "looks": [look.value for look in card.looks],
+        "texts": {"missing": _("Answer this first.")},
+    }
+
+
+def _decide(request: HttpRequest, project: Project, schema: SchemaVersion) -> HttpResponse:
+    """An answer that is the given one says "right"; another one says "wrong" and corrects it."""
     back = redirect("annotation:review", slug=project.slug)
     found = get_object_or_404(Review, uuid=_uuid(request.POST.get("review")), project=project)
-    label, action = request.POST.get("label", ""), request.POST.get("action", "")
-    given = found.annotation.value.get(field) if found.annotation else None
+    action = request.POST.get("action", "")
     value = None
-    if action == "unsure":
-        verdict = Review.Verdict.UNSURE
-    elif action == "right" or (label and label == given):
-        verdict = Review.Verdict.RIGHT
-    elif label:
-        verdict, value = Review.Verdict.WRONG, {field: label}
-    else:
-        messages.error(request, _("Nothing was chosen: say right, unsure, or choose a label."))
-        return back
     try:
+        if action == "unsure":
+            verdict = Review.Verdict.UNSURE
+        elif action == "right":
+            verdict = Review.Verdict.RIGHT
+        else:
+            value = _value(request, schema)
+            is_given = found.annotation is not None and found.annotation.value == value
+            verdict = Review.Verdict.RIGHT if is_given else Review.Verdict.WRONG
         reviews.decide(
             found,
             request.user,
             verdict,
-            value=value,
+            value=None if verdict == Review.Verdict.RIGHT else value,
             note=request.POST.get("note", ""),
             client_key=request.POST.get("client_key") or uuid.uuid4().hex,
         )
-    except GyreError as error:
+    except (GyreError, InvalidValue) as error:
         messages.error(request, str(error))
     return back
+
+
+def _value(request: HttpRequest, schema: SchemaVersion) -> dict[str, Any]:
+    """The answer: as the scripts made it, or from the form's own fields."""
+    made = request.POST.get("answer", "")
+    if not made:
+        value = from_form(schema.definition, request.POST.getlist)
+        if not any(value.values()):
+            raise InvalidValue(_("Nothing was chosen: say right, unsure, or choose a label."))
+        return value
+    try:
+        return dict(json.loads(made))
+    except ValueError as error:
+        raise InvalidValue(_("The answer did not arrive whole: load the page again.")) from error
 
 
 def _uuid(given: str | None) -> uuid.UUID | None:

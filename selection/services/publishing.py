@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from annotation.models import Batch, Item, Slot
 from annotation.selectors import schemas
 from annotation.services import batches, labellers, prelabels
+from annotation.task_types import labels as label_lists
 from annotation.task_types import registry as task_types
 from jobs.errors import Cancelled
 from jobs.services import artifacts
@@ -64,8 +65,8 @@ def _suggest(round_: Round, picks: list[Picked]) -> None:
     model, probabilities = round_.model, picks_of.read_probabilities(artifacts.path(round_.picks))
     if model is None or probabilities is None:
         return
-    field = task_types.field_of(schemas.current(round_.project).definition)
-    known = {label["id"] for label in field["labels"]}
+    field = task_types.field_of(schemas.require(round_.project).definition)
+    known = set(label_lists.answers_of(field))
     labeller = labellers.model(round_.project, key=str(model.uuid), name=str(model))
     ids = dict(
         Item.objects.filter(project=round_.project, row__in=[pick.row for pick in picks]).values_list(

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from annotation.models import Item, Resolution
+from annotation.selectors import schemas
 from annotation.services import datasets
 from annotation.task_types import registry as task_types
 from jobs.services import artifacts
@@ -24,6 +25,7 @@ from selection.round_spec import RoundSpec
 from selection.selectors import picks as picks_of
 from selection.services import picking, pool, publishing
 from training.models import Evaluation, ModelVersion
+from training.objectives.registry import OBJECTIVES
 from training.selectors import models
 from training.services import decisions, programs
 
@@ -42,7 +44,9 @@ def collect(ctx: JobContext) -> Outcome:
     round_: Round = ctx.subject
     spec = RoundSpec.from_json(round_.spec)
     labels = _label_counts(round_)
-    limit = picking.pool_limit(spec, cold=is_cold(labels["train"]))
+    field = schemas.label_field(schemas.require(round_.project))
+    learnable = field["type"] in OBJECTIVES
+    limit = picking.pool_limit(spec, cold=not learnable or is_cold(labels["train"]))
     rows, _clusters = pool.sample(round_.project, limit, spec.seed)
     if not len(rows):
         raise PoolTooSmall(
@@ -56,6 +60,8 @@ def collect(ctx: JobContext) -> Outcome:
     return {
         "labels": {split: sum(counts.values()) for split, counts in labels.items()},
         "train_labels": dict(labels["train"]),
+        "type": field["type"],
+        "learnable": learnable,
         "pool": len(rows),
         "embedded": embedded,
         "note": note,
@@ -68,15 +74,14 @@ def is_cold(train_labels: dict[str, int]) -> bool:
 
 
 def _label_counts(round_: Round) -> dict[str, Counter[str]]:
-    """split -> label id -> number of items with that final label."""
-    field = task_types.field_of(
-        round_.project.schemas.order_by("-number").values_list("definition", flat=True)[0]
-    )["name"]
+    """split -> label id -> number of items with that final label; "" where the type has no categories."""
+    field = schemas.label_field(schemas.require(round_.project))
+    category = task_types.task_type(field).category
     counts: dict[str, Counter[str]] = {split: Counter() for split in Item.Split.values}
     found = Resolution.objects.filter(project=round_.project, is_current=True, item__held_back="")
     for split, value in found.values_list("item__split", "value").iterator(chunk_size=20_000):
-        if label := value.get(field):
-            counts[split][label] += 1
+        if field["name"] in value:
+            counts[split][category(field, value[field["name"]]) or ""] += 1
     return counts
 
 

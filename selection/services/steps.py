@@ -44,8 +44,13 @@ def by_hand_only() -> Iterator[None]:
 
 def skip_reason(round_: Round, station: str) -> str:
     """Why this station has nothing to do in this round; empty if it has."""
-    cold = stations.is_cold(_detail(round_, Station.COLLECT).get("train_labels", {}))
+    collected = _detail(round_, Station.COLLECT)
+    cold = stations.is_cold(collected.get("train_labels", {}))
     match station:
+        case Station.FREEZE if not collected.get("learnable", True) and any(collected["labels"].values()):
+            return ""
+        case Station.TRAIN | Station.EVALUATE | Station.DECIDE if not collected.get("learnable", True):
+            return _("No objective learns from labels of this type yet: the dataset is frozen for export.")
         case Station.FREEZE | Station.TRAIN | Station.EVALUATE | Station.DECIDE if cold:
             return _("Too few labels to learn from: a model needs labelled items of at least two labels.")
         case Station.EVALUATE if round_.dataset is not None and not round_.dataset.test_count:

@@ -1,7 +1,8 @@
 // A key presses a button: <button data-key="s"><kbd>S</kbd> Skip</button>. Enter is data-key="Enter".
 //
 // Nothing fires inside a text field, with Ctrl, Alt or Meta, while an input method composes, or while a key is held
-// down. In an open dialog only the dialog's own buttons listen. A button that is hidden or disabled is never pressed.
+// down. In an open dialog only the dialog's own buttons listen. A button that is hidden or disabled, or in a group whose
+// keys are off (data-keys-off: another group has them), is never pressed. A radio button or checkbox is no text field.
 // Buttons inserted later work too: they are looked up at the press.
 
 const FIELDS = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
@@ -14,7 +15,8 @@ export function isTyping(target) {
 export function findKeyButton(key, root) {
   const name = key.length === 1 ? key.toLowerCase() : key;
   for (const button of root.querySelectorAll("[data-key]")) {
-    if (button.dataset.key === name && !button.disabled && button.checkVisibility()) return button;
+    if (button.dataset.key !== name || button.disabled || !button.checkVisibility()) continue;
+    if (!button.closest("[data-keys-off]")) return button;
   }
   return null;
 }

@@ -3,18 +3,20 @@
 import { call } from "./label_api.js";
 import { Outbox, newKey } from "./label_outbox.js";
 import { ActiveClock } from "./label_clock.js";
-import { LabelSearch } from "./label_search.js";
+import { Drafts } from "./label_drafts.js";
+import { Fields } from "./label_fields.js";
+import { askReason } from "./label_reason.js";
+import { Undo } from "./label_undo.js";
 import { ItemView } from "./label_view.js";
 import { Held } from "./label_lease.js";
 
 const root = document.querySelector("[data-label-page]");
 const data = JSON.parse(document.getElementById("label-data").textContent);
 const form = root.querySelector("form");
-const skipDialog = document.getElementById("skip");
 const clock = new ActiveClock();
-const search = new LabelSearch(root);
 const view = new ItemView(root, data);
-const history = []; // what was done in this page, the latest last
+const drafts = new Drafts(`gyre.drafts.${data.project}.${data.user}`);
+const fields = new Fields(root, data, { onChange: keep });
 
 const outbox = new Outbox({
   storageKey: `gyre.outbox.${data.project}.${data.user}`,
@@ -28,14 +30,30 @@ const held = new Held({
   data, call, clock,
   slots: data.slots,
   busy: () => new Set(outbox.entries().filter((entry) => entry.kind !== "undo").map((entry) => entry.body.slot)),
-  onChange: () => view.paint(held.current()),
+  onChange: paint,
 });
+
+const undo = new Undo({ outbox, held, clock, onGone: () => view.notice(data.texts.skipped) });
+
+function paint() {
+  const slot = held.current();
+  view.paint(slot);
+  if (!slot) return;
+  // what was taken back or begun here goes before a suggestion; a schema of one key shows no choice as made
+  const begun = slot.previous ?? (data.instant ? undefined : (drafts.get(slot.slot) ?? slot.drafts));
+  fields.show(slot, begun);
+}
+
+function keep() {
+  const slot = held.current();
+  if (slot && !data.instant) drafts.set(slot.slot, fields.partial());
+}
 
 function stored(entry, answer) {
   view.progress(answer.progress);
   held.merge(answer.next);
   if (entry.kind === "undo" && answer.slot && held.current()?.slot !== answer.slot.slot && !entry.shown) {
-    history.length = 0;
+    undo.forget();
     held.putFirst(answer.slot);
   }
   if (!outbox.entries().length) held.refill();
@@ -43,68 +61,59 @@ function stored(entry, answer) {
 
 function refused(entry, error) {
   view.notice(error.message);
+  if (error.code === "label_refused" && entry.shown?.slot) {
+    // nothing typed is lost: the item comes back with the answer in it
+    return held.putFirst({ ...entry.shown, previous: entry.body.value });
+  }
   // what was refused must not be shown again as if it could be answered; undo has nothing to take back
   held.drop(entry.kind === "undo" ? [] : [entry.body.slot]);
   held.refill();
 }
 
-function leave(kind, body, label) {
+function leave(kind, body, value) {
   const slot = held.current();
   if (!slot) return;
   const key = newKey();
   held.queue.shift();
-  view.paint(held.current());
-  history.push({ key, kind, slot, label });
-  outbox.add({ key, kind, body: { slot: slot.slot, client_key: key, ...body } });
-  search.clear();
+  paint();
+  drafts.drop(slot.slot);
+  undo.note({ key, kind, slot, value });
+  outbox.add({ key, kind, body: { slot: slot.slot, client_key: key, ...body }, shown: data.instant ? true : slot });
   view.notice("");
   if (!held.current()) held.refill();
 }
 
-function choose(label) {
+function send(value) {
   const slot = held.current();
-  const body = { value: { [data.field]: label }, prelabel: slot?.prelabel?.uuid ?? null, active_ms: clock.take() };
-  leave("submit", body, label);
-}
-
-function undo() {
-  const last = history.pop();
-  if (last?.kind === "skip" && !outbox.remove(last.key)) return view.notice(data.texts.skipped);
-  if (last?.kind === "submit" && !outbox.remove(last.key)) {
-    outbox.add({ key: newKey(), kind: "undo", body: { slot: last.slot.slot }, shown: true });
-  }
-  clock.restart();
-  if (last) return held.putFirst({ ...last.slot, previous: last.label ?? last.slot.previous });
-  return outbox.add({ key: newKey(), kind: "undo", body: {} });
+  leave("submit", { value, prelabel: slot?.prelabel?.uuid ?? null, active_ms: clock.take() }, value);
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const button = event.submitter;
+  const slot = held.current();
   if (!button) return;
-  const isAnswer = button.name === "label" || button.value === "accept";
+  const isLabel = data.instant && button.name === data.fields[0].name;
+  const isAnswer = isLabel || button.value === "accept" || button.value === "submit";
   if (isAnswer && !view.accepts(button.value, performance.now())) return;
-  if (button.name === "label") choose(button.value);
-  else if (button.value === "accept" && held.current()?.prelabel) choose(held.current().prelabel.label);
-  else if (button.value === "undo") undo();
-  else if (button.value === "skip" && held.current()) skipDialog.showModal();
+  if (isLabel) send({ [button.name]: button.value });
+  else if (button.value === "accept" && slot?.prelabel) send(slot.prelabel.value);
+  else if (button.value === "submit") submit();
+  else if (button.value === "undo") undo.last();
+  else if (button.value === "skip" && slot) skipDialog.showModal();
 });
 
-function skip(reason) {
-  if (!reason) return;
-  skipDialog.close();
-  skipDialog.querySelector("form").reset();
-  clock.take();
-  leave("skip", { reason });
+function submit() {
+  const value = held.current() && fields.value();
+  if (value) send(value);
 }
 
-skipDialog.addEventListener("click", (event) => skip(event.target.closest("[data-reason]")?.dataset.reason));
-skipDialog.addEventListener("submit", (event) => {
-  event.preventDefault();
-  skip(skipDialog.querySelector("[name=reason_text]").value.trim());
+const skipDialog = askReason(document.getElementById("skip"), (reason) => {
+  clock.take();
+  leave("skip", { reason });
 });
 
-view.paint(held.current());
+paint();
 root.dataset.ready = "";
 outbox.show("waiting");
 outbox.flush(); // what an earlier visit could not send

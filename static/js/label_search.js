@@ -2,7 +2,9 @@
 // the arrow down walks into the matches, Esc leaves. Nothing but Enter chooses.
 
 export class LabelSearch {
-  constructor(root) {
+  // onEmpty() paints what stands there without a search (one level of a tree).
+  constructor(root, onEmpty = () => {}) {
+    this.onEmpty = onEmpty;
     this.field = root.querySelector("[data-label-search]");
     this.buttons = [...root.querySelectorAll("[data-label-id]")];
     this.nothing = root.querySelector("[data-label-none]");
@@ -22,9 +24,11 @@ export class LabelSearch {
     const words = this.field.value.trim().toLowerCase().split(/\s+/);
     for (const button of this.buttons) {
       const name = button.dataset.search;
-      button.hidden = !words.every((word) => name.includes(word));
+      const isGroup = "group" in button.dataset && Boolean(words[0]);
+      button.hidden = isGroup || !words.every((word) => name.includes(word));
       button.classList.remove("first-match");
     }
+    if (!words[0]) this.onEmpty();
     const found = this.matches();
     this.nothing.hidden = found.length > 0;
     if (words[0] && found[0]) found[0].classList.add("first-match");

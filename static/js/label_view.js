@@ -1,18 +1,19 @@
 // Paints one item into the page that the server rendered: text, suggestion, marks on the labels, "why this item".
 // Nothing is built at a key press; what changes are a few text nodes and attributes.
 
+import { made } from "./made.js";
+
 const TWICE_MS = 150; // the same button again within this time is a bounce or a double tap: nobody has read the item
 
 export class ItemView {
   constructor(root, data) {
     this.data = data;
     this.parts = Object.fromEntries(
-      ["work", "nothing", "text", "suggestion", "suggested", "confidence", "why", "parts", "note", "likely", "saved", "notice", "progress"]
+      ["work", "nothing", "text", "messages", "meta", "suggestion", "suggested", "confidence", "why", "parts", "note", "likely", "saved", "notice", "progress"]
         .map((name) => [name, document.querySelector(`[data-part="${name}"]`)]),
     );
     this.form = root.querySelector("form");
-    this.buttons = new Map([...root.querySelectorAll("[data-label-id]")].map((button) => [button.dataset.labelId, button]));
-    this.previous = null;
+    this.labels = data.instant ? data.fields[0].names.labels : {};
     this.root = root;
     this.shown = this.form.elements.slot.value;
     this.setPainted(true);
@@ -37,10 +38,10 @@ export class ItemView {
     const { work, nothing, text } = this.parts;
     work.hidden = !slot;
     nothing.hidden = Boolean(slot);
-    this.mark(slot?.previous ?? null);
     if (!slot) return;
     text.textContent = slot.text;
     text.scrollTop = 0;
+    this.surroundings(slot);
     this.form.elements.slot.value = slot.slot;
     this.form.elements.prelabel.value = slot.prelabel?.uuid ?? "";
     this.suggest(slot.prelabel);
@@ -53,16 +54,26 @@ export class ItemView {
     requestAnimationFrame(() => setTimeout(() => this.setPainted(true)));
   }
 
-  mark(label) {
-    this.buttons.get(this.previous)?.removeAttribute("aria-pressed");
-    this.buttons.get(label)?.setAttribute("aria-pressed", "true");
-    this.previous = label;
+  // The dialogue and the metadata. Text is shown as text: no item can inject markup.
+  surroundings(slot) {
+    const { messages, meta, text } = this.parts;
+    const turns = slot.content?.messages ?? [];
+    messages.hidden = !turns.length;
+    text.toggleAttribute("data-repeats", Boolean(turns.length));
+    messages.replaceChildren(...turns.map((turn) => {
+      const line = made("li", { className: "turn" }, made("span", { className: "role", textContent: turn.role }), made("p", { textContent: turn.content }));
+      line.dataset.role = turn.role;
+      return line;
+    }));
+    const shown = slot.meta ?? [];
+    meta.hidden = !shown.length;
+    meta.replaceChildren(...shown.map((one) => made("div", {}, made("dt", { textContent: one.name }), made("dd", { textContent: one.value }))));
   }
 
   suggest(prelabel) {
-    const label = prelabel && this.data.labels[prelabel.label];
-    this.parts.suggestion.hidden = !label;
-    if (!label) return;
+    const label = this.data.instant ? this.labels[prelabel?.value[this.data.fields[0].name]] : prelabel && "";
+    this.parts.suggestion.hidden = label === undefined || label === null;
+    if (this.parts.suggestion.hidden) return;
     this.parts.suggested.textContent = label;
     this.parts.confidence.textContent = `${Math.round(100 * prelabel.confidence)} %`;
   }
@@ -80,13 +91,13 @@ export class ItemView {
 
   likely(scores) {
     if (!this.parts.likely) return;
-    const best = Object.entries(scores).filter(([id]) => this.buttons.has(id)).sort((a, b) => b[1] - a[1]).slice(0, 4);
+    const best = Object.entries(scores).filter(([id]) => id in this.labels).sort((a, b) => b[1] - a[1]).slice(0, 4);
     this.parts.likely.hidden = best.length === 0;
     [...this.parts.likely.querySelectorAll("button")].forEach((button, index) => {
       button.hidden = index >= best.length;
       if (button.hidden) return;
       button.value = best[index][0];
-      button.textContent = `${this.data.labels[best[index][0]]} ${Math.round(100 * best[index][1])} %`;
+      button.textContent = `${this.labels[best[index][0]]} ${Math.round(100 * best[index][1])} %`;
     });
   }
 

@@ -28,12 +28,13 @@ def test_a_script_bundle_has_no_import_left_and_declares_no_name_twice(name: str
 
 def test_every_own_script_and_style_is_in_a_bundle() -> None:
     parts = {part for bundle in static.BUNDLES.values() for part in bundle}
-    own = {f"{folder}/{file.name}" for folder in ("js", "css") for file in (SOURCE / folder).iterdir()}
+    files = [file for folder in ("js", "css") for file in (SOURCE / folder).rglob("*") if file.is_file()]
+    own = {file.relative_to(SOURCE).as_posix() for file in files}
     assert own == parts
 
 
 def test_scripts_are_short() -> None:
-    for file in (SOURCE / "js").glob("*.js"):
+    for file in (SOURCE / "js").rglob("*.js"):
         assert len(file.read_text("utf-8").splitlines()) <= 120, file.name
 
 

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.services import audit
 from annotation.models import DatasetVersion, Project
-from annotation.task_types import classification, registry
+from annotation.task_types import labels as label_lists
+from annotation.task_types import registry
 from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.services import artifacts, jobs
@@ -21,6 +22,7 @@ from jobs.services.context import JobContext
 from training import learners
 from training.errors import BadSettings, NotTrainable
 from training.models import ModelVersion, TrainingRun
+from training.objectives.registry import OBJECTIVES
 from training.services import programs
 from training.services.numbering import next_number
 
@@ -95,6 +97,12 @@ def _spec(dataset: DatasetVersion, learner: str, given: dict[str, Any], seed: in
         settings = learners.settings_of(learner, given)
     except ValueError as error:
         raise BadSettings(str(error)) from error
+    field = registry.field_of(dataset.schema_version.definition)
+    if field["type"] not in OBJECTIVES:
+        raise NotTrainable(
+            _("No objective learns from “%(type)s” yet, only from %(known)s: export the dataset instead.")
+            % {"type": registry.task_type(field).label, "known": ", ".join(OBJECTIVES)}
+        )
     if classes_in(dataset) < 2:
         raise NotTrainable(
             _(
@@ -103,10 +111,9 @@ def _spec(dataset: DatasetVersion, learner: str, given: dict[str, Any], seed: in
             )
             % {"dataset": dataset, "count": dataset.train_count, "classes": classes_in(dataset)}
         )
-    field = registry.field_of(dataset.schema_version.definition)
     return {
         "spec_version": 1,
-        "labels": classification.label_ids(field),
+        "labels": label_lists.label_ids(field),
         "seed": seed,
         **learners.LEARNERS[learner].plan(settings, dataset.train_count),
         "settings": asdict(settings),

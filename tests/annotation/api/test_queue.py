@@ -55,7 +55,7 @@ def test_it_hands_out_items_in_the_agreed_shape(call: Any) -> None:
     assert [slot["text"] for slot in body["slots"]] == ["one", "two"]
     assert set(body["slots"][0]) == {
         *("slot", "text", "lease_expires_at", "prelabel", "prelabel_mode", "scores", "explanation"),
-        "previous",
+        *("content", "meta", "drafts", "previous"),
     }
     assert body["slots"][0]["prelabel"] is None
     assert body["slots"][0]["prelabel_mode"] == "none"
@@ -163,7 +163,7 @@ def test_it_takes_the_last_answer_back_with_its_label(call: Any) -> None:
     call("submit", answer(held[1], "k2", "refund"))
     body = call("undo", {}).json()
     assert body["slot"]["slot"] == held[1]
-    assert body["slot"]["previous"] == "refund"
+    assert body["slot"]["previous"] == {"label": "refund"}
     assert body["progress"]["today"] == 1
 
 
@@ -203,7 +203,7 @@ def test_it_shows_a_suggestion_and_books_that_it_was_accepted(call: Any, project
         project, make_model_labeller(project), [(slot.item_id, {"label": "refund"}, 0.8, {"refund": 0.8})]
     )
     [shown, *_] = call("next", count=1).json()["slots"]
-    assert shown["prelabel"]["label"] == "refund"
+    assert shown["prelabel"]["value"] == shown["drafts"] == {"label": "refund"}
     assert shown["prelabel"]["confidence"] == 0.8
     assert shown["prelabel_mode"] == "shown"
     stored = call("submit", answer(shown["slot"], prelabel=shown["prelabel"]["uuid"])).json()

@@ -39,7 +39,7 @@ def decide(api: APIClient, project: Project, uuid: str, **body: object):
 
 def test_it_gives_the_oldest_review_and_the_same_one_again(api: APIClient, project: Project) -> None:
     review = waiting(api, project)
-    assert (review["text"], review["label"], review["kind"]) == ("one", "refund", "spot_check")
+    assert (review["text"], review["value"], review["kind"]) == ("one", {"label": "refund"}, "spot_check")
     assert waiting(api, project)["uuid"] == review["uuid"]
 
 

@@ -8,7 +8,7 @@ from annotation.intake import validate
 from annotation.intake.normalise import content_hash
 from annotation.intake.records import BadRow, FileInfo, IntakeError, Row
 from annotation.intake.validate import Candidate, Mapping, candidate
-from annotation.task_types import classification
+from annotation.task_types import labels
 
 FIELD = {
     "name": "label",
@@ -18,7 +18,7 @@ FIELD = {
         {"id": "card", "name": "Card lost"},
     ],
 }
-LABELS = classification.lookup(FIELD)
+LABELS = labels.lookup(FIELD)
 EVERYTHING = Mapping(text="text", label="label", external_id="id", split="part", meta=("source",))
 
 

@@ -52,7 +52,7 @@ def test_it_brings_back_ones_own_undone_label_only(project: Project) -> None:
     [slot] = queue.lease(project, ana, count=1)
     labelling.submit(project, ana, slot.uuid, {"label": "other"}, client_key="k")
     undone = labelling.undo(project, ana)
-    assert selectors.payloads(project, ana, [undone])[0].previous == "other"
+    assert selectors.payloads(project, ana, [undone])[0].previous == {"label": "other"}
     queue.release(project, ana, [slot.uuid])
     found = next(one for one in queue.lease(project, ben, count=5) if one.pk == slot.pk)
     assert selectors.payloads(project, ben, [found])[0].previous is None
@@ -70,9 +70,9 @@ def test_it_asks_three_questions_however_many_slots(project: Project) -> None:
 def test_it_knows_the_suggestion_that_a_slot_shows(project: Project) -> None:
     slot = Slot.objects.order_by("rank").first()
     assert slot is not None
-    assert selectors.suggested(project, slot.uuid, None) == ""
+    assert selectors.suggested(project, slot.uuid, None) == {}
     model = make_model_labeller(project)
     prelabels.store(project, model, [(slot.item_id, {"label": "refund"}, 0.6, {})])
     shown = slot.item.prelabels.get()
-    assert selectors.suggested(project, slot.uuid, shown.uuid) == "refund"
-    assert selectors.suggested(project, slot.uuid, slot.uuid) == ""
+    assert selectors.suggested(project, slot.uuid, shown.uuid) == {"label": "refund"}
+    assert selectors.suggested(project, slot.uuid, slot.uuid) == {}

@@ -99,8 +99,8 @@ def test_it_says_the_same_in_every_format(what: str, monkeypatch: pytest.MonkeyP
     for ours, theirs in zip(whole, table(project, what), strict=True):
         for name, value in ours.items():
             given = theirs[name]
-            if name == "meta":
-                given = json.loads(given)
+            if reads.WHATS[what](project)[0][name] == "json":
+                given = given and json.loads(given)
             assert (given.isoformat() if hasattr(given, "isoformat") else given) == value
     for ours, theirs in zip(whole, cells(project, what), strict=True):
         text = ours["text"]

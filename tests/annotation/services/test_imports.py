@@ -123,7 +123,7 @@ def test_it_stores_imported_labels_as_annotations_and_resolutions() -> None:
         "import",
         {"label": "card-lost"},
     )
-    assert (resolution.posterior, resolution.is_current) == ({"card-lost": 1.0}, True)
+    assert (resolution.posterior, resolution.is_current) == ({"label": {"card-lost": 1.0}}, True)
 
 
 def test_it_labels_texts_that_were_imported_without_labels_before() -> None:

@@ -164,7 +164,7 @@ def test_it_takes_back_the_last_answer(project):
     assert slot.pk == second.pk
     assert slot.state == Slot.State.LEASED
     assert current(project) == {first.item_id: "other"}
-    assert payloads(project, ana, [slot])[0].previous == "card-lost"
+    assert payloads(project, ana, [slot])[0].previous == {"label": "card-lost"}
     assert Annotation.objects.filter(is_retraction=True).count() == 1
     assert labelling.undo(project, ana).pk == first.pk
     with pytest.raises(NothingToUndo):
@@ -248,7 +248,7 @@ def test_it_shows_the_newest_suggestion_and_knows_when_it_was_accepted(project):
     ana = add_member(project)
     first, second = queue.lease(project, ana, count=2)
     shown = payloads(project, ana, [first])[0]
-    assert shown.prelabel["label"] == "card-lost"
+    assert shown.prelabel["value"] == {"label": "card-lost"}
     assert shown.prelabel["confidence"] == 0.8
     told = uuid.UUID(shown.prelabel["uuid"])
     kept = submit(project, ana, first, "card-lost", prelabel_uuid=told).annotation

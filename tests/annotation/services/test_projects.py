@@ -7,7 +7,7 @@ from annotation.errors import ProjectArchived, ProjectRefused, SchemaRefused
 from annotation.models import Membership, Project, Role
 from annotation.selectors import schemas as schema_reads
 from annotation.services import projects, schemas
-from annotation.task_types.classification import label_ids
+from annotation.task_types.labels import label_ids
 from tests.factories import add_member, make_items, make_project, make_user
 
 pytestmark = pytest.mark.django_db

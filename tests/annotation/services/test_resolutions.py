@@ -36,7 +36,7 @@ def test_it_takes_the_only_word(project):
     look(project, item, "other")
     resolution = current(item)
     assert (resolution.value, resolution.method, resolution.votes) == ({"label": "other"}, "single", 1)
-    assert resolution.posterior == {"other": 1.0}
+    assert resolution.posterior == {"label": {"other": 1.0}}
 
 
 def test_it_takes_the_majority_with_its_shares(project):
@@ -45,7 +45,7 @@ def test_it_takes_the_majority_with_its_shares(project):
         look(project, item, label)
     resolution = current(item)
     assert (resolution.value, resolution.method, resolution.votes) == ({"label": "other"}, "majority", 3)
-    assert resolution.posterior == pytest.approx({"other": 2 / 3, "card-lost": 1 / 3})
+    assert resolution.posterior["label"] == pytest.approx({"other": 2 / 3, "card-lost": 1 / 3})
     assert Resolution.objects.filter(item=item).count() == 2  # alone, (tied,) then by majority
 
 

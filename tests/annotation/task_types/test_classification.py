@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 
-from annotation.task_types import classification
+from annotation.task_types import classification, labels
 
 FIELD = {
     "name": "label",
@@ -16,22 +16,28 @@ FIELD = {
 
 
 def test_it_lists_ids_in_schema_order():
-    assert classification.label_ids(FIELD) == ["refund", "card", "other"]
+    assert labels.label_ids(FIELD) == ["refund", "card", "other"]
 
 
 def test_it_finds_a_label_by_id_or_name():
-    labels = classification.lookup(FIELD)
+    known = labels.lookup(FIELD)
     for given in ("refund", "Refund request", "  REFUND  request", "退款"):
-        assert classification.resolve(labels, given) == "refund"
-    assert classification.resolve(labels, "refunds") is None
-    assert classification.resolve(labels, "x" * 1_000_000) is None
+        assert labels.resolve(known, given) == "refund"
+    assert labels.resolve(known, "refunds") is None
+    assert labels.resolve(known, "x" * 1_000_000) is None
 
 
 def test_it_measures_a_nominal_metric():
-    ids = classification.label_ids(FIELD)
+    ids = labels.label_ids(FIELD)
     for a, b, c in itertools.product(ids, repeat=3):
-        assert classification.distance(a, b) == (0.0 if a == b else 1.0) == classification.distance(b, a)
-        assert classification.distance(a, c) <= classification.distance(a, b) + classification.distance(b, c)
+        assert (
+            classification.distance(FIELD, a, b)
+            == (0.0 if a == b else 1.0)
+            == classification.distance(FIELD, b, a)
+        )
+        assert classification.distance(FIELD, a, c) <= classification.distance(
+            FIELD, a, b
+        ) + classification.distance(FIELD, b, c)
 
 
 def test_it_exports_the_id_and_the_name():
@@ -40,5 +46,5 @@ def test_it_exports_the_id_and_the_name():
 
 
 def test_it_lists_the_first_labels_for_an_error():
-    assert classification.listed(FIELD) == "refund, card, other"
-    assert classification.listed(FIELD, limit=2) == "refund, card … (3 labels)"
+    assert labels.listed(FIELD) == "refund, card, other"
+    assert labels.listed(FIELD, limit=2) == "refund, card … (3 labels)"

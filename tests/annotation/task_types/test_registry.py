@@ -122,7 +122,8 @@ def test_it_asks_the_type_for_distance_example_and_export():
     value, other = {"label": "card", "tone": "a"}, {"label": "refund", "tone": "a"}
     assert registry.distance(field, value, other) == 1.0
     assert registry.distance(field, value, value) == 0.0
-    assert registry.training_example("hello", value, field) == {"text": "hello", "label": "card"}
+    examples = registry.training_examples(field, registry.Content(text="hello"), value)
+    assert examples == [{"text": "hello", "label": "card"}]
     assert registry.export(DEFINITION, value) == {
         "label": "card", "label_name": "Card lost", "tone": "a", "tone_name": "A",
     }  # fmt: skip

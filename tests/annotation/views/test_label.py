@@ -46,7 +46,8 @@ def test_the_page_carries_the_first_three_items(client: Client, page: str) -> No
     assert [slot["text"] for slot in data["slots"]] == ["text 0", "text 1", "text 2"]
     assert 'data-part="text">text 0</p>' in html
     assert data["urls"]["submit"].endswith("/submit")
-    assert set(data["labels"]) == {"refund", "card-lost", "other"}
+    assert data["instant"] is True
+    assert set(data["fields"][0]["names"]["labels"]) == {"refund", "card-lost", "other"}
 
 
 def test_loading_it_again_shows_the_same_items(client: Client, page: str) -> None:

@@ -1,0 +1,260 @@
+"""Spans of the text with a label each, and relations between them.
+
+A field of this type:
+    {"name": "entities", "type": "spans", "labels": [...], "nested": false, "overlapping": false,
+     "relations": [{"id": "works-for", "name": "works for"}]}
+Its answer:
+    {"spans": [{"start": 0, "end": 3, "label": "person"}, {"start": 14, "end": 18, "label": "company"}],
+     "relations": [{"from": 0, "to": 1, "label": "works-for"}]}
+`start` and `end` count Unicode code points of the item's raw text, `end` behind the last one, so that
+`text[start:end]` in Python is the span; JavaScript counts UTF-16 units and has to convert. Spans stand in the
+order of (start, -end, label); relations name them by position in that order.
+
+"nested" allows a span inside another, "overlapping" allows all; the same span with the same label never comes
+twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from annotation.task_types import labels as label_lists
+from annotation.task_types.content import Content
+from annotation.task_types.values import Combined, InvalidDefinition, InvalidValue, shown
+
+OPTIONS = frozenset({"labels", "nested", "overlapping", "relations"})
+UNIT = "unicode code points"
+MAXIMUM_SPANS = 2000
+LONGEST_FORM = 1_000_000
+_Span = tuple[int, int, str]
+
+
+def validate_field(field: Mapping[str, Any]) -> None:
+    label_lists.validate_labels(field, minimum=1, kind="a span field")
+    for name in ("nested", "overlapping"):
+        if not isinstance(field.get(name, False), bool):
+            raise InvalidDefinition(f"{name} of field {shown(field['name'])} is not true or false")
+    if field.get("relations"):
+        label_lists.validate_labels(field, key="relations", minimum=1, kind="a list of relations")
+
+
+def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | None = None) -> dict[str, Any]:
+    """The answer in its one order; `InvalidValue` where a span lies outside the text, holds only white space,
+    crosses another against the schema or comes twice, or a relation names no span.
+    """
+    if not isinstance(answer, Mapping) or not isinstance(answer.get("spans"), Sequence):
+        raise InvalidValue(f'found {shown(answer)} for {shown(field["name"])}, expected {{"spans": [...]}}')
+    given = [_span(field, one, content) for one in answer["spans"]]
+    if len(given) > MAXIMUM_SPANS:
+        raise InvalidValue(f"found {len(given)} spans, the limit is {MAXIMUM_SPANS}: mark fewer")
+    order = sorted(range(len(given)), key=lambda at: (given[at][0], -given[at][1], given[at][2]))
+    spans = [given[at] for at in order]
+    _check_overlap(field, spans)
+    position = {old: new for new, old in enumerate(order)}
+    found: dict[str, Any] = {"spans": [{"start": s, "end": e, "label": label} for s, e, label in spans]}
+    if field.get("relations"):
+        found["relations"] = _relations(field, answer.get("relations", ()), position)
+    elif answer.get("relations"):
+        raise InvalidValue(f"field {shown(field['name'])} has no relations: leave them out")
+    return found
+
+
+def _span(field: Mapping[str, Any], one: Any, content: Content | None) -> _Span:
+    if not isinstance(one, Mapping):
+        raise InvalidValue(f"found {shown(one)} among the spans, expected start, end and label")
+    start, end = one.get("start"), one.get("end")
+    if not _is_count(start) or not _is_count(end) or not 0 <= start < end:  # type: ignore[operator]
+        raise InvalidValue(f"found a span from {shown(start)} to {shown(end)}, expected 0 <= start < end")
+    assert isinstance(start, int) and isinstance(end, int)
+    if content is not None:
+        if end > len(content.text):
+            raise InvalidValue(
+                f"a span ends at {end} and the text has {len(content.text)} characters: count in {UNIT}"
+            )
+        if not content.text[start:end].strip():
+            raise InvalidValue(f"the span from {start} to {end} holds only white space: mark words")
+    return start, end, label_lists.check_label(field, one.get("label"))
+
+
+def _check_overlap(field: Mapping[str, Any], spans: Sequence[_Span]) -> None:
+    if len(set(spans)) < len(spans):
+        raise InvalidValue("the same span with the same label comes twice: take one away")
+    if field.get("overlapping"):
+        return
+    open_ones: list[_Span] = []  # spans that reach over the present one, the outermost first
+    for span in spans:
+        while open_ones and open_ones[-1][1] <= span[0]:
+            open_ones.pop()
+        if open_ones:
+            outer = open_ones[-1]
+            inside = span[1] <= outer[1]
+            if not (field.get("nested") and inside):
+                what = "lies inside" if inside else "overlaps"
+                raise InvalidValue(
+                    f"the span {span[0]}–{span[1]} {what} the span {outer[0]}–{outer[1]}, "
+                    "which this project does not allow: change one of them"
+                )
+        open_ones.append(span)
+
+
+def _relations(field: Mapping[str, Any], given: Any, position: Mapping[int, int]) -> list[dict[str, Any]]:
+    known = [one["id"] for one in field["relations"]]
+    found: set[tuple[int, int, str]] = set()
+    for one in given or ():
+        ends: list[Any] = [one.get("from"), one.get("to")] if isinstance(one, Mapping) else [None, None]
+        if not all(_is_count(end) and end in position for end in ends) or ends[0] == ends[1]:
+            raise InvalidValue(
+                f"found the relation {shown(one)}, expected from and to of two different spans"
+            )
+        if one.get("label") not in known:
+            raise InvalidValue(
+                f"relation {shown(one.get('label'))} is not in the schema: use {', '.join(known)}"
+            )
+        found.add((position[ends[0]], position[ends[1]], one["label"]))
+    return [{"from": a, "to": b, "label": label} for a, b, label in sorted(found)]
+
+
+def _is_count(given: Any) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool)
+
+
+def json_schema(field: Mapping[str, Any]) -> dict[str, Any]:
+    def records(**properties: Any) -> dict[str, Any]:
+        return {
+            "type": "array",
+            "items": {"type": "object", "properties": properties, "required": list(properties)},
+        }
+
+    number = {"type": "integer", "minimum": 0}
+    labels = {"type": "string", "enum": label_lists.answers_of(field)}
+    properties = {"spans": records(start=number, end=number, label=labels)}
+    if field.get("relations"):
+        kinds = {"type": "string", "enum": [one["id"] for one in field["relations"]]}
+        properties["relations"] = records(**{"from": number, "to": number, "label": kinds})
+    return {"type": "object", "properties": properties, "required": ["spans"]}
+
+
+def distance(field: Mapping[str, Any], a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
+    """1 − Dice over labelled characters, in [0, 1]: a character under a label counts once for each label.
+
+    Near misses at a border differ little, a wrong label wholly; two empty answers agree. O(characters).
+    """
+    one, two = _characters(a), _characters(b)
+    if not one and not two:
+        return 0.0
+    return 1.0 - 2.0 * len(one & two) / (len(one) + len(two))
+
+
+def _characters(answer: Mapping[str, Any]) -> set[tuple[int, str]]:
+    return {(at, span["label"]) for span in answer["spans"] for at in range(span["start"], span["end"])}
+
+
+def _as_tuple(span: Mapping[str, Any]) -> _Span:
+    return span["start"], span["end"], span["label"]
+
+
+def combine(field: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> Combined:
+    """Each exact span by its own majority (relations alike); where half the people marked one and half did
+    not, or the winners may not stand together, all wait for a person. Posterior: share by "start-end-label".
+    """
+    n = len(answers)
+    counts = Counter(_as_tuple(span) for answer in answers for span in answer["spans"])
+    posterior = {f"{s}-{e}-{label}": count / n for (s, e, label), count in sorted(counts.items())}
+    kept = sorted(
+        (span for span, count in counts.items() if 2 * count > n), key=lambda s: (s[0], -s[1], s[2])
+    )
+    links = Counter(link for answer in answers for link in _links(answer))
+    tied = any(2 * count == n for count in (*counts.values(), *links.values()))
+    try:
+        _check_overlap(field, kept)
+    except InvalidValue:
+        tied = True
+    if tied:
+        return Combined(None, posterior)
+    place = {span: at for at, span in enumerate(kept)}
+    found: dict[str, Any] = {"spans": [{"start": s, "end": e, "label": label} for s, e, label in kept]}
+    if field.get("relations"):
+        agreed = [
+            link for link, count in links.items() if 2 * count > n and link[0] in place and link[1] in place
+        ]
+        found["relations"] = [
+            {"from": a, "to": b, "label": label}
+            for a, b, label in sorted((place[one], place[two], label) for one, two, label in agreed)
+        ]
+    return Combined(found, posterior)
+
+
+def _links(answer: Mapping[str, Any]) -> list[tuple[_Span, _Span, str]]:
+    spans = [_as_tuple(span) for span in answer["spans"]]
+    return [(spans[one["from"]], spans[one["to"]], one["label"]) for one in answer.get("relations", ())]
+
+
+def category(field: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    return None
+
+
+def uses(answer: Mapping[str, Any]) -> set[str]:
+    return {span["label"] for span in answer["spans"]} | {one["label"] for one in answer.get("relations", ())}
+
+
+def draft(field: Mapping[str, Any], answer: Any, content: Content) -> dict[str, Any] | None:
+    """The pre-label, less spans whose label is gone; None where the rest does not fit the text."""
+    if not isinstance(answer, Mapping):
+        return None
+    known = set(label_lists.answers_of(field))
+    spans = [one for one in answer.get("spans", ()) if isinstance(one, Mapping) and one.get("label") in known]
+    whole = len(spans) == len(answer.get("spans", ()))
+    try:
+        relations = answer.get("relations", ()) if whole and field.get("relations") else ()
+        return validate_answer(field, {"spans": spans, "relations": relations}, content)
+    except InvalidValue:
+        return None
+
+
+def training_examples(
+    field: Mapping[str, Any], content: Content, answer: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The text and its spans, offsets in code points."""
+    return [{"text": content.text, **answer}]
+
+
+def columns(field: Mapping[str, Any]) -> dict[str, str]:
+    name = field["name"]
+    relations = {f"{name}_relations": "json"} if field.get("relations") else {}
+    return {name: "json", **relations, f"{name}_unit": "text"}
+
+
+def export(field: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The spans (and relations) as JSON, and the unit that their offsets count in."""
+    name = field["name"]
+    relations = {f"{name}_relations": answer.get("relations", [])} if field.get("relations") else {}
+    return {name: answer["spans"], **relations, f"{name}_unit": UNIT}
+
+
+def describe(
+    field: Mapping[str, Any], answer: Mapping[str, Any], named: Callable[[Mapping[str, Any]], str]
+) -> str:
+    """Labels and places of the spans: "Person 0–3, Company 14–18"."""
+    words = [
+        f"{label_lists.named_or_id(field['labels'], one['label'], named)} {one['start']}–{one['end']}"
+        for one in answer["spans"]
+    ]
+    links = [
+        f"{one['from'] + 1} → {one['to'] + 1} {label_lists.named_or_id(field['relations'], one['label'], named)}"
+        for one in answer.get("relations", ())
+    ]
+    return ", ".join(words + links) or "∅"
+
+
+def from_form(field: Mapping[str, Any], sent: Callable[[str], list[str]]) -> Any:
+    """A plain form has no way to mark text: it sends the answer as JSON."""
+    text = next(iter(sent(field["name"])), "")
+    try:
+        return json.loads(text[:LONGEST_FORM] or '{"spans": []}')
+    except ValueError as error:
+        raise InvalidValue(
+            f"found {shown(text)} for {shown(field['name'])}, expected JSON with spans"
+        ) from error
