@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from django.utils.translation import gettext as _
+
 from annotation.models import Annotation, Item, Labeller, Project, Review
-from annotation.quality import agreement, confusion, spot_checks
+from annotation.quality import agreement, closeness, confusion, spot_checks
 from annotation.quality.agreement import PairAgreement
 from annotation.quality.confusion import ConfusedPair, LabelDisagreement
-from annotation.quality.intervals import Estimate, median, wilson
-from annotation.quality.ratings import Codes, Ratings
-from annotation.selectors import looks, schemas
+from annotation.quality.intervals import Estimate, median, undefined, wilson
+from annotation.quality.ratings import Codes as RatingCodes
+from annotation.quality.ratings import Ratings
+from annotation.selectors import answer_codes, looks, schemas
+from annotation.selectors.answer_codes import Codes
 from annotation.selectors.looks import Look
+from annotation.task_types import registry
 
 TARGET = 0.8  # Krippendorff's own threshold for conclusions one may rely on
 WEEKS = 26
@@ -59,8 +66,13 @@ class Report:
 
     `between` counts, for every two people on one item, what they gave: (labels, labels), symmetric, an
     agreeing pair twice on the diagonal. `pairs` is ordered by the codes of its two people.
+
+    A field whose answers are no categories (spans, texts, sets of labels) has no `labels`; its alpha and
+    `closeness` (of every two people, (raters, raters)) come from the distance of its type, and `percent` is the
+    mean closeness.
     """
 
+    field: str
     labels: list[dict[str, Any]]
     raters: list[str]
     looks: int
@@ -80,6 +92,11 @@ class Report:
     acceptance: Estimate
     weeks: list[Week]
     guidelines: list[tuple[datetime.date, int]]
+    closeness: list[list[float | None]]
+
+    @property
+    def is_categorical(self) -> bool:
+        return bool(self.labels)
 
     @property
     def is_empty(self) -> bool:
@@ -96,42 +113,90 @@ class Report:
         return table
 
 
-def report(project: Project) -> Report:
-    """The whole page. About ten queries; reads at most `looks.MOST` looks.
+def report(project: Project, name: str | None = None) -> Report:
+    """The whole page, on the field called `name` or the schema's first. About ten queries; reads at most
+    `looks.MOST` looks.
 
     Raises:
         SchemaMissing: the project has no labels yet.
+        InvalidDefinition: the schema has no field of that name.
     """
-    field = schemas.label_field(schemas.require(project))
-    labels = list(field["labels"])
-    known = {label["id"] for label in labels}
-    seen = [look for look in looks.newest(project, field["name"]) if look.label in known]
+    field = registry.field_of(schemas.require(project).definition, name)
+    coded = answer_codes.codes(field, looks.newest(project, field["name"]))
+    seen = coded.looks
     twice = on_items_seen_twice(seen)
     names = _names({look.labeller for look in seen})
-    ratings, codes = _ratings(twice, [label["id"] for label in labels])
-    between = confusion.between_people(ratings)
     checks = _checks(project)
     return Report(
-        labels=labels,
-        raters=[names[labeller] for labeller in codes.raters],  # type: ignore[index]
+        field=field["name"],
+        labels=coded.labels,
         looks=len(seen),
         items=len({look.item for look in seen}),
-        items_twice=ratings.n_items,
-        alpha=agreement.krippendorff_alpha(ratings),
-        percent=agreement.percent_agreement(ratings),
-        fleiss=agreement.fleiss_kappa(ratings),
-        pairs=agreement.pairwise(ratings),
-        between=between.tolist(),
-        by_label=sorted(confusion.by_label(between), key=lambda one: (-one.share, one.label)),
-        most_confused=confusion.most_confused(between),
         people=_people(seen, names, checks),
         spot_checks=spot_checks.overall_accuracy((None, check.right) for check in checks),
         sources=_sources(checks),
         unresolved=_unresolved(project, seen),
         acceptance=_acceptance(seen),
-        weeks=_weeks(project, twice, [label["id"] for label in labels]),
+        weeks=_weeks(project, twice, coded),
         guidelines=[(one.created_at.date(), one.number) for one in project.guidelines.order_by("number")],
+        **(_by_category(coded, twice, names) if coded.is_categorical else _by_distance(coded, twice, names)),
     )
+
+
+def _by_category(coded: Codes, twice: list[Look], names: Mapping[int, str]) -> dict[str, Any]:
+    ratings, found = _ratings(twice, coded)
+    between = confusion.between_people(ratings)
+    return {
+        "raters": [names[labeller] for labeller in found.raters],  # type: ignore[index]
+        "items_twice": ratings.n_items,
+        "alpha": agreement.krippendorff_alpha(ratings, coded.apart()),
+        "percent": agreement.percent_agreement(ratings),
+        "fleiss": agreement.fleiss_kappa(ratings),
+        "pairs": agreement.pairwise(ratings),
+        "between": between.tolist(),
+        "by_label": sorted(confusion.by_label(between), key=lambda one: (-one.share, one.label)),
+        "most_confused": confusion.most_confused(between),
+        "closeness": [],
+    }
+
+
+def _by_distance(coded: Codes, twice: list[Look], names: Mapping[int, str]) -> dict[str, Any]:
+    """The same figures where only a distance is known; what needs categories is empty or undefined."""
+    items = np.array([look.item for look in twice], dtype=np.int64)
+    raters = sorted({look.labeller for look in twice}, key=lambda one: names[one].casefold())
+    return {
+        "raters": [names[labeller] for labeller in raters],
+        "items_twice": len(set(items.tolist())),
+        "alpha": closeness.alpha_by_distance(items, _apart(coded, twice)),
+        "percent": closeness.mean_closeness(items, _apart(coded, twice)),
+        "fleiss": undefined(0, _("answers of this type are no categories")),
+        "pairs": [],
+        "between": [],
+        "by_label": [],
+        "most_confused": [],
+        "closeness": _pair_closeness(coded, twice, raters),
+    }
+
+
+def _apart(coded: Codes, own: Sequence[Look]) -> Callable[[int, int], float]:
+    return lambda i, j: coded.distance(own[i].label, own[j].label)
+
+
+def _pair_closeness(coded: Codes, twice: Iterable[Look], raters: Sequence[int]) -> list[list[float | None]]:
+    """1 − the mean distance of every two people on the items that both answered; None where there is none."""
+    place = {labeller: at for at, labeller in enumerate(raters)}
+    by_item: dict[int, list[Look]] = defaultdict(list)
+    for look in twice:
+        by_item[look.item].append(look)
+    found: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for own in by_item.values():
+        for one, two in combinations(own, 2):
+            pair = place[one.labeller], place[two.labeller]
+            found[min(pair), max(pair)].append(1.0 - coded.distance(one.label, two.label))
+    table: list[list[float | None]] = [[None] * len(raters) for _rater in raters]
+    for (a, b), close in found.items():
+        table[a][b] = table[b][a] = sum(close) / len(close)
+    return table
 
 
 def on_items_seen_twice(seen: Iterable[Look]) -> list[Look]:
@@ -145,9 +210,9 @@ def on_items_seen_twice(seen: Iterable[Look]) -> list[Look]:
     return [look for look in first.values() if counts[look.item] > 1]
 
 
-def _ratings(twice: Iterable[Look], label_ids: Sequence[str]) -> tuple[Ratings, Codes]:
+def _ratings(twice: Iterable[Look], coded: Codes) -> tuple[Ratings, RatingCodes]:
     triples = ((look.item, look.labeller, look.label) for look in twice)
-    return Ratings.from_triples(triples, labels=label_ids)
+    return Ratings.from_triples(triples, labels=[label["id"] for label in coded.labels])
 
 
 def _names(labellers: Iterable[int]) -> dict[int, str]:
@@ -224,7 +289,7 @@ def _acceptance(seen: Iterable[Look]) -> Estimate:
     return wilson(sum(look.accepted_prelabel for look in shown), len(shown))
 
 
-def _weeks(project: Project, twice: Iterable[Look], label_ids: Sequence[str]) -> list[Week]:
+def _weeks(project: Project, twice: Iterable[Look], coded: Codes) -> list[Week]:
     """The newest `WEEKS` weeks with items seen twice, in the project's own time zone."""
     zone = ZoneInfo(project.time_zone)
     by_item: dict[int, list[Look]] = defaultdict(list)
@@ -235,14 +300,16 @@ def _weeks(project: Project, twice: Iterable[Look], label_ids: Sequence[str]) ->
         day = sorted(look.at for look in own)[1].astimezone(zone).date()
         by_week[day - datetime.timedelta(days=day.weekday())] += own
     return [
-        Week(
-            start=start,
-            alpha=agreement.krippendorff_alpha(
-                _ratings(by_week[start], label_ids)[0], resamples=WEEKLY_RESAMPLES
-            ),
-        )
-        for start in sorted(by_week)[-WEEKS:]
+        Week(start=start, alpha=_weekly_alpha(by_week[start], coded)) for start in sorted(by_week)[-WEEKS:]
     ]
+
+
+def _weekly_alpha(own: list[Look], coded: Codes) -> Estimate:
+    if coded.is_categorical:
+        ratings, _found = _ratings(own, coded)
+        return agreement.krippendorff_alpha(ratings, coded.apart(), resamples=WEEKLY_RESAMPLES)
+    items = np.array([look.item for look in own], dtype=np.int64)
+    return closeness.alpha_by_distance(items, _apart(coded, own), resamples=WEEKLY_RESAMPLES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,11 +321,14 @@ class Disagreement:
     given: list[tuple[str, str]]
 
 
-def disagreements(project: Project, label_a: str, label_b: str, *, limit: int = 50) -> list[Disagreement]:
+def disagreements(
+    project: Project, label_a: str, label_b: str, *, name: str | None = None, limit: int = 50
+) -> list[Disagreement]:
     """The newest items to which people gave both labels: the cell of the confusion matrix, opened."""
-    field = schemas.label_field(schemas.require(project))
+    field = registry.field_of(schemas.require(project).definition, name)
+    coded = answer_codes.codes(field, looks.newest(project, field["name"]))
     by_item: dict[int, list[Look]] = defaultdict(list)
-    for look in on_items_seen_twice(looks.newest(project, field["name"])):
+    for look in on_items_seen_twice(coded.looks):
         by_item[look.item].append(look)
     wanted = {label_a, label_b}
     found = [item for item, own in by_item.items() if wanted <= {look.label for look in own}][-limit:]

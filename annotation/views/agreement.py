@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import math
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -22,7 +24,9 @@ from annotation.quality.intervals import Estimate, wilson
 from annotation.selectors import agreement as selectors
 from annotation.selectors import choices as choice_selectors
 from annotation.selectors import schemas
+from annotation.selectors.choices import in_language
 from annotation.selectors.projects import get_project
+from annotation.task_types.registry import field_of
 
 DRAWN = 30  # a heat map of more labels or people than this cannot be read: the most disputed ones are drawn
 
@@ -40,10 +44,12 @@ class Stat:
 @require_GET
 def agreement(request: HttpRequest, slug: str) -> HttpResponse:
     project = get_project(request.user, slug, permissions.can_engineer)
-    report = selectors.report(project)
-    names = _label_names(project)
+    fields = schemas.require(project).definition["fields"]
+    report = selectors.report(project, _field(request, fields))
+    names = [in_language(label, "name") for label in report.labels]
     context = {
         "project": project,
+        "fields": [(one["name"], in_language(one, "title") or one["name"]) for one in fields],
         "report": report,
         "stats": _stats(report),
         "coefficients": _coefficients(report),
@@ -62,22 +68,25 @@ def agreement(request: HttpRequest, slug: str) -> HttpResponse:
 def disagreements(request: HttpRequest, slug: str) -> HttpResponse:
     """The items behind one cell of the confusion matrix."""
     project = get_project(request.user, slug, permissions.can_engineer)
-    field = schemas.label_field(schemas.require(project))
+    fields = schemas.require(project).definition["fields"]
+    name = _field(request, fields)
+    field = field_of({"fields": fields}, name)
     names = {one.id: one.name for one in choice_selectors.choices(field)}
     first, second = request.GET.get("a", ""), request.GET.get("b", "")
-    known = first in names and second in names
     context = {
         "project": project,
         "first": names.get(first, first),
         "second": names.get(second, second),
-        "found": selectors.disagreements(project, first, second) if known else [],
+        "found": selectors.disagreements(project, first, second, name=name),
         "label_names": names,
     }
     return render(request, "annotation/agreement/disagreements.html", context)
 
 
-def _label_names(project: Project) -> list[str]:
-    return [one.name for one in choice_selectors.choices(schemas.label_field(schemas.require(project)))]
+def _field(request: HttpRequest, fields: list[dict[str, Any]]) -> str | None:
+    """The field that the address names; the first one where it names none that there is."""
+    asked = request.GET.get("field", "")
+    return asked if any(one["name"] == asked for one in fields) else None
 
 
 def _known(value: float) -> float | None:
@@ -117,10 +126,13 @@ def _stats(report: selectors.Report) -> list[Stat]:
 
 def _coefficients(report: selectors.Report) -> list[Stat]:
     found = []
-    for label, estimate, shown in (
+    shown_figures = [
         (_("Percent agreement"), report.percent, "share"),
         (_("Fleiss' kappa"), report.fleiss, "number"),
-    ):
+    ]
+    if not report.is_categorical:
+        shown_figures = [(_("Mean closeness of two answers"), report.percent, "share")]
+    for label, estimate, shown in shown_figures:
         value = _known(estimate.value)
         text = "–" if value is None else (as_percent(value) if shown == "share" else f"{value:.2f}")
         found.append(Stat(label, text, _interval(estimate, shown) or estimate.note))
@@ -130,8 +142,8 @@ def _coefficients(report: selectors.Report) -> list[Stat]:
 def _charts(project: Project, report: selectors.Report, names: list[str]) -> list[Chart]:
     charts = []
     if len(report.raters) > 1:
-        charts.append(_kappa_chart(report))
-    if report.items_twice:
+        charts.append(_kappa_chart(report) if report.is_categorical else _closeness_chart(report))
+    if report.items_twice and report.is_categorical:
         charts += [_confusion_chart(project, report, names), _label_chart(report, names)]
     charts.append(_people_chart(report))
     if report.weeks:
@@ -148,6 +160,21 @@ def _kappa_chart(report: selectors.Report) -> Chart:
         columns=people,
         title=_("Cohen's kappa of every two people"),
         note=_("0 is chance, 1 is full agreement; n = %(n)s items labelled twice")
+        % {"n": report.items_twice},
+        value_range=(0.0, 1.0),
+        value_format=lambda value: f"{value:.2f}",
+        row_label=_("Person"),
+    )
+
+
+def _closeness_chart(report: selectors.Report) -> Chart:
+    people = report.raters[:DRAWN]
+    return heat_map(
+        [row[: len(people)] for row in report.closeness[: len(people)]],
+        rows=people,
+        columns=people,
+        title=_("How close every two people are"),
+        note=_("1 less the mean distance of their answers to the same items; 1 is the same; n = %(n)s items")
         % {"n": report.items_twice},
         value_range=(0.0, 1.0),
         value_format=lambda value: f"{value:.2f}",
@@ -184,7 +211,8 @@ def _confusion_chart(project: Project, report: selectors.Report, names: list[str
 
 def _pair_url(project: Project, report: selectors.Report, first: int, second: int) -> str:
     a, b = report.labels[first]["id"], report.labels[second]["id"]
-    return f"{reverse('annotation:disagreements', args=[project.slug])}?a={a}&b={b}"
+    asked = urlencode({"a": a, "b": b, "field": report.field})
+    return f"{reverse('annotation:disagreements', args=[project.slug])}?{asked}"
 
 
 def _label_chart(report: selectors.Report, names: list[str]) -> Chart:

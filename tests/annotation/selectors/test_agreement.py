@@ -178,3 +178,39 @@ def test_it_leaves_other_projects_out_and_asks_few_questions(project: Project) -
     with CaptureQueriesContext(connection) as asked:
         agreement.report(project)
     assert len(asked) <= 8
+
+
+def test_answers_without_categories_agree_by_distance(project: Project) -> None:
+    from annotation.services import schemas
+
+    labels = [{"id": "p", "name": "Person"}]
+    schemas.publish(project, {"fields": [{"name": "spans", "type": "spans", "labels": labels}]})
+    people = [person(project, name) for name in ("ana", "ben")]
+    for who in people:
+        for at, slot in enumerate(queue.lease(project, who, count=4)):
+            end = 4 if who == people[0] or at else 2  # they differ on the first item only
+            value = {"spans": {"spans": [{"start": 0, "end": end, "label": "p"}]}}
+            labelling.submit(project, who, slot.uuid, value, client_key=f"{at}")
+    found = agreement.report(project)
+    assert not found.is_categorical
+    assert found.items_twice == 4
+    assert found.percent.value == pytest.approx(1 - (1 / 3) / 4)  # Dice of two and four characters: 2/3
+    assert found.closeness[0][1] == pytest.approx(found.percent.value)
+    assert found.alpha.value < 1.0
+
+
+def test_the_field_of_the_report_can_be_chosen(project: Project) -> None:
+    from annotation.services import schemas
+    from annotation.task_types.registry import InvalidDefinition
+
+    current = project.schemas.get().definition["fields"]
+    tone = {
+        "name": "tone",
+        "type": "classification",
+        "labels": [{"id": "x", "name": "X"}, {"id": "y", "name": "Y"}],
+    }
+    schemas.publish(project, {"fields": [*current, tone]})
+    assert agreement.report(project).field == "label"
+    assert [label["id"] for label in agreement.report(project, "tone").labels] == ["x", "y"]
+    with pytest.raises(InvalidDefinition, match="no field 'mood'"):
+        agreement.report(project, "mood")
