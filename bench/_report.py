@@ -43,18 +43,25 @@ class Figure:
         return {**line, "skipped": self.skipped} if self.skipped else line
 
 
-def main(figures: Callable[[bool], Iterable[Figure]], arguments: list[str] | None = None) -> int:
+def main(
+    figures: Callable[[bool], Iterable[Figure]],
+    arguments: list[str] | None = None,
+    *,
+    options: argparse.ArgumentParser | None = None,
+) -> int:
     """The command line of a benchmark: `--quick` for a look within a minute, `--json FILE` for the lines in a
     file.
 
     Args:
         figures: called with True for `--quick`; yields the figures as they are measured.
+        options: the benchmark's own, which it reads by itself; here they are only allowed, and told in --help.
 
     Returns:
         The exit status, 0.
     """
     doc = sys.modules[figures.__module__].__doc__ or ""
-    parser = argparse.ArgumentParser(description=doc.strip().split("\n")[0])
+    own = [] if options is None else [options]
+    parser = argparse.ArgumentParser(description=doc.strip().split("\n")[0], parents=own)
     parser.add_argument("--quick", action="store_true", help="smaller sizes, within a minute on two cores")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the lines to FILE")
     given = parser.parse_args(arguments)

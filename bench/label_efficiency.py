@@ -1,92 +1,46 @@
 """How many labels picking saves: every strategy against random, on labelled sets, with the probe as the
-learner.
+learner; and, on one seed and five batches, the default against random with a fine-tune.
 
 Frozen MiniLM embeddings, logistic regression, 20 batches of 25 (banking77: 100). The first batch is the same
 cold start for every strategy of a seed, so that seeds are paired and only what comes after it is compared.
+The fine-tune is the product's own (`manage.py simulate --model finetune`).
 The default was chosen on held-out parts of the training files of snips and sib200_zh_en (`--choose` prints
 that comparison); the other two sets are only reported.
 
-    python -m bench.label_efficiency [--quick] [--json FILE]
+The whole takes hours on two cores. Every finished run is written down in var/bench-cache, and `--resume` goes
+on after those of the same code and data.
+
+    python -m bench.label_efficiency [--quick] [--json FILE] [--resume] [--minutes M] [--processes N]
     python -m bench.label_efficiency --choose
 """
 
 from __future__ import annotations
 
-import os
+import argparse
 import sys
-import warnings
+import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
-from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
 
 from bench import _sets
+from bench._kept import Kept
+from bench._label_runs import Found, Means, OutOfTime, Task, all_runs, finetuned, load
 from bench._report import Figure, main
-from selection.evidence import learning_curve, simulation
-from selection.evidence.simulation import Examples, Plan
+from selection.evidence import learning_curve
 from selection.strategies.registry import STRATEGIES
 
 SETS = {"snips": 25, "sib200_zh_en": 25, "banking77": 100, "crosswoz_turns_zh": 25}  # set -> batch size
 CHOSEN_ON = ("snips", "sib200_zh_en")
 DEFAULT, BASELINE = "default", "random"
-BATCHES, QUICK_BATCHES = 20, 6
+BATCHES, QUICK_BATCHES, FINETUNE_BATCHES = 20, 6, 5
 SEEDS, QUICK_SEEDS, CHOICE_SEEDS = 5, 2, 8
 QUICK_STRATEGIES = (BASELINE, "margin", DEFAULT)
-QUICK_POOL, QUICK_TEST = 500, 250
-HELD_OUT = 0.25  # of the training file, for the choice
 PROCESSES = 2
+GO_ON = 3  # exit status: the time given is over, and runs are left
 
 Curves = npt.NDArray[np.float64]  # (seeds, batches) accuracy
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """One way through one set; small, since it travels to a worker process."""
-
-    set: str
-    strategy: str
-    seed: int
-    batch: int
-    batches: int
-    quick: bool = False
-    choosing: bool = False
-
-
-@lru_cache(maxsize=2)
-def _load(name: str, quick: bool, choosing: bool) -> tuple[Examples, Examples]:
-    """(pool, test) of a set. Choosing: both are parts of the training file, and the test file is not looked
-    at.
-    """
-    limits = {"pool_limit": QUICK_POOL, "test_limit": QUICK_TEST} if quick else {}
-    found = _sets.load(name, **limits)
-    if not choosing:
-        return found.pool, found.test
-    assert found.pool.clusters is not None
-    kinds = found.pool.clusters.max() + 1
-    held = np.random.default_rng(0).random(kinds)[found.pool.clusters] < HELD_OUT  # duplicates stay together
-    return _subset(found.pool, ~held), _subset(found.pool, held)
-
-
-def _subset(examples: Examples, keep: npt.NDArray[np.bool_]) -> Examples:
-    assert examples.clusters is not None
-    return Examples(examples.embeddings[keep], examples.labels[keep], examples.clusters[keep])
-
-
-def run(task: Task) -> tuple[list[int], list[float]]:
-    """(labels, accuracy) after each batch."""
-    pool, test = _load(task.set, task.quick, task.choosing)
-    plan = Plan(strategy=task.strategy, batch=task.batch, batches=task.batches, seed=task.seed)
-    course = simulation.run(pool, test, plan)
-    return course.labels.tolist(), course.accuracy.tolist()
-
-
-def _quieten() -> None:
-    """scikit-learn takes the first labels of a set of 77 for a regression, and says so at every fit."""
-    warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
 
 
 def distinct_strategies(names: tuple[str, ...]) -> dict[str, str]:
@@ -99,12 +53,17 @@ def distinct_strategies(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def measure(
-    name: str, strategies: tuple[str, ...], seeds: int, *, quick: bool = False, choosing: bool = False
+    name: str,
+    strategies: tuple[str, ...],
+    seeds: int,
+    means: Means,
+    *,
+    quick: bool = False,
+    choosing: bool = False,
 ) -> tuple[list[int], dict[str, Curves]]:
     """Label counts and the curves of each strategy on one set."""
-    _load(
-        name, quick, choosing
-    )  # here and now: what has to be embedded is embedded once, and a missing set told
+    # Here and now: what has to be embedded is embedded once, and a missing set told.
+    load(name, quick, choosing)
     twin = distinct_strategies(strategies)
     batches = QUICK_BATCHES if quick else BATCHES
     batch = 25 if quick else SETS[name]
@@ -115,17 +74,16 @@ def measure(
         for seed in range(seeds)
         for which in dict.fromkeys(twin.values())
     ]
-    # Processes, not threads: the probe's solver is Python. Spawned: a fork after torch has run can hang.
-    os.environ["OMP_NUM_THREADS"] = "1"
-    curves: dict[str, list[list[float]]] = {}
-    labels: list[int] = []
-    with ProcessPoolExecutor(PROCESSES, get_context("spawn"), initializer=_quieten) as workers:
-        for number, (task, found) in enumerate(zip(tasks, workers.map(run, tasks), strict=True), start=1):
-            labels = found[0]
-            curves.setdefault(task.strategy, []).append(found[1])
-            print(f"{name}: {number} of {len(tasks)} runs", end="\r", file=sys.stderr, flush=True)
+    found: dict[Task, Found] = {}
+    for task, course in all_runs(tasks, means):
+        found[task] = course
+        print(f"{name}: {len(found)} of {len(tasks)} runs", end="\r", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    return labels, {strategy: np.array(curves[which]) for strategy, which in twin.items()}
+    curves = {
+        which: np.array([found[task][1] for task in tasks if task.strategy == which])
+        for which in dict.fromkeys(twin.values())
+    }
+    return found[tasks[0]][0], {strategy: curves[which] for strategy, which in twin.items()}
 
 
 def show(name: str, labels: list[int], curves: dict[str, Curves]) -> None:
@@ -146,18 +104,36 @@ def show(name: str, labels: list[int], curves: dict[str, Curves]) -> None:
     print(flush=True)
 
 
-def figures(quick: bool) -> Iterator[Figure]:
-    """Two figures a set for the default, and the area gain of every other strategy."""
+def figures(quick: bool, means: Means) -> Iterator[Figure]:
+    """Two figures a set for the default, the area gain of every strategy, and what a fine-tune confirms."""
     strategies = QUICK_STRATEGIES if quick else tuple(STRATEGIES)
     for name in SETS:
         try:
-            labels, curves = measure(name, strategies, QUICK_SEEDS if quick else SEEDS, quick=quick)
+            found = measure(name, strategies, QUICK_SEEDS if quick else SEEDS, means, quick=quick)
         except _sets.SetMissing as missing:
             yield Figure(f"label_efficiency.auc_gain_low.{name}", skipped=str(missing))
             yield Figure(f"label_efficiency.labels_ratio.{name}", skipped=str(missing))
             continue
-        show(name, labels, curves)
-        yield from _of_set(name, labels, curves)
+        show(name, *found)
+        yield from _of_set(name, *found)
+        if not quick:
+            yield _confirmed(name, means)
+
+
+def _confirmed(name: str, means: Means) -> Figure:
+    """The default against random where the whole encoder learns: one seed, so there is no interval."""
+    wanted = [DEFAULT, BASELINE]
+    found = finetuned(name, strategies=wanted, batch=SETS[name], batches=FINETUNE_BATCHES, means=means)
+    print(f"{name}, fine-tuned: accuracy after {', '.join(map(str, found[BASELINE][0]))} labels")
+    for strategy in wanted:
+        print(f"{strategy:18} {'  '.join(f'{value:.4f}' for value in found[strategy][1])}")
+    print(flush=True)
+    labels, areas = found[BASELINE][0], {}
+    for strategy in wanted:
+        areas[strategy] = float(learning_curve.areas(labels, [found[strategy][1]])[0])
+    against = f"random, area {100 * areas[BASELINE]:.2f}; one seed, {len(labels)} batches"
+    gain = round(100 * (areas[DEFAULT] - areas[BASELINE]), 3)
+    return Figure(f"label_efficiency.finetune_gain.{name}", gain, "accuracy points", against)
 
 
 def _of_set(name: str, labels: list[int], curves: dict[str, Curves]) -> Iterator[Figure]:
@@ -178,18 +154,47 @@ def _of_set(name: str, labels: list[int], curves: dict[str, Curves]) -> Iterator
             yield Figure(figure, round(100 * value.value, 3), "accuracy points", interval)
 
 
-def choose() -> int:
+def choose(means: Means) -> None:
     """Print the comparison that the default is chosen by; test files are not looked at."""
     for name in CHOSEN_ON:
         try:
             show(
                 f"{name} (a quarter of the training file held out)",
-                *measure(name, tuple(STRATEGIES), CHOICE_SEEDS, choosing=True),
+                *measure(name, tuple(STRATEGIES), CHOICE_SEEDS, means, choosing=True),
             )
         except _sets.SetMissing as missing:
             print(f"{name} skipped: {missing}")
-    return 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--choose", action="store_true", help="the comparison that the default is chosen by")
+    parser.add_argument("--resume", action="store_true", help="take up the runs that have ended before")
+    parser.add_argument("--minutes", type=float, help="begin no further run after so long; --resume goes on")
+    parser.add_argument("--processes", type=int, default=PROCESSES, help="runs at once")
+    return parser
+
+
+def command(arguments: list[str]) -> int:
+    """The command line; GO_ON where `--minutes` were over before the last run."""
+    options = _options()
+    given, _rest = options.parse_known_args(arguments)
+    until = None if given.minutes is None else time.monotonic() + 60 * given.minutes
+    kept = Kept(_sets.CACHE / "label_efficiency.jsonl", resume=given.resume)
+    means = Means(kept=kept, processes=given.processes, until=until)
+
+    def measured(quick: bool) -> Iterator[Figure]:
+        yield from figures(quick, means)
+
+    try:
+        if given.choose:
+            choose(means)
+            return 0
+        return main(measured, arguments, options=options)
+    except OutOfTime:
+        print(f"{given.minutes:g} minutes are over: --resume goes on", file=sys.stderr)
+        return GO_ON
 
 
 if __name__ == "__main__":
-    sys.exit(choose() if "--choose" in sys.argv[1:] else main(figures))
+    sys.exit(command(sys.argv[1:]))

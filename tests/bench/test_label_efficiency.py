@@ -1,14 +1,22 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
-from bench import _sets, label_efficiency
+from bench import _label_runs, _sets, label_efficiency
+from bench._kept import Kept
+from bench._label_runs import Means, OutOfTime, Task, all_runs
 from bench.label_efficiency import DEFAULT, SETS, distinct_strategies
 from selection.strategies.registry import STRATEGIES
 
 
+def _means(tmp_path, *, resume=False, until=None):
+    return Means(kept=Kept(tmp_path / "runs.jsonl", resume=resume), processes=1, until=until)
+
+
 def test_it_skips_sets_that_are_not_there_and_says_why(monkeypatch, tmp_path):
     monkeypatch.setenv("GYRE_DATA", str(tmp_path))
-    found = list(label_efficiency.figures(True))
+    found = list(label_efficiency.figures(True, _means(tmp_path)))
     assert [figure.name for figure in found] == [
         f"label_efficiency.{what}.{name}" for name in SETS for what in ("auc_gain_low", "labels_ratio")
     ]
@@ -51,9 +59,98 @@ def test_it_holds_out_a_part_of_the_training_file_without_looking_at_the_test_fi
     vectors = rng.normal(size=(400, 6))
     examples = _sets.Examples(vectors, rng.integers(3, size=400), np.repeat(np.arange(200), 2))
     monkeypatch.setattr(_sets, "load", lambda name: _sets.LabelledSet(name, examples, None, []))
-    label_efficiency._load.cache_clear()
-    pool, held = label_efficiency._load("toy", False, True)
-    label_efficiency._load.cache_clear()
+    _label_runs.load.cache_clear()
+    pool, held = _label_runs.load("toy", False, True)
+    _label_runs.load.cache_clear()
     assert len(pool.labels) + len(held.labels) == 400
     assert 50 < len(held.labels) < 150
     assert not set(pool.clusters.tolist()) & set(held.clusters.tolist())
+
+
+def _toy(monkeypatch, tmp_path):
+    """The files of a set, for their fingerprint alone."""
+    monkeypatch.setenv("GYRE_DATA", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    _label_runs._data.cache_clear()
+    (tmp_path / "toy").mkdir()
+    for part in ("train", "test"):
+        (tmp_path / "toy" / f"{part}.jsonl.gz").write_bytes(part.encode())
+
+
+def _in_this_process(monkeypatch):
+    """Runs without worker processes; returns the list of those that were made."""
+    made = []
+
+    def run(task):
+        made.append((task.strategy, task.seed))
+        return [5, 10], [0.5, 0.25 * task.seed]
+
+    monkeypatch.setattr(_label_runs, "run", run)
+    monkeypatch.setattr(
+        _label_runs, "ProcessPoolExecutor", lambda count, context, initializer: ThreadPoolExecutor(count)
+    )
+    return made
+
+
+def _tasks(seeds):
+    return [Task(set="toy", strategy="random", seed=seed, batch=5, batches=2) for seed in seeds]
+
+
+def test_it_takes_up_the_runs_that_have_ended_and_makes_the_others(monkeypatch, tmp_path):
+    _toy(monkeypatch, tmp_path)
+    made = _in_this_process(monkeypatch)
+    assert dict(all_runs(_tasks([0, 1]), _means(tmp_path))) == {
+        task: ([5, 10], [0.5, 0.25 * task.seed]) for task in _tasks([0, 1])
+    }
+    with (tmp_path / "runs.jsonl").open("a") as file:
+        file.write('{"name": "cut o')  # a kill in the middle of a line
+    found = dict(all_runs(_tasks([0, 1, 2]), _means(tmp_path, resume=True)))
+    assert [accuracy[-1] for _labels, accuracy in found.values()] == [0, 0.25, 0.5]
+    assert made == [("random", 0), ("random", 1), ("random", 2)]
+
+
+def test_it_makes_every_run_again_when_it_is_not_asked_to_resume(monkeypatch, tmp_path):
+    _toy(monkeypatch, tmp_path)
+    made = _in_this_process(monkeypatch)
+    for _time in range(2):
+        assert len(list(all_runs(_tasks([0]), _means(tmp_path)))) == 1
+    assert made == [("random", 0)] * 2
+
+
+def test_it_does_not_take_up_a_run_of_other_data(monkeypatch, tmp_path):
+    _toy(monkeypatch, tmp_path)
+    made = _in_this_process(monkeypatch)
+    list(all_runs(_tasks([0]), _means(tmp_path)))
+    (tmp_path / "toy" / "test.jsonl.gz").write_bytes(b"other")
+    _label_runs._data.cache_clear()
+    list(all_runs(_tasks([0]), _means(tmp_path, resume=True)))
+    assert made == [("random", 0)] * 2
+
+
+def test_it_begins_no_run_once_the_time_is_over(monkeypatch, tmp_path):
+    _toy(monkeypatch, tmp_path)
+    made = _in_this_process(monkeypatch)
+    with pytest.raises(OutOfTime):
+        list(all_runs(_tasks([0]), _means(tmp_path, until=0.0)))
+    assert made == []
+
+
+def test_it_ends_with_a_status_of_its_own_when_the_time_is_over(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(_sets, "CACHE", tmp_path)
+
+    def out_of_time(quick, means):
+        raise OutOfTime
+        yield
+
+    monkeypatch.setattr(label_efficiency, "figures", out_of_time)
+    assert label_efficiency.command(["--minutes", "2"]) == label_efficiency.GO_ON
+    assert "2 minutes are over: --resume goes on" in capsys.readouterr().err
+
+
+def test_it_holds_the_fine_tuned_default_against_random(monkeypatch, tmp_path):
+    courses = {DEFAULT: ([25, 50], [0.5, 0.9]), "random": ([25, 50], [0.5, 0.7])}
+    monkeypatch.setattr(label_efficiency, "finetuned", lambda name, **given: courses)
+    figure = label_efficiency._confirmed("snips", _means(tmp_path))
+    assert figure.name == "label_efficiency.finetune_gain.snips"
+    assert figure.value == pytest.approx(10)
+    assert figure.against == "random, area 60.00; one seed, 2 batches"
