@@ -10,7 +10,8 @@ from annotation.models import Project
 from annotation.permissions import can_engineer
 from annotation.selectors.imports import KIND as IMPORT_ITEMS
 from annotation.selectors.projects import scopes_run_by
-from annotation.services import import_runs, queue
+from annotation.selectors.search_states import KIND as INDEX_ITEMS
+from annotation.services import import_runs, queue, search_index
 from jobs import registry
 from jobs.models import Job
 
@@ -30,4 +31,13 @@ registry.register(
     may_see=may_engineer,
     may_cancel=may_engineer,
 )
+registry.register(
+    INDEX_ITEMS,
+    search_index.run,
+    label=_("Search index"),
+    resource="io",
+    may_see=may_engineer,
+    may_cancel=may_engineer,
+)
 registry.register_periodic("annotation.release_expired", 5.0, queue.release_expired)
+registry.register_periodic("annotation.index_items", 3.0, search_index.tick)

@@ -2,6 +2,7 @@
 
 from .annotation import Annotation, Prelabel
 from .dataset import DatasetVersion
+from .group import Group
 from .item import Item
 from .labeller import Labeller
 from .membership import Invite, Membership, Role
@@ -10,17 +11,25 @@ from .queue import Batch, Cursor, Slot
 from .resolution import Resolution
 from .review import Review
 from .schema import GuidelineVersion, SchemaVersion
+from .search import IndexedLabel, IndexedScore, SearchState
 from .source import Import, RejectedRow, Source
+from .tag import ItemTag, Tag
+from .view import ColumnChoice, SavedView
 
 __all__ = [
     "Annotation",
     "Batch",
+    "ColumnChoice",
     "Cursor",
     "DatasetVersion",
+    "Group",
     "GuidelineVersion",
     "Import",
+    "IndexedLabel",
+    "IndexedScore",
     "Invite",
     "Item",
+    "ItemTag",
     "Labeller",
     "Membership",
     "Prelabel",
@@ -29,7 +38,10 @@ __all__ = [
     "Resolution",
     "Review",
     "Role",
+    "SavedView",
     "SchemaVersion",
+    "SearchState",
     "Slot",
     "Source",
+    "Tag",
 ]

@@ -18,8 +18,9 @@ class Prelabel(models.Model):
     """A machine's suggestion for one published item. `scores`: label id -> probability, the likeliest few."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="prelabels")
-    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="prelabels")
+    # The indexes below begin with them.
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="prelabels", db_index=False)
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="prelabels", db_index=False)
     labeller = models.ForeignKey(Labeller, on_delete=models.CASCADE, related_name="prelabels")
     value = models.JSONField()
     confidence = models.FloatField()
@@ -29,6 +30,10 @@ class Prelabel(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["item", "labeller"], name="prelabel_once")]
+        indexes = [
+            models.Index(fields=["project", "item"], name="prelabel_project_item"),
+            models.Index(fields=["project", "confidence", "item"], name="prelabel_confidence"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.value} {self.confidence:.2f}"
@@ -52,7 +57,9 @@ class Annotation(models.Model):
     slot = models.ForeignKey(
         Slot, null=True, blank=True, on_delete=models.PROTECT, related_name="annotations"
     )
-    labeller = models.ForeignKey(Labeller, on_delete=models.PROTECT, related_name="annotations")
+    labeller = models.ForeignKey(
+        Labeller, on_delete=models.PROTECT, related_name="annotations", db_index=False
+    )  # an index below begins with it
     schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
     guideline_version = models.ForeignKey(
         GuidelineVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -79,7 +86,10 @@ class Annotation(models.Model):
                 fields=["project", "labeller", "client_key"], name="annotation_client_key"
             )
         ]
-        indexes = [models.Index(fields=["project", "labeller", "created_at"], name="annotation_labeller_at")]
+        indexes = [
+            models.Index(fields=["project", "labeller", "created_at"], name="annotation_labeller_at"),
+            models.Index(fields=["labeller", "item"], name="annotation_labeller_item"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.item_id}: {self.value}"

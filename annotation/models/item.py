@@ -14,11 +14,14 @@ from .source import Import, Source
 class Item(models.Model):
     """One text.
 
-    `row` is dense per project and never reused: it is the item's position in every column file. `split` is
+    `row` is dense per project and never reused: it is the item's position in every column file; within a
+    project ids rise with rows, so that any table with an index on its item can be walked by row. `split` is
     drawn from the content hash at intake, is shared by a whole duplicate cluster, and never changes. An exact
     duplicate points to the first item of its text; it is neither picked nor queued, and takes the first one's
-    label on export.
+    label on export. A deleted item is a tombstone: the row stays, without text, held back as `DELETED`.
     """
+
+    DELETED = "deleted"  # what `held_back` says of a tombstone
 
     class Split(models.TextChoices):
         TRAIN = "train", _("train")
@@ -60,6 +63,15 @@ class Item(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "split", "row"], name="item_split_row"),
+            models.Index(fields=["project", "source", "row"], name="item_source_row"),
+            models.Index(
+                fields=["project", "row"], condition=~models.Q(held_back=""), name="item_held_back_row"
+            ),
+            models.Index(
+                fields=["project", "row"],
+                condition=models.Q(duplicate_of__isnull=False),
+                name="item_duplicate_row",
+            ),
             models.Index(
                 fields=["duplicate_of"],
                 condition=models.Q(duplicate_of__isnull=False),

@@ -8,8 +8,11 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .group import Group
 from .item import Item
 from .project import Project
+
+LOWEST_RANK = -(2**62)  # below every rank that is given
 
 
 class Batch(models.Model):
@@ -62,15 +65,29 @@ class Slot(models.Model):
         SELF_CONSISTENCY = "self", _("self-consistency")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="slots")
-    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="slots")
-    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="slots")
+    # The indexes below begin with these three.
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="slots", db_index=False)
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="slots", db_index=False)
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="slots", db_index=False)
     purpose = models.CharField(max_length=16, choices=Purpose.choices, default=Purpose.LABEL)
-    rank = models.PositiveBigIntegerField()  # unique per project; smaller comes first
+    rank = models.BigIntegerField()  # unique per project; smaller comes first, below zero what was put first
     state = models.CharField(max_length=10, choices=State.choices, default=State.FREE)
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="slots"
     )
+    # Who alone may have it: one of the two, or anybody. No index: the walk over the free slots passes others by.
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
+    )
+    assigned_group = models.ForeignKey(
+        Group, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    is_by_hand = models.BooleanField(default=False)  # put or assigned by a person: no new round takes it back
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
     skip_reason = models.CharField(max_length=300, blank=True)
@@ -92,6 +109,10 @@ class Slot(models.Model):
                 | models.Q(state__in=["leased", "done", "skipped"], person__isnull=False),
                 name="slot_person_matches_state",
             ),
+            models.CheckConstraint(
+                condition=models.Q(assigned_to__isnull=True) | models.Q(assigned_group__isnull=True),
+                name="slot_assigned_once",
+            ),
         ]
         indexes = [
             models.Index(fields=["project", "rank"], condition=models.Q(state="free"), name="slot_free_rank"),
@@ -99,7 +120,15 @@ class Slot(models.Model):
                 fields=["lease_expires_at"], condition=models.Q(state="leased"), name="slot_lease_expiry"
             ),
             models.Index(fields=["project", "person", "done_at"], name="slot_person_done"),
-            models.Index(fields=["batch", "state"], name="slot_batch_state"),
+            # "Has this person seen the item?", asked for each free slot of the walk: with an index on each
+            # column alone SQLite reads all that the person ever did.
+            models.Index(fields=["item", "person"], name="slot_item_person"),
+            models.Index(fields=["batch", "state", "item"], name="slot_batch_state_item"),
+            models.Index(
+                fields=["project", "item"],
+                condition=models.Q(state__in=["free", "leased"]),
+                name="slot_open_item",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -111,7 +140,7 @@ class Cursor(models.Model):
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="cursors")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cursors")
-    rank = models.BigIntegerField(default=-1)
+    rank = models.BigIntegerField(default=LOWEST_RANK)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "person"], name="cursor_once")]

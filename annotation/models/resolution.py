@@ -46,7 +46,12 @@ class Resolution(models.Model):
                 fields=["project", "id"],
                 condition=models.Q(is_current=True),
                 name="resolution_project_current",
-            )
+            ),
+            models.Index(
+                fields=["project", "item"],
+                condition=models.Q(is_current=True),
+                name="resolution_project_item",
+            ),
         ]
 
     def __str__(self) -> str:

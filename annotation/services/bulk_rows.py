@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import connection, models
 
+Rows = Iterable[tuple[Any, ...]]
+
 
 def uuids(count: int) -> list[str]:
     """Version 7 UUIDs in hex: 48 bits of time, then random ones, so that new rows stand at the end of their
@@ -26,14 +28,31 @@ def uuids(count: int) -> list[str]:
     ]
 
 
-def insert(
-    model: type[models.Model], names: Sequence[str], rows: Iterable[tuple[Any, ...]], **same: Any
-) -> None:
-    """Insert rows of database-ready values in the order of `names`.
+def take_ids(model: type[models.Model], count: int) -> Sequence[int]:
+    """So many ids for new rows of a table, rising; nobody else is given them.
+
+    The caller is in a transaction. On SQLite that one is the only writer, so the next ids are free; each must
+    be used before ids are taken again.
+    """
+    table, column = model._meta.db_table, model._meta.pk.column
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+            first = (cursor.fetchone() or (0,))[0] + 1
+            return range(first, first + count)
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
+            [table, column, count],
+        )
+        return sorted(pk for (pk,) in cursor.fetchall())
+
+
+def insert(model: type[models.Model], names: Sequence[str], rows: Rows, **same: Any) -> None:
+    """Insert rows of database-ready values in the order of `names`; the id only where it is named.
 
     `same` are columns that have one value in all rows; those named nowhere get their field's default.
     """
-    fields = {f.name: f for f in model._meta.concrete_fields if not f.primary_key}
+    fields = {f.name: f for f in model._meta.concrete_fields if not f.primary_key or f.name in names}
     others = {
         name: same[name] if name in same else f.get_db_prep_save(f.get_default(), connection)
         for name, f in fields.items()

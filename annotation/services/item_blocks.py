@@ -20,7 +20,7 @@ from annotation.intake.split import assign_splits
 from annotation.intake.validate import BadRow, Candidate
 from annotation.models import Import, Item, Labeller, Project, SchemaVersion, Source
 from annotation.services import item_labels
-from annotation.services.bulk_rows import insert, uuids
+from annotation.services.bulk_rows import insert, take_ids, uuids
 
 BLOCK_ROWS = 2000
 
@@ -83,9 +83,9 @@ class _Layout:
 def store(intake: Intake, candidates: Sequence[Candidate]) -> Stored:
     """Add a block of candidates to the project; all or nothing.
 
-    Rows are dense and in the order of the block. A text that is there already becomes a duplicate: it points
-    to the first item of its text and takes over its split; its label goes to that first item. A second,
-    different label for one text from the same labeller is refused (code "label_conflict").
+    Rows are dense and in the order of the block, and ids rise with them. A text that is there already becomes
+    a duplicate: it points to the first item of its text and takes over its split; its label goes to that first
+    item. A second, different label for one text from the same labeller is refused (code "label_conflict").
     """
     # Rows are given out here, so two blocks of a project follow one another (SQLite has one writer anyway).
     Project.objects.select_for_update(no_key=True).only("pk").get(pk=intake.project.pk)
@@ -98,11 +98,12 @@ def store(intake: Intake, candidates: Sequence[Candidate]) -> Stored:
     layout = _laid_out(kept, homes, _sent_before(intake, kept, homes), first_row, intake.is_repeatable)
     homes |= _new_homes(intake.project, layout.firsts)
     now = connection.ops.adapt_datetimefield_value(timezone.now())
-    _insert_items(intake, layout.firsts, homes, None, now)
-    has_labels = intake.labeller is not None and any(c.label is not None for c in kept)
-    ids = _ids(intake.project, first_row) if layout.repeats or has_labels or intake.is_repeatable else {}
+    count = len(layout.firsts) + len(layout.repeats)
+    ids = dict(enumerate(take_ids(Item, count), first_row))
+    _insert_items(intake, layout.firsts, homes, ids, now)
     if layout.repeats:
-        _insert_items(intake, layout.repeats, homes, ids, now)
+        _insert_items(intake, layout.repeats, homes, ids, now, duplicates=True)
+    has_labels = intake.labeller is not None and any(c.label is not None for c in kept)
     stored.added, stored.duplicates = len(layout.firsts), len(layout.repeats)
     stored.unchanged = layout.unchanged
     if has_labels:
@@ -112,7 +113,6 @@ def store(intake: Intake, candidates: Sequence[Candidate]) -> Stored:
                 fresh.setdefault(_pk(homes[c.content_hash], ids), c)
         stored.labelled = item_labels.store(intake, fresh, set(in_already.values()), now)
     if intake.is_repeatable:
-        ids = _ids(intake.project, first_row)
         places = [layout.places.get(id(candidate)) for candidate in candidates]
         stored.item_ids = [place and (place[0] or ids[place[1]]) for place in places]
     return stored
@@ -195,16 +195,12 @@ def _next_row(project: Project) -> int:
     return 0 if last is None else last + 1
 
 
-def _ids(project: Project, first_row: int) -> dict[int, int]:
-    return dict(Item.objects.filter(project=project, row__gte=first_row).values_list("row", "pk"))
-
-
 def _pk(home: _Home, ids: Mapping[int, int]) -> int:
     return ids[home.row] if home.pk is None else home.pk
 
 
 ITEM_COLUMNS = (
-    *("uuid", "row", "text", "normalised", "content_hash", "duplicate_of"),
+    *("id", "uuid", "row", "text", "normalised", "content_hash", "duplicate_of"),
     *("cluster", "split", "held_back", "external_id", "meta", "data"),
 )
 
@@ -213,16 +209,17 @@ def _insert_items(
     intake: Intake,
     placed: Sequence[tuple[int, Candidate]],
     homes: Mapping[str, _Home],
-    ids: Mapping[int, int] | None,
+    ids: Mapping[int, int],
     now: Any,
+    *,
+    duplicates: bool = False,
 ) -> None:
-    """Write the items. With `ids` (of the texts' first items, by row) they are duplicates; without, first
-    items.
-    """
+    """Write the items under their `ids` (by row): the first of their texts, or `duplicates` of such."""
     rows = []
     for uuid, (row, candidate) in zip(uuids(len(placed)), placed, strict=True):
         home = homes[candidate.content_hash]
-        rows.append(_item(uuid, row, candidate, home, None if ids is None else _pk(home, ids)))
+        first = _pk(home, ids) if duplicates else None
+        rows.append((ids[row], *_item(uuid, row, candidate, home, first)))
     insert(
         Item,
         ITEM_COLUMNS,
@@ -238,7 +235,7 @@ def _insert_items(
 def _item(
     uuid: str, row: int, candidate: Candidate, home: _Home, duplicate_of: int | None
 ) -> tuple[Any, ...]:
-    """The cells of `ITEM_COLUMNS`."""
+    """The cells of `ITEM_COLUMNS` behind the id."""
     held_back = ""
     if candidate.split is not None and candidate.split != home.split:
         held_back = f"the file puts it in {candidate.split}, the same text is in {home.split} already"

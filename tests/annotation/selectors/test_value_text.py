@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from annotation.selectors.value_text import value_text
+
+DEFINITION = {
+    "fields": [
+        {
+            "name": "label",
+            "type": "classification",
+            "labels": [{"id": "refund", "name": "Refund request"}, {"id": "other", "name": "Other"}],
+        },
+        {"name": "topics", "type": "multilabel", "labels": [{"id": "card", "name": "Card"}]},
+    ]
+}
+
+
+def test_an_answer_is_shown_by_its_names() -> None:
+    assert value_text(DEFINITION, {"label": "refund", "topics": ["card"]}) == "Refund request · Card"
+
+
+def test_nothing_is_shown_as_nothing() -> None:
+    assert value_text(DEFINITION, None) == value_text(DEFINITION, {}) == value_text(None, {}) == ""
+
+
+def test_what_does_not_fit_the_schema_is_shown_as_it_is_stored() -> None:
+    assert value_text(DEFINITION, {"label": "other", "topics": 5}) == "Other · 5"
+    assert value_text(None, {"label": "refund"}) == '"refund"'
+    unknown = {"fields": [{"name": "x", "type": "not-installed"}]}
+    assert value_text(unknown, {"x": [1, "二"]}) == '[1,"二"]'
+
+
+def test_a_long_value_is_cut() -> None:
+    shown = value_text(None, {"reply": "word " * 200}, longest=50)
+    assert len(shown) == 50
+    assert shown.endswith("…")
