@@ -36,6 +36,13 @@ class MembershipRefused(AnnotationError):
     status = 409
 
 
+class GroupRefused(AnnotationError):
+    """A group's name cannot be taken, or somebody cannot be in it."""
+
+    code = "group_refused"
+    status = 409
+
+
 class InviteInvalid(AnnotationError):
     code = "invite_invalid"
     status = 410

@@ -48,7 +48,8 @@ def publish(
 
     A share of the items (`project.overlap_share`) gets a second slot; evaluation items are interleaved until
     `project.evaluation_items` are out, those that earlier batches left first. They get new ranks: in one
-    block before the new picks they would keep people from the model's suggestions for an hour. Publishing the
+    block before the new picks they would keep people from the model's suggestions for an hour. What people put
+    in the queue or assigned by hand stays as it is, and where it is: before the new picks. Publishing the
     same `origin` again gives the batch that it made before.
 
     Raises:
@@ -70,7 +71,8 @@ def publish(
     number = (project.batches.aggregate(last=Max("number"))["last"] or 0) + 1
     batch = Batch.objects.create(project=project, number=number, origin=origin, title=title[:200], note=note)
     slots = [_slot(batch, ids[pick.row], pick) for pick in picks]
-    left = list(Slot.objects.filter(project=project, state=Slot.State.FREE).order_by("rank"))
+    free = Slot.objects.filter(project=project, state=Slot.State.FREE, is_by_hand=False)
+    left = list(free.order_by("rank"))
     wanted = math.ceil(len(picks) * EVALUATION_PER_PICK) - len({slot.item_id for slot in left})
     evaluation = [_slot(batch, pk, _EVALUATION) for pk in _evaluation_sample(project, wanted)]
     mixed_in = [*left, *_with_second_looks(project, evaluation)]
@@ -117,9 +119,10 @@ def _slot(batch: Batch, item_id: int, pick: Pick) -> Slot:
 def _withdraw_free(project: Project) -> None:
     """Free work of earlier batches was picked by an older model: it goes back to the pool.
 
-    A second look at an item that somebody has looked at stays, and so does every evaluation slot.
+    A second look at an item that somebody has looked at stays, and so does every evaluation slot, and what was
+    put there by hand.
     """
-    free = Slot.objects.filter(project=project, state=Slot.State.FREE)
+    free = Slot.objects.filter(project=project, state=Slot.State.FREE, is_by_hand=False)
     free.filter(purpose__in=[_PURPOSE.LABEL, _PURPOSE.CONTROL]).update(state=Slot.State.WITHDRAWN)
     looked_at = Slot.objects.filter(item=OuterRef("item"), state__in=_TAKEN)
     free.filter(purpose=_PURPOSE.OVERLAP).exclude(Exists(looked_at)).update(state=Slot.State.WITHDRAWN)

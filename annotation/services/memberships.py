@@ -16,6 +16,7 @@ from accounts.services import audit, users
 from annotation.errors import InviteInvalid, MembershipRefused
 from annotation.models import Invite, Membership, Project, Role
 from annotation.permissions import RANKS
+from annotation.services import groups
 from annotation.services.archive import guard_writable
 
 INVITE_DAYS = 14
@@ -55,7 +56,8 @@ def set_role(membership: Membership, role: str, *, by: User | None = None) -> Me
 
 @transaction.atomic
 def deactivate(membership: Membership, *, by: User | None = None) -> None:
-    """Shut a member out of the project. Their labels stay; what they hold comes back when its lease runs out.
+    """Shut a member out of the project. Their labels stay; what they hold comes back when its lease runs out,
+    and what was assigned to them alone is for everybody.
 
     Raises:
         MembershipRefused: the project would be left without an admin.
@@ -65,7 +67,8 @@ def deactivate(membership: Membership, *, by: User | None = None) -> None:
     _guard_last_admin(membership)
     membership.is_active = False
     membership.save(update_fields=["is_active"])
-    _record("membership.deactivated", membership, by)
+    released = groups.release_person(membership.project, membership.user)
+    _record("membership.deactivated", membership, by, released=released)
 
 
 @transaction.atomic

@@ -2,7 +2,9 @@
 
 The walk starts at the person's cursor, the highest rank that they were handed, because what lies below was
 theirs or is not for them (an overlap slot of an item they have seen). A slot that comes back gets a new rank
-at the end, so no cursor has passed it.
+at the end, so no cursor has passed it. What a person puts first, or assigns, may lie below cursors: those are
+moved back in the same transaction (services/ranks.py). A slot that is assigned to a person or a group is passed
+over by everybody else.
 """
 
 from __future__ import annotations
@@ -12,13 +14,14 @@ import uuid
 from collections.abc import Iterable
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from annotation.errors import LabelRefused, SlotTaken, SlotUnknown
-from annotation.models import Cursor, Project, Slot
+from annotation.models import Cursor, Group, Project, Slot
+from annotation.models.queue import LOWEST_RANK
 from annotation.services import disputes
 from annotation.services.archive import guard_writable
 from annotation.services.batches import lock_ranks, next_rank
@@ -44,10 +47,10 @@ def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
     if missing <= 0 or not project.is_active:
         return held[:count]
     fresh = _claim(project, user, cursor.rank, missing, now)
-    if not fresh and cursor.rank >= 0:
+    if not fresh and cursor.rank > LOWEST_RANK:
         # Rare: a slot below the cursor was locked by somebody who then gave it up. Looked for only when
         # nothing is left.
-        fresh = _claim(project, user, -1, missing, now)
+        fresh = _claim(project, user, LOWEST_RANK, missing, now)
     if fresh and fresh[-1].rank > cursor.rank:
         Cursor.objects.filter(pk=cursor.pk).update(rank=fresh[-1].rank)
     return held + fresh
@@ -60,10 +63,21 @@ def _cursor(project: Project, user: User) -> Cursor:
 
 
 def free_slots(project: Project, user: User, after: int):
-    """Free slots behind rank `after` of items that `user` has not looked at, in order of rank."""
+    """Free slots behind rank `after` of items that `user` has not looked at, in order of rank: those for
+    everybody, and those assigned to them or to a group of theirs.
+    """
     seen = Slot.objects.filter(item=OuterRef("item"), person=user)
-    free = Slot.objects.filter(project=project, state=_FREE, rank__gt=after)
+    free = Slot.objects.filter(_open_to(user), project=project, state=_FREE, rank__gt=after)
     return free.exclude(Exists(seen)).order_by("rank")
+
+
+def _open_to(user: User) -> Q:
+    groups = Group.members.through.objects.filter(user=user).values("group")
+    return (
+        Q(assigned_to__isnull=True, assigned_group__isnull=True)
+        | Q(assigned_to=user)
+        | Q(assigned_group__in=groups)
+    )
 
 
 def _claim(project: Project, user: User, after: int, count: int, now: datetime.datetime) -> list[Slot]:
@@ -158,6 +172,9 @@ def skip(project: Project, user: User, slot_uuid: uuid.UUID, reason: str) -> Slo
         design=slot.design,
         inclusion_probability=slot.inclusion_probability,
         explanation=slot.explanation,
+        # Assigned to a person: they have had their look. To a group: somebody else of it has the next one.
+        assigned_group_id=slot.assigned_group_id,
+        is_by_hand=slot.is_by_hand,
     )
     return slot
 
@@ -176,7 +193,7 @@ def take(project: Project, user: User, slot_uuid: uuid.UUID, *, value: object = 
         raise SlotUnknown(_("This item is not in the queue of this project: load the page again."))
     if slot.person_id == user.pk:
         return slot
-    if slot.state == _FREE and not Slot.objects.filter(item=slot.item_id, person=user).exists():
+    if slot.state == _FREE and _is_open_to(slot, user):
         expires = timezone.now() + datetime.timedelta(seconds=project.lease_seconds)
         slot.state, slot.person, slot.lease_expires_at = _LEASED, user, expires
         slot.save(update_fields=["state", "person", "lease_expires_at"])
@@ -188,3 +205,9 @@ def take(project: Project, user: User, slot_uuid: uuid.UUID, *, value: object = 
         ),
         details={"value": value},
     )
+
+
+def _is_open_to(slot: Slot, user: User) -> bool:
+    """Whether the walk over the free slots would hand this one to the person."""
+    seen = Slot.objects.filter(item=slot.item_id, person=user)
+    return Slot.objects.filter(_open_to(user), pk=slot.pk).exclude(Exists(seen)).exists()
