@@ -27,7 +27,7 @@ class PreferencesForm(forms.ModelForm):
 
     class Meta:
         model = User
-        fields = ["first_name", "last_name", "email", "language", "theme", "time_zone"]
+        fields = ["first_name", "last_name", "email", "language", "theme", "time_zone", "mails_notices"]
 
 
 class TokenForm(forms.Form):

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from accounts.views import login, password, preferences
+from accounts.views import login, notices, password, preferences
 
 app_name = "accounts"
 urlpatterns = [
     path("login/", login.Login.as_view(), name="login"),
     path("logout/", login.Logout.as_view(), name="logout"),
+    path("news/", notices.notices_page, name="notices"),
     path("me/", preferences.preferences, name="preferences"),
     path("me/tokens/", preferences.create_token, name="create_token"),
     path("me/tokens/<int:token_id>/revoke/", preferences.revoke_token, name="revoke_token"),

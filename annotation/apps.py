@@ -11,6 +11,6 @@ class AnnotationConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the job kinds and connect the signal receivers of the app."""
-        for module in ("job_kinds", "receivers"):
+        for module in ("job_kinds", "notice_kinds", "receivers"):
             if find_spec(f"annotation.{module}"):
                 import_module(f"annotation.{module}")

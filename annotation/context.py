@@ -16,6 +16,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.selectors.notices import unread_count
 from annotation import permissions
 from annotation.models import Project
 from annotation.selectors import projects as project_selectors
@@ -26,6 +27,7 @@ _PROJECT_PAGES: tuple[tuple[Any, str, Any] | None, ...] = (
     (_("Review"), "annotation:review", permissions.can_review),
     (_("Guide"), "annotation:guide", permissions.is_member),
     (_("Items"), "annotation:items", permissions.can_review),
+    (_("Discussions"), "annotation:discussions", permissions.is_member),
     None,
     (_("Import"), "annotation:import", permissions.can_engineer),
     (_("Export"), "annotation:export", permissions.can_engineer),
@@ -40,6 +42,7 @@ _PROJECT_PAGES: tuple[tuple[Any, str, Any] | None, ...] = (
 )
 _PERSONAL_PAGES = (
     (_("My projects"), "annotation:home"),
+    (_("News"), "accounts:notices"),
     (_("My pace and feedback"), "annotation:me"),
     (_("Preferences and tokens"), "accounts:preferences"),
     (_("Dashboard"), "annotation:dashboard"),
@@ -66,6 +69,7 @@ class Nav:
     entries: list[Entry]
     others: list[ProjectLink]
     personal: list[Entry]
+    news: int = 0  # unread
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -99,6 +103,7 @@ def _nav(request: HttpRequest) -> Nav:
         project=project,
         entries=_project_entries(request, project) if project else [],
         others=others[:12],
+        news=unread_count(user),
         personal=[
             Entry(str(label), url, request.path == url)
             for label, name in _PERSONAL_PAGES

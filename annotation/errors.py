@@ -100,6 +100,12 @@ class ReviewRefused(AnnotationError):
     status = 409
 
 
+class DiscussionRefused(AnnotationError):
+    """The message is empty or too long, or the thread is not the one to write in."""
+
+    code = "discussion_refused"
+
+
 class PrelabelRefused(AnnotationError):
     """A suggestion does not fit the schema, or is for an item that is not in the project."""
 

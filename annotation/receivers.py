@@ -6,8 +6,10 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from annotation.models import Batch
 from annotation.selectors.imports import KIND as IMPORT_ITEMS
-from annotation.services import import_runs
+from annotation.services import import_runs, telling
+from annotation.signals import batch_published
 from jobs.models import Job, State
 from jobs.signals import job_finished
 
@@ -16,3 +18,8 @@ from jobs.signals import job_finished
 def import_job_ended(sender: type[Job], job: Job, **kwargs: Any) -> None:
     if job.kind == IMPORT_ITEMS and job.state in (State.FAILED, State.CANCELLED) and job.subject is not None:
         import_runs.on_job_ended(job.subject, job.state, job.error)
+
+
+@receiver(batch_published, dispatch_uid="annotation.work_available")
+def work_available(sender: type[Batch], batch: Batch, **kwargs: Any) -> None:
+    telling.work_available(batch.project)

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from annotation.views import (
     agreement,
+    discussions,
     exports,
     guide,
     home,
@@ -33,6 +34,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("p/<slug:slug>/guide", guide.guide, name="guide"),
     path("p/<slug:slug>/guide/text", guide.guide_text, name="guide_text"),
     path("p/<slug:slug>/guide/edit", guide.guide_edit, name="guide_edit"),
+    path("p/<slug:slug>/discussions", discussions.discussion_list, name="discussions"),
+    path("p/<slug:slug>/discussions/<uuid:uuid>", discussions.discussion, name="discussion"),
     path("p/<slug:slug>/items", items.items, name="items"),
     path("p/<slug:slug>/import", imports.import_list, name="import"),
     path("p/<slug:slug>/import/<uuid:uuid>", imports.import_detail, name="import_detail"),

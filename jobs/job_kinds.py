@@ -6,6 +6,7 @@ import time
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.services import notices
 from jobs import registry
 from jobs.services import cleaning, jobs
 from jobs.services.context import JobContext
@@ -26,5 +27,7 @@ def check_worker(ctx: JobContext) -> dict[str, object]:
 registry.register(
     "jobs.check_worker", check_worker, label=_("Check of the worker"), resource="cpu", max_attempts=10
 )
+registry.register_periodic("accounts.mail_notices", 60.0, notices.send_mails)
+registry.register_periodic("accounts.forget_notices", 86400.0, notices.forget_old)
 registry.register_periodic("jobs.sweep", 2.0, jobs.sweep)
 registry.register_periodic("jobs.clean", 3600.0, cleaning.clean)

@@ -21,6 +21,9 @@ class User(AbstractUser):
     language = models.CharField(_("language"), max_length=16, blank=True)  # empty: what the browser asks for
     theme = models.CharField(_("theme"), max_length=8, choices=Theme.choices, default=Theme.AUTO)
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True)  # empty: UTC
+    mails_notices = models.BooleanField(
+        _("news by mail"), default=False, help_text=_("What you have not read here after a few minutes.")
+    )
 
     class Meta(AbstractUser.Meta):
         constraints = [

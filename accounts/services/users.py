@@ -112,6 +112,7 @@ def set_preferences(
     language: str | None = None,
     theme: str | None = None,
     time_zone: str | None = None,
+    mails_notices: bool | None = None,
 ) -> None:
     """Change what a person may choose for themselves; None leaves a field as it is."""
     if language and language not in dict(settings.LANGUAGES):
@@ -135,6 +136,7 @@ def set_preferences(
             "language": language,
             "theme": theme,
             "time_zone": time_zone,
+            "mails_notices": mails_notices,
         }.items()
         if value is not None
     }

@@ -22,7 +22,7 @@ from annotation.permissions import can_label
 from annotation.selectors import progress
 from annotation.selectors import queue as queue_selectors
 from annotation.selectors.projects import get_project
-from annotation.services import labelling, queue
+from annotation.services import discussions, labelling, queue
 
 HELD = 3  # what a page holds unless it says otherwise: the item on the screen and two behind it
 MOST = 50
@@ -104,6 +104,17 @@ class SkipAnswer(serializers.Serializer):
     skipped = serializers.UUIDField()
     next = SlotShape(many=True)
     progress = TodayShape()
+
+
+class FlagRequest(serializers.Serializer):
+    slot = serializers.UUIDField()
+    text = serializers.CharField(help_text="What is to be discussed; plain text, at most 4,000 characters.")
+    client_key = serializers.CharField(default="", allow_blank=True, max_length=64)
+
+
+class FlagAnswer(serializers.Serializer):
+    discussion = serializers.UUIDField()
+    flagged = serializers.UUIDField(help_text="The slot: it stays one's own.")
 
 
 class UndoRequest(serializers.Serializer):
@@ -192,6 +203,17 @@ def skip(request: Request, slug: str) -> Response:
             "progress": progress.today(project, request.user),
         }
     )
+
+
+@extend_schema(summary="Flag an item for discussion", request=FlagRequest, responses=FlagAnswer)
+@api_view(["POST"])
+def flag(request: Request, slug: str) -> Response:
+    project = _project(request, slug)
+    asked = checked(FlagRequest, request.data)
+    comment = discussions.flag(
+        project, request.user, asked["slot"], asked["text"], client_key=asked["client_key"]
+    )
+    return Response({"discussion": comment.discussion.uuid, "flagged": asked["slot"]})
 
 
 @extend_schema(

@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_PROJECT}/next", queue.take_next, name="next"),
     path(f"{_PROJECT}/submit", queue.submit, name="submit"),
     path(f"{_PROJECT}/skip", queue.skip, name="skip"),
+    path(f"{_PROJECT}/flag", queue.flag, name="flag"),
     path(f"{_PROJECT}/undo", queue.undo, name="undo"),
     path(f"{_PROJECT}/renew", queue.renew, name="renew"),
     path(f"{_PROJECT}/release", queue.release, name="release"),

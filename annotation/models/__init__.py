@@ -2,6 +2,7 @@
 
 from .annotation import Annotation, Prelabel
 from .dataset import DatasetVersion
+from .discussion import Comment, Discussion
 from .group import Group
 from .item import Item
 from .labeller import Labeller
@@ -20,8 +21,10 @@ __all__ = [
     "Annotation",
     "Batch",
     "ColumnChoice",
+    "Comment",
     "Cursor",
     "DatasetVersion",
+    "Discussion",
     "Group",
     "GuidelineVersion",
     "Import",

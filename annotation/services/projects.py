@@ -18,7 +18,7 @@ from annotation.errors import ProjectRefused
 from annotation.models import Membership, Project, Role
 from annotation.project_templates import TEMPLATES
 from annotation.selectors import schemas as schema_reads
-from annotation.services import guidelines, schemas
+from annotation.services import guidelines, schemas, telling
 from annotation.services.archive import guard_writable
 
 SETTINGS = (
@@ -165,9 +165,11 @@ def resume(project: Project, *, by: User | None = None) -> None:
 
 @transaction.atomic
 def _move(project: Project, state: Project.State, verb: str, by: User | None) -> None:
+    before, project.state = project.state, state
     if Project.objects.filter(pk=project.pk).exclude(state=state).update(state=state):
         audit.record(verb, actor=by, scope=project.uuid, target=project)
-    project.state = state
+        if {before, state} == {Project.State.ACTIVE, Project.State.PAUSED}:
+            telling.state_changed(project, by=by)
 
 
 def _assign(project: Project, values: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from annotation.errors import LabelRefused, ReviewRefused
 from annotation.models import Annotation, Item, Project, Review
 from annotation.quality.spot_checks import is_drawn
 from annotation.selectors import schemas
-from annotation.services import labellers, resolutions
+from annotation.services import labellers, resolutions, telling
 from annotation.services.archive import guard_writable
 from annotation.task_types.content import content_of
 from annotation.task_types.registry import InvalidValue, validate_value
@@ -99,7 +99,7 @@ def decide(
     guard_writable(project)
     Item.objects.select_for_update(no_key=True).only("pk").get(pk=review.item_id)  # before the review
     locked = Review.objects.select_for_update(of=("self",), no_key=True)
-    review = locked.select_related("annotation").get(pk=review.pk)
+    review = locked.select_related("annotation__labeller__user", "project").get(pk=review.pk)
     if review.state == _DONE and review.reviewer_id == reviewer.pk and review.verdict == verdict:
         return review
     if review.state != _PENDING:
@@ -120,6 +120,7 @@ def decide(
     review.save(update_fields=["verdict", "state", "reviewer", "note", "decided_at", "correction"])
     if review.correction is not None:
         resolutions.resolve(project, [review.item_id])
+    telling.answer_reviewed(review)
     return review
 
 

@@ -21,7 +21,7 @@ from annotation.models import Project
 from annotation.selectors import field_blocks, progress, projects, schemas
 from annotation.selectors import queue as queue_selectors
 from annotation.selectors.field_blocks import FieldBlock
-from annotation.services import labelling, queue
+from annotation.services import discussions, labelling, queue
 from annotation.task_types.registry import InvalidValue, from_form
 
 HELD = 3  # items a page holds: the one on the screen and two behind it
@@ -97,7 +97,7 @@ def _data(
         "instant": field_blocks.is_instant(blocks),
         "slots": payloads,
         "lease_seconds": project.lease_seconds,
-        "urls": {name: f"{api}{name}" for name in ("next", "submit", "skip", "undo", "renew")},
+        "urls": {name: f"{api}{name}" for name in ("next", "submit", "skip", "flag", "undo", "renew")},
         "parts": part_names(),
         "texts": {
             "saved": _("saved ✓"),
@@ -107,6 +107,7 @@ def _data(
             "progress": _("%s of %s today"),
             "round": _("round %s"),
             "missing": _("Answer this first."),
+            "flagged": _("Flagged: reviewers are told. Label or skip it, as you like."),
             "skipped": _(
                 "The last one was skipped and is with others now. U again takes back the label before it."
             ),
@@ -141,11 +142,24 @@ def _act(request: HttpRequest, project: Project) -> HttpResponse:
                 context = {"project": project, "slot": request.POST.get("slot"), "reasons": skip_reasons()}
                 return render(request, "annotation/label/skip.html", context)
             queue.skip(project, request.user, _slot(request), reason)
+        elif action == "flag":
+            return _flag(request, project)
         else:
             _submit(request, project, accept=action == "accept")
     except (GyreError, InvalidValue) as error:
         messages.error(request, str(error))
     return back
+
+
+def _flag(request: HttpRequest, project: Project) -> HttpResponse:
+    """Without scripts the message is asked for on a page of its own."""
+    slot = _slot(request)
+    text = request.POST.get("reason", "").strip()
+    if not text:
+        return render(request, "annotation/label/flag.html", {"project": project, "slot": slot})
+    discussions.flag(project, request.user, slot, text)
+    messages.success(request, _("Flagged: reviewers are told. Label or skip it, as you like."))
+    return redirect("annotation:label", slug=project.slug)
 
 
 def _submit(request: HttpRequest, project: Project, *, accept: bool) -> None:

@@ -8,7 +8,7 @@ import { Fields } from "./label_fields.js";
 import { askReason } from "./label_reason.js";
 import { Undo } from "./label_undo.js";
 import { ItemView } from "./label_view.js";
-import { Held } from "./label_lease.js";
+import { Held, showAgain } from "./label_lease.js";
 
 const root = document.querySelector("[data-label-page]");
 const data = JSON.parse(document.getElementById("label-data").textContent);
@@ -29,7 +29,7 @@ const outbox = new Outbox({
 const held = new Held({
   data, call, clock,
   slots: data.slots,
-  busy: () => new Set(outbox.entries().filter((entry) => entry.kind !== "undo").map((entry) => entry.body.slot)),
+  busy: () => new Set(outbox.entries().filter((entry) => ["submit", "skip"].includes(entry.kind)).map((entry) => entry.body.slot)),
   onChange: paint,
 });
 
@@ -61,13 +61,7 @@ function stored(entry, answer) {
 
 function refused(entry, error) {
   view.notice(error.message);
-  if (error.code === "label_refused" && entry.shown?.slot) {
-    // nothing typed is lost: the item comes back with the answer in it
-    return held.putFirst({ ...entry.shown, previous: entry.body.value });
-  }
-  // what was refused must not be shown again as if it could be answered; undo has nothing to take back
-  held.drop(entry.kind === "undo" ? [] : [entry.body.slot]);
-  held.refill();
+  showAgain(held, entry, error);
 }
 
 function leave(kind, body, value) {
@@ -88,29 +82,34 @@ function send(value) {
   leave("submit", { value, prelabel: slot?.prelabel?.uuid ?? null, active_ms: clock.take() }, value);
 }
 
+const actions = {
+  accept: () => held.current().prelabel && send(held.current().prelabel.value),
+  submit: () => { const value = fields.value(); if (value) send(value); },
+  skip: () => skipDialog.showModal(),
+  flag: () => flagDialog.showModal(),
+};
+
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const button = event.submitter;
-  const slot = held.current();
   if (!button) return;
   const isLabel = data.instant && button.name === data.fields[0].name;
   const isAnswer = isLabel || button.value === "accept" || button.value === "submit";
   if (isAnswer && !view.accepts(button.value, performance.now())) return;
   if (isLabel) send({ [button.name]: button.value });
-  else if (button.value === "accept" && slot?.prelabel) send(slot.prelabel.value);
-  else if (button.value === "submit") submit();
   else if (button.value === "undo") undo.last();
-  else if (button.value === "skip" && slot) skipDialog.showModal();
+  else if (held.current()) actions[button.value]?.();
 });
-
-function submit() {
-  const value = held.current() && fields.value();
-  if (value) send(value);
-}
 
 const skipDialog = askReason(document.getElementById("skip"), (reason) => {
   clock.take();
   leave("skip", { reason });
+});
+
+const flagDialog = askReason(document.getElementById("flag"), (text) => {
+  const key = newKey();
+  outbox.add({ key, kind: "flag", body: { slot: held.current().slot, text, client_key: key } });
+  view.notice(data.texts.flagged);
 });
 
 paint();

@@ -68,3 +68,14 @@ export class Held {
     }
   }
 }
+
+// After an entry was refused: an answer that the schema does not take comes back with its item, so that nothing typed is
+// lost; any other item must not be shown again as if it could be answered. Undo and flag have nothing to take back.
+export function showAgain(held, entry, error) {
+  if (error.code === "label_refused" && entry.shown?.slot) {
+    held.putFirst({ ...entry.shown, previous: entry.body.value });
+    return;
+  }
+  held.drop(["submit", "skip"].includes(entry.kind) ? [entry.body.slot] : []);
+  held.refill();
+}
