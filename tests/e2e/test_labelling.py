@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from annotation.models import Annotation, Project, Slot
+from annotation.models import Annotation, Comment, Project, Slot
 from annotation.services import batches, guidelines, prelabels
 from tests import factories
 
@@ -306,3 +306,18 @@ def test_why_this_item_is_told(open_page) -> None:
     expect(page.locator("[data-part=parts]")).to_have_text("unsure 0.71 · hard 0.35 · round 4")
     page.get_by_text("Why this item").click()
     expect(page.get_by_text("Where it is unsure.")).to_be_visible()
+
+
+def test_f_flags_the_item_and_it_stays(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label")
+    expect(text(page)).to_have_text(TEXTS[0])
+    page.keyboard.press("f")
+    page.keyboard.type("1 or 2?")  # keys do nothing else while one types
+    page.get_by_role("button", name="Flag", exact=True).click()
+    expect(page.get_by_text("Flagged: reviewers are told.")).to_be_visible()
+    expect(text(page)).to_have_text(TEXTS[0])
+    eventually(lambda: Comment.objects.exists())
+    assert Comment.objects.get().text == "1 or 2?"
+    press(page, "1")
+    expect(text(page)).to_have_text(TEXTS[1])
+    eventually(lambda: answers(project) == [(TEXTS[0], "refund")])
