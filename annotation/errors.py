@@ -106,6 +106,12 @@ class DiscussionRefused(AnnotationError):
     code = "discussion_refused"
 
 
+class KeysRefused(AnnotationError):
+    """A key is none, or would do two things."""
+
+    code = "keys_refused"
+
+
 class PrelabelRefused(AnnotationError):
     """A suggestion does not fit the schema, or is for an item that is not in the project."""
 

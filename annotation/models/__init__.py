@@ -5,6 +5,7 @@ from .dataset import DatasetVersion
 from .discussion import Comment, Discussion
 from .group import Group
 from .item import Item
+from .key_map import KeyMap
 from .labeller import Labeller
 from .membership import Invite, Membership, Role
 from .project import Project
@@ -33,6 +34,7 @@ __all__ = [
     "Invite",
     "Item",
     "ItemTag",
+    "KeyMap",
     "Labeller",
     "Membership",
     "Prelabel",

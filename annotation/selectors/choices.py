@@ -9,9 +9,8 @@ from typing import Any
 
 from django.utils.translation import get_language
 
-# U, S, F and G are taken: undo, skip, flag, guideline.
-RESERVED_KEYS = frozenset("usfg")
-KEYS = "123456789" + "".join(letter for letter in "abcdefghijklmnopqrstuvwxyz" if letter not in RESERVED_KEYS)
+ALL_KEYS = "123456789abcdefghijklmnopqrstuvwxyz"
+RESERVED_KEYS = frozenset("usfg")  # undo, skip, flag, guideline, unless a person moved them (key_maps)
 COLOURS = frozenset(  # static/css/tokens.css
     ["blue", "teal", "green", "olive", "amber", "orange", "red", "pink", "purple", "indigo", "brown", "grey"]
 )
@@ -33,17 +32,21 @@ class Choice:
 
 
 def choices(
-    field: Mapping[str, Any], *, key: str = "labels", own_keys: Mapping[str, str] | None = None
+    field: Mapping[str, Any],
+    *,
+    key: str = "labels",
+    own_keys: Mapping[str, str] | None = None,
+    reserved: frozenset[str] = RESERVED_KEYS,
 ) -> list[Choice]:
     """A list of a field (its labels, or its reasons, relations ...) in schema order, so that a label always
     stands in the same place.
 
     A person's `own_keys` win over a label's own `shortcut`, where they are one free letter or digit; the others
-    take the keys that are left, in order. In a tree each level has all keys. Both names are searched, whatever
-    the language of the page.
+    take the keys that are left, in order, but for `reserved` ones. In a tree each level has all keys. Both
+    names are searched, whatever the language of the page.
     """
     labels = field.get(key, ())
-    keys = _keys(labels, own_keys or {})
+    keys = _keys(labels, own_keys or {}, [one for one in ALL_KEYS if one not in reserved])
     groups = {label.get("parent") for label in labels if label.get("parent")}
     found = []
     for label in labels:
@@ -70,7 +73,9 @@ def in_language(thing: Mapping[str, Any], key: str) -> Any:
     return (thing.get(f"{key}_zh") if chinese else "") or thing.get(key, "")
 
 
-def _keys(labels: Sequence[Mapping[str, Any]], own_keys: Mapping[str, str]) -> dict[str, str]:
+def _keys(
+    labels: Sequence[Mapping[str, Any]], own_keys: Mapping[str, str], usable: Sequence[str]
+) -> dict[str, str]:
     """Label id -> key."""
     siblings: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for label in labels:
@@ -79,9 +84,9 @@ def _keys(labels: Sequence[Mapping[str, Any]], own_keys: Mapping[str, str]) -> d
     for level in siblings.values():
         taken: dict[str, str] = {}
         for identity, key in _wanted(level, own_keys):
-            if len(key) == 1 and key in KEYS and key not in taken.values() and identity not in taken:
+            if key in usable and key not in taken.values() and identity not in taken:
                 taken[identity] = key
-        free: Iterator[str] = iter([key for key in KEYS if key not in taken.values()])
+        free: Iterator[str] = iter([key for key in usable if key not in taken.values()])
         for label in level:
             found[label["id"]] = taken.get(label["id"]) or next(free, "")
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from annotation.selectors.choices import Choice, choices, in_language
+from annotation.selectors.key_maps import Keys
 from annotation.task_types import rating
 from annotation.task_types.registry import task_type
 
@@ -74,15 +75,15 @@ def blocks(
     definition: Mapping[str, Any],
     value: Mapping[str, Any] | None = None,
     *,
-    own_keys: Mapping[str, Mapping[str, str]] | None = None,
+    keys: Keys | None = None,
 ) -> list[FieldBlock]:
-    """All fields in schema order. `value`: what they show as answered; `own_keys`: field -> label id -> key."""
-    fields = definition["fields"]
+    """All fields in schema order. `value`: what they show as answered; `keys`: those of the reader."""
+    fields, chosen = definition["fields"], keys or Keys()
     found = []
     for one in fields:
         kind = task_type(one)
         answer = (value or {}).get(one["name"])
-        keys = (own_keys or {}).get(one["name"])
+        own, reserved = chosen.labels.get(one["name"]), chosen.reserved
         found.append(
             FieldBlock(
                 name=one["name"],
@@ -93,7 +94,11 @@ def blocks(
                 required=one.get("required", True),
                 when=one.get("when"),
                 options={key: one[key] for key in kind.options if key in one},
-                lists={key: choices(one, key=key, own_keys=keys) for key in LISTS if one.get(key)},
+                lists={
+                    key: choices(one, key=key, own_keys=own, reserved=reserved)
+                    for key in LISTS
+                    if one.get(key)
+                },
                 scales=_scales(one) if one["type"] == "rating" else [],
                 is_instant=kind.is_instant and len(fields) == 1 and one.get("required", True),
                 answer=answer,

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import GyreError
 from annotation import permissions
 from annotation.models import Project
-from annotation.selectors import field_blocks, progress, projects, schemas
+from annotation.selectors import field_blocks, key_maps, progress, projects, schemas
 from annotation.selectors import queue as queue_selectors
 from annotation.selectors.field_blocks import FieldBlock
 from annotation.services import discussions, labelling, queue
@@ -43,12 +43,16 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
     ]
     first = payloads[0] if payloads else None
     value = (first["previous"] or first["drafts"]) if first else {}
+    keys = key_maps.keys_of(request.user, project)
     instant = field_blocks.is_instant(field_blocks.blocks(schema.definition))
-    blocks = field_blocks.blocks(schema.definition, first["previous"] if first and instant else value)
+    blocks = field_blocks.blocks(
+        schema.definition, first["previous"] if first and instant else value, keys=keys
+    )
     context = {
         "project": project,
         "blocks": blocks,
         "instant": instant,
+        "keys": keys.actions,
         "is_many": instant and len(blocks[0].choices) > MANY,
         "is_wide": any(block.type in WIDE for block in blocks),
         "first": first,

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts.charts import Bar, Chart, bar_chart
+from annotation.selectors import key_maps, projects
 from annotation.selectors import me as selectors
-from annotation.selectors import projects
 
 
 @login_required
@@ -26,6 +26,7 @@ def me(request: HttpRequest) -> HttpResponse:
         "projects": mine,
         "chosen": project,
         "work": work,
+        "keys": key_maps.keys_of(request.user, project).actions if project else {},
         "pace": pace_chart(work) if work and work.total else None,
     }
     return render(request, "annotation/me/me.html", context)
