@@ -10,13 +10,14 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import DateTimeField, Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
 from accounts.errors import AccountsError, TokenUnknown
 from accounts.models import ApiToken, User
+from accounts.selectors.prepared import given, prepared
 from accounts.services import audit
 
 _USED_EVERY = timedelta(minutes=1)  # last_used_at is written at most so often: a read must not cost a write
@@ -59,14 +60,16 @@ def authenticate(secret: str) -> ApiToken | None:
     if len(parts) != 3 or parts[0] != "gyre":
         return None
     now = timezone.now()
-    token = (
-        ApiToken.objects.select_related("user")
-        .filter(Q(expires_at=None) | Q(expires_at__gt=now), prefix=parts[1], user__is_active=True)
-        .first()
-    )
+    token = _valid().first(prefix=parts[1], now=now)
     if token is None or not constant_time_compare(token.digest, _digest(secret)):
         return None
-    ApiToken.objects.filter(Q(last_used_at=None) | Q(last_used_at__lt=now - _USED_EVERY), pk=token.pk).update(
-        last_used_at=now
-    )
+    if token.last_used_at is None or token.last_used_at < now - _USED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
+
+
+@prepared
+def _valid() -> QuerySet[ApiToken]:
+    in_time = Q(expires_at=None) | Q(expires_at__gt=given("now", DateTimeField()))
+    tokens = ApiToken.objects.select_related("user").filter(in_time, user__is_active=True)
+    return tokens.filter(prefix=given("prefix"))

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
+from accounts.selectors.prepared import given, prepared
 from annotation.models import Membership, Project, Role
 from annotation.permissions import Viewer
 
@@ -41,16 +42,18 @@ def _visible(user: Any, slug: str) -> Project | None:
         project = Project.objects.filter(slug=slug).first()
         role: Role | None = Role.ADMIN
     else:
-        membership = (
-            Membership.objects.select_related("project")
-            .filter(user=user, project__slug=slug, is_active=True)
-            .first()
-        )
+        membership = _membership().first(user=user.pk, slug=slug)
         project = membership.project if membership else None
         role = Role(membership.role) if membership else None
     if project is not None:
         project.viewer = Viewer(user.pk, role)  # type: ignore[attr-defined]
     return project
+
+
+@prepared
+def _membership() -> QuerySet[Membership]:
+    mine = Membership.objects.filter(user=given("user"), is_active=True)
+    return mine.filter(project__slug=given("slug")).select_related("project")
 
 
 def projects_of(user: Any, *, archived: bool = False, roles: list[Role] | None = None) -> QuerySet[Project]:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from accounts.models import User
+from accounts.selectors.prepared import given, numbered, numbered_places, prepared
 from annotation.models import Annotation, Item, Labeller, Prelabel, Project, SchemaVersion, Slot
 from annotation.selectors import schemas
 from annotation.task_types import registry
@@ -65,13 +68,17 @@ def shown_prelabels(project: Project, slots: Sequence[Slot]) -> dict[int, Prelab
     if not project.prelabels_shown or not open_to:
         return {}
     newest: dict[int, Prelabel] = {}
-    found = Prelabel.objects.filter(
-        item_id__in=[slot.item_id for slot in open_to],
-        labeller__kind__in=[Labeller.Kind.MODEL, Labeller.Kind.RULE],
-    )
-    for prelabel in found.order_by("pk"):
+    for prelabel in _suggestions(len(open_to)).all(**numbered(slot.item_id for slot in open_to)):
         newest[prelabel.item_id] = prelabel
     return {slot.pk: newest[slot.item_id] for slot in open_to if slot.item_id in newest}
+
+
+@prepared
+def _suggestions(count: int) -> QuerySet[Prelabel]:
+    kinds = [Labeller.Kind.MODEL, Labeller.Kind.RULE]
+    return Prelabel.objects.filter(item__pk__in=numbered_places(count), labeller__kind__in=kinds).order_by(
+        "pk"
+    )
 
 
 def presentation_seed(user_uuid: UUID, item_uuid: UUID) -> str:
@@ -144,14 +151,19 @@ def shown_meta(definition: Mapping[str, Any], meta: Mapping[str, Any]) -> list[d
 
 def _undone(user: User, slots: Sequence[Slot]) -> dict[int, dict[str, Any]]:
     """The value that was taken back, by slot id, for slots whose last word is a retraction."""
+    return dict(_taken_back(len(slots)).rows(user=user.pk, **numbered(slot.pk for slot in slots)))
+
+
+@prepared
+def _taken_back(count: int) -> QuerySet[Annotation]:
     retractions = Annotation.objects.filter(
-        slot__in=[slot.pk for slot in slots],
+        slot__pk__in=numbered_places(count),
         is_retraction=True,
         superseded_by__isnull=True,
         supersedes__isnull=False,
-        labeller__user=user,
+        labeller__user=given("user"),
     )
-    return dict(retractions.values_list("slot_id", "supersedes__value"))
+    return retractions.values_list("slot_id", "supersedes__value")
 
 
 def suggested(project: Project, slot_uuid: UUID, prelabel_uuid: UUID | None) -> dict[str, Any]:

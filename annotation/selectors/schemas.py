@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from accounts.selectors.prepared import given, prepared
 from annotation.errors import SchemaMissing
 from annotation.models import GuidelineVersion, Project, SchemaVersion
 from annotation.task_types.labels import lookup
@@ -15,7 +19,22 @@ from annotation.task_types.registry import field_of
 
 def current(project: Project) -> SchemaVersion | None:
     """The newest schema version; None while the project has no labels yet."""
-    return project.schemas.order_by("-number").first()
+    newest = _newest_schema().first(project=project.pk)
+    return _frozen_schema(*newest) if newest else None
+
+
+@prepared
+def _newest_schema() -> QuerySet[SchemaVersion]:
+    versions = SchemaVersion.objects.filter(project=given("project")).order_by("-number")
+    return versions.values_list("pk", "created_at")[:1]
+
+
+@lru_cache(maxsize=256)
+def _frozen_schema(pk: int, created_at: datetime.datetime) -> SchemaVersion:
+    """A version never changes, so it is read once; its time tells it from one that had its number before a
+    rollback.
+    """
+    return SchemaVersion.objects.get(pk=pk)
 
 
 def require(project: Project) -> SchemaVersion:
@@ -36,7 +55,13 @@ def current_guideline(project: Project) -> GuidelineVersion | None:
 
 def current_guideline_id(project: Project) -> int | None:
     """The id alone: a guideline's text may be long, and every answer notes its version."""
-    return project.guidelines.order_by("-number").values_list("pk", flat=True).first()
+    return _newest_guideline().first(project=project.pk)
+
+
+@prepared
+def _newest_guideline() -> QuerySet[GuidelineVersion]:
+    versions = GuidelineVersion.objects.filter(project=given("project")).order_by("-number")
+    return versions.values_list("pk", flat=True)[:1]
 
 
 def importable(schema: SchemaVersion | None) -> dict[str, str]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from django.db.models import QuerySet
+
+from accounts.selectors.prepared import given, prepared_update
 from annotation.models import Item, Review
 
 _DISPUTE, _PENDING = Review.Kind.DISPUTE, Review.State.PENDING
@@ -19,5 +23,17 @@ def open_for(item: Item) -> Review:
 
 def withdraw(item_ids: Iterable[int]) -> None:
     """Close open disputes of items that are settled now, without a verdict."""
-    open_ones = Review.objects.filter(item_id__in=list(item_ids), kind=_DISPUTE, state=_PENDING)
-    open_ones.update(state=Review.State.WITHDRAWN)
+    ids = list(item_ids)
+    if len(ids) == 1:
+        _withdraw_one().run(item=ids[0])
+    elif ids:
+        _open(ids).update(state=Review.State.WITHDRAWN)
+
+
+def _open(item_ids: list[Any]) -> QuerySet[Review]:
+    return Review.objects.filter(item__pk__in=item_ids, kind=_DISPUTE, state=_PENDING)
+
+
+@prepared_update(state=Review.State.WITHDRAWN)
+def _withdraw_one() -> QuerySet[Review]:
+    return _open([given("item")])

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import DateTimeField, QuerySet, UUIDField
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.selectors.prepared import given, insert, prepared, prepared_update
 from annotation.errors import LabelRefused, NothingToUndo, SlotTaken, SlotUnknown
 from annotation.models import Annotation, Labeller, Prelabel, Project, SchemaVersion, Slot
 from annotation.selectors import schemas
@@ -77,9 +79,9 @@ def submit(
         raise SlotTaken(_("You skipped this item: it has gone to somebody else."), details={"value": answer})
     standing = _standing(slot)
     prelabel, mode = _prelabel(project, slot, prelabel_uuid)
-    annotation = Annotation.objects.create(
+    annotation = Annotation(
         project=project,
-        item_id=slot.item_id,
+        item=slot.item,
         slot=slot,
         labeller=labeller,
         schema_version=schema,
@@ -93,14 +95,20 @@ def submit(
         trace=_trace(schema, user, slot, content, answer, prelabel if mode == _MODE.SHOWN else None),
         active_ms=max(0, min(int(active_ms), LONGEST_LOOK_MS)),
     )
+    insert(annotation)
     slot.state, slot.lease_expires_at = Slot.State.DONE, None
     slot.done_at = slot.done_at or timezone.now()
-    slot.save(update_fields=["state", "lease_expires_at", "done_at"])
+    _done().run(pk=slot.pk, at=slot.done_at)
     if standing is not None:
         reviews.withdraw(standing)
     reviews.draw(project, annotation)
     resolutions.resolve_locked(project, [slot.item], schema)
     return Submission(annotation, slot, created=True)
+
+
+@prepared_update(state=Slot.State.DONE, lease_expires_at=None, done_at=given("at", DateTimeField()))
+def _done() -> QuerySet[Slot]:
+    return Slot.objects.filter(pk=given("pk"))
 
 
 def checked(
@@ -138,25 +146,42 @@ def _locked(project: Project, user: User) -> Labeller:
     """The person's labeller, held until the transaction ends: what one person sends twice at once comes one
     after the other, and the second time it is there already.
     """
-    people = Labeller.objects.select_for_update(of=("self",), no_key=True)
-    found = people.filter(project=project, kind=Labeller.Kind.PERSON, key=str(user.uuid)).first()
-    return found or people.get(pk=labellers.person(project, user).pk)
+    found = _person().first(project=project.pk, key=str(user.uuid))
+    return found or _people().get(pk=labellers.person(project, user).pk)
+
+
+def _people() -> QuerySet[Labeller]:
+    return Labeller.objects.select_for_update(of=("self",), no_key=True)
+
+
+@prepared
+def _person() -> QuerySet[Labeller]:
+    return _people().filter(project=given("project"), kind=Labeller.Kind.PERSON, key=given("key"))
 
 
 def _stored(labeller: Labeller, client_key: str) -> Annotation | None:
-    found = Annotation.objects.filter(
-        labeller=labeller, client_key=client_key, project_id=labeller.project_id
-    )
-    return found.first()
+    return _by_key().first(project=labeller.project_id, labeller=labeller.pk, key=client_key)
+
+
+@prepared
+def _by_key() -> QuerySet[Annotation]:
+    mine = Annotation.objects.filter(project=given("project"), labeller=given("labeller"))
+    return mine.filter(client_key=given("key")).select_related("slot")
 
 
 def _standing(slot: Slot) -> int | None:
     """The id of the last word on this slot, a retraction included; a reviewer's correction of it stays."""
-    said = list(slot.annotations.order_by("pk").values_list("pk", "superseded_by"))
+    said = _said().rows(slot=slot.pk)
     last = next((pk for pk, later in said if later is None), None)
     if said and last is None:
         raise SlotTaken(_("A reviewer has decided on this item already: it cannot be labelled again."))
     return last
+
+
+@prepared
+def _said() -> QuerySet[Annotation]:
+    said = Annotation.objects.filter(slot=given("slot")).order_by("pk")
+    return said.values_list("pk", "superseded_by")
 
 
 def _prelabel(project: Project, slot: Slot, told: uuid.UUID | None) -> tuple[Prelabel | None, str]:
@@ -164,11 +189,16 @@ def _prelabel(project: Project, slot: Slot, told: uuid.UUID | None) -> tuple[Pre
     suggestion that came after the item was handed out was not seen.
     """
     if told is not None and slot.purpose != Slot.Purpose.EVALUATION:
-        named = Prelabel.objects.filter(uuid=told, item_id=slot.item_id).first()
+        named = _named().first(uuid=told, item=slot.item_id)
         if named is not None:
             return named, _MODE.SHOWN
     shown = shown_prelabels(project, [slot]).get(slot.pk)
     return (shown, _MODE.HIDDEN) if shown else (None, _MODE.NONE)
+
+
+@prepared
+def _named() -> QuerySet[Prelabel]:
+    return Prelabel.objects.filter(uuid=given("uuid", UUIDField()), item=given("item"))
 
 
 @transaction.atomic

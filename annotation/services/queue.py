@@ -14,11 +14,12 @@ import uuid
 from collections.abc import Iterable
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import DateTimeField, Exists, OuterRef, Q, QuerySet, UUIDField
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.selectors.prepared import given, numbered, numbered_places, prepared, prepared_update
 from annotation.errors import LabelRefused, SlotTaken, SlotUnknown
 from annotation.models import Cursor, Group, Project, Slot
 from annotation.models.queue import LOWEST_RANK
@@ -41,8 +42,7 @@ def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
     """
     now = timezone.now()
     cursor = _cursor(project, user)
-    mine = Slot.objects.filter(project=project, person=user, state=_LEASED, lease_expires_at__gt=now)
-    held = list(mine.select_related("item").order_by("rank")[:MAXIMUM_HELD])
+    held = _held().all(project=project.pk, person=user.pk, now=now)
     missing = min(count, MAXIMUM_HELD) - len(held)
     if missing <= 0 or not project.is_active:
         return held[:count]
@@ -52,50 +52,82 @@ def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
         # nothing is left.
         fresh = _claim(project, user, LOWEST_RANK, missing, now)
     if fresh and fresh[-1].rank > cursor.rank:
-        Cursor.objects.filter(pk=cursor.pk).update(rank=fresh[-1].rank)
+        _move_cursor().run(pk=cursor.pk, rank=fresh[-1].rank)
     return held + fresh
+
+
+@prepared
+def _held() -> QuerySet[Slot]:
+    mine = Slot.objects.filter(project=given("project"), person=given("person"), state=_LEASED)
+    living = mine.filter(lease_expires_at__gt=given("now", DateTimeField()))
+    return living.select_related("item").order_by("rank")[:MAXIMUM_HELD]
 
 
 def _cursor(project: Project, user: User) -> Cursor:
     """The person's cursor, held until the transaction ends: two windows of one person wait for each other."""
-    cursors = Cursor.objects.select_for_update(of=("self",), no_key=True)
-    return cursors.get_or_create(project=project, person=user)[0]
+    cursor = _own_cursor().first(project=project.pk, person=user.pk)
+    return cursor or _locked_cursors().get_or_create(project=project, person=user)[0]
 
 
-def free_slots(project: Project, user: User, after: int):
-    """Free slots behind rank `after` of items that `user` has not looked at, in order of rank: those for
+def _locked_cursors() -> QuerySet[Cursor]:
+    return Cursor.objects.select_for_update(of=("self",), no_key=True)
+
+
+@prepared
+def _own_cursor() -> QuerySet[Cursor]:
+    return _locked_cursors().filter(project=given("project"), person=given("person"))
+
+
+@prepared_update(rank=given("rank"))
+def _move_cursor() -> QuerySet[Cursor]:
+    return Cursor.objects.filter(pk=given("pk"))
+
+
+def free_slots(project: object, person: object, after: object) -> QuerySet[Slot]:
+    """Free slots behind rank `after` of items that `person` has not looked at, in order of rank: those for
     everybody, and those assigned to them or to a group of theirs.
     """
-    seen = Slot.objects.filter(item=OuterRef("item"), person=user)
-    free = Slot.objects.filter(_open_to(user), project=project, state=_FREE, rank__gt=after)
+    seen = Slot.objects.filter(item=OuterRef("item"), person=person)
+    free = Slot.objects.filter(_open_to(person), project=project, state=_FREE, rank__gt=after)
     return free.exclude(Exists(seen)).order_by("rank")
 
 
-def _open_to(user: User) -> Q:
-    groups = Group.members.through.objects.filter(user=user).values("group")
+def _open_to(person: object) -> Q:
+    groups = Group.members.through.objects.filter(user=person).values("group")
     return (
         Q(assigned_to__isnull=True, assigned_group__isnull=True)
-        | Q(assigned_to=user)
+        | Q(assigned_to=person)
         | Q(assigned_group__in=groups)
     )
 
 
-def _claim(project: Project, user: User, after: int, count: int, now: datetime.datetime) -> list[Slot]:
-    free = free_slots(project, user, after).select_related("item")
+@prepared
+def _first_free(limit: int) -> QuerySet[Slot]:
+    free = free_slots(given("project"), given("person"), given("after")).select_related("item")
     if connection.features.has_select_for_update_skip_locked:
         free = free.select_for_update(of=("self",), skip_locked=True, no_key=True)
+    return free[:limit]
+
+
+def _claim(project: Project, user: User, after: int, count: int, now: datetime.datetime) -> list[Slot]:
     chosen: dict[int, Slot] = {}
-    for slot in free[: 2 * count]:  # twice, since an item and its second look may stand side by side
+    # twice as many, since an item and its second look may stand side by side
+    for slot in _first_free(2 * count).all(project=project.pk, person=user.pk, after=after):
         if len(chosen) < count:
             chosen.setdefault(slot.item_id, slot)
     slots = list(chosen.values())
     expires = now + datetime.timedelta(seconds=project.lease_seconds)
-    Slot.objects.filter(pk__in=[slot.pk for slot in slots], state=_FREE).update(
-        state=_LEASED, person=user, lease_expires_at=expires
-    )
+    if slots:
+        ids = numbered(slot.pk for slot in slots)
+        _lease_free(len(slots)).run(person=user.pk, expires=expires, **ids)
     for slot in slots:
         slot.state, slot.person, slot.lease_expires_at = _LEASED, user, expires
     return slots
+
+
+@prepared_update(state=_LEASED, person=given("person"), lease_expires_at=given("expires", DateTimeField()))
+def _lease_free(count: int) -> QuerySet[Slot]:
+    return Slot.objects.filter(pk__in=numbered_places(count), state=_FREE)
 
 
 def renew(project: Project, user: User, slot_uuids: Iterable[uuid.UUID]) -> list[Slot]:
@@ -187,8 +219,7 @@ def take(project: Project, user: User, slot_uuid: uuid.UUID, *, value: object = 
         SlotUnknown: no such slot in this project.
         SlotTaken: somebody else has it, or it was withdrawn; `value` is kept in the details.
     """
-    locked = Slot.objects.select_for_update(of=("self", "item"), no_key=True).select_related("item")
-    slot = locked.filter(project=project, uuid=slot_uuid).first()
+    slot = _locked_slot().first(project=project.pk, uuid=slot_uuid)
     if slot is None:
         raise SlotUnknown(_("This item is not in the queue of this project: load the page again."))
     if slot.person_id == user.pk:
@@ -205,6 +236,12 @@ def take(project: Project, user: User, slot_uuid: uuid.UUID, *, value: object = 
         ),
         details={"value": value},
     )
+
+
+@prepared
+def _locked_slot() -> QuerySet[Slot]:
+    locked = Slot.objects.select_for_update(of=("self", "item"), no_key=True).select_related("item")
+    return locked.filter(project=given("project"), uuid=given("uuid", UUIDField()))
 
 
 def _is_open_to(slot: Slot, user: User) -> bool:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
+from accounts.selectors.prepared import given, insert, prepared
 from annotation.models import Annotation, Item, Labeller, Project, Resolution, SchemaVersion
 from annotation.selectors import schemas
 from annotation.services import disputes
@@ -51,18 +53,21 @@ def resolve_locked(project: Project, items: Sequence[Item], schema: SchemaVersio
     """
     ids = [item.pk for item in items]
     facts: dict[int, list[Annotation]] = defaultdict(list)
-    standing = Annotation.objects.filter(item_id__in=ids, superseded_by__isnull=True, is_retraction=False)
-    for annotation in standing.select_related("labeller").order_by("pk"):
+    alone = len(ids) == 1  # an answer just given, the common case
+    for annotation in _standing_of_one().all(item=ids[0]) if alone else _standing(ids):
         facts[annotation.item_id].append(annotation)
-    current = {r.item_id: r for r in Resolution.objects.filter(item_id__in=ids, is_current=True)}
+    found = _current_of_one().all(item=ids[0]) if alone else _current(ids)
+    current = {resolution.item_id: resolution for resolution in found}
     rulings = {pk: _rule(facts[pk], schema.definition) for pk in ids}
     changed = [pk for pk in ids if not _same(current.get(pk), rulings[pk][0])]
     stale = [pk for pk in changed if pk in current]
     if stale:
         Resolution.objects.filter(item_id__in=stale, is_current=True).update(is_current=False)
-    fresh = [(pk, ruling) for pk in changed if (ruling := rulings[pk][0]) is not None]
-    if fresh:
-        Resolution.objects.bulk_create(_row(project, schema, pk, ruling) for pk, ruling in fresh)
+    fresh = [_row(project, schema, pk, ruling) for pk in changed if (ruling := rulings[pk][0]) is not None]
+    if len(fresh) == 1:
+        insert(fresh[0])
+    else:
+        Resolution.objects.bulk_create(fresh)
     disputes.withdraw(pk for pk in ids if not rulings[pk][1])
     for item in items:
         if rulings[item.pk][1]:
@@ -70,6 +75,27 @@ def resolve_locked(project: Project, items: Sequence[Item], schema: SchemaVersio
     if changed:
         send_on_commit(resolution_changed, Resolution, project_id=project.pk, item_ids=changed)
     return changed
+
+
+def _standing(item_ids: Sequence[Any]) -> QuerySet[Annotation]:
+    standing = Annotation.objects.filter(
+        item__pk__in=item_ids, superseded_by__isnull=True, is_retraction=False
+    )
+    return standing.select_related("labeller").order_by("pk")
+
+
+def _current(item_ids: Sequence[Any]) -> QuerySet[Resolution]:
+    return Resolution.objects.filter(item__pk__in=item_ids, is_current=True)
+
+
+@prepared
+def _standing_of_one() -> QuerySet[Annotation]:
+    return _standing([given("item")])
+
+
+@prepared
+def _current_of_one() -> QuerySet[Resolution]:
+    return _current([given("item")])
 
 
 def _row(project: Project, schema: SchemaVersion, item_id: int, ruling: _Ruling) -> Resolution:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.selectors.prepared import insert
 from annotation.errors import LabelRefused, ReviewRefused
 from annotation.models import Annotation, Item, Project, Review
 from annotation.quality.spot_checks import is_drawn
@@ -36,12 +37,14 @@ def draw(project: Project, annotation: Annotation) -> Review | None:
     """
     if not is_drawn(str(annotation.uuid), project.spot_check_share, salt=str(project.uuid)):
         return None
-    return Review.objects.create(
-        project=project,
-        kind=_SPOT_CHECK,
-        item_id=annotation.item_id,
-        annotation=annotation,
-        drawn_share=project.spot_check_share,
+    return insert(
+        Review(
+            project=project,
+            kind=_SPOT_CHECK,
+            item_id=annotation.item_id,
+            annotation=annotation,
+            drawn_share=project.spot_check_share,
+        )
     )
 
 

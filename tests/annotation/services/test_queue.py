@@ -182,7 +182,7 @@ def test_it_walks_the_index_of_free_slots(project):
     """The condition of a partial index is only seen where its value is; this is what keeps the queue fast."""
     published(project, 4)
     ana = add_member(project)
-    query, params = queue.free_slots(project, ana, -1).query.sql_with_params()
+    query, params = queue.free_slots(project.pk, ana.pk, -1).query.sql_with_params()
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute(f"EXPLAIN QUERY PLAN {query}", params)
