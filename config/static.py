@@ -49,6 +49,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "js/label_lease.js",
         "js/label.js",
     ),
+    "bundles/grid.js": ("js/grid.js",),
     "bundles/review.js": (*FIELDS, "js/review.js"),
 }
 _IMPORT = re.compile(r'^import\s[^;]*?from\s+"\.\.?/[^"]+";\n', re.MULTILINE)

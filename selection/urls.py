@@ -1,14 +1,15 @@
-"""Pages of selection: rounds, for engineers of a project."""
+"""Pages of selection: rounds, for engineers of a project; similar items, for its reviewers."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from selection.views import rounds
+from selection.views import grid, rounds
 
 app_name = "selection"
 _ROUNDS = "admin/p/<slug:slug>/rounds"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("p/<slug:slug>/grid", grid.grid, name="grid"),
     path(f"{_ROUNDS}", rounds.index, name="rounds"),
     path(f"{_ROUNDS}/launch", rounds.launch, name="launch"),
     path(f"{_ROUNDS}/preview/<uuid:uuid>", rounds.preview, name="preview"),

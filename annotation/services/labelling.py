@@ -48,12 +48,13 @@ def submit(
     client_key: str,
     prelabel_uuid: uuid.UUID | None = None,
     active_ms: int = 0,
+    check_share: float | None = None,
 ) -> Submission:
     """Store one answer: field name -> value, labels by id.
 
     Sending the same `client_key` again stores nothing and gives the answer that is there. An answer after the
     lease ran out is kept if the item is still free. A second answer to one's own slot corrects the first. A
-    share of all answers is drawn for a spot check, and the item's final label is brought up to date, all in
+    share of all answers (`check_share`, else the project's) is drawn for a spot check, and the item's final label is brought up to date, all in
     one transaction.
 
     Raises:
@@ -101,7 +102,7 @@ def submit(
     _done().run(pk=slot.pk, at=slot.done_at)
     if standing is not None:
         reviews.withdraw(standing)
-    reviews.draw(project, annotation)
+    reviews.draw(project, annotation, check_share)
     resolutions.resolve_locked(project, [slot.item], schema)
     return Submission(annotation, slot, created=True)
 

@@ -27,15 +27,16 @@ _PENDING, _DONE = Review.State.PENDING, Review.State.DONE
 _SPOT_CHECK = Review.Kind.SPOT_CHECK
 
 
-def draw(project: Project, annotation: Annotation) -> Review | None:
+def draw(project: Project, annotation: Annotation, share: float | None = None) -> Review | None:
     """Draw this answer for a spot check with the project's probability; suggestions accepted unchanged are
     drawn
     alike.
 
     By hash of the answer's uuid, which the server makes: nobody can know beforehand which answers are
-    checked.
+    checked. `share` replaces the project's.
     """
-    if not is_drawn(str(annotation.uuid), project.spot_check_share, salt=str(project.uuid)):
+    share = project.spot_check_share if share is None else share
+    if not is_drawn(str(annotation.uuid), share, salt=str(project.uuid)):
         return None
     return insert(
         Review(
@@ -43,7 +44,7 @@ def draw(project: Project, annotation: Annotation) -> Review | None:
             kind=_SPOT_CHECK,
             item_id=annotation.item_id,
             annotation=annotation,
-            drawn_share=project.spot_check_share,
+            drawn_share=share,
         )
     )
 

@@ -1,0 +1,83 @@
+"""Many similar items on one page, labelled together by a reviewer or an engineer."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts.errors import GyreError
+from annotation.models import Project
+from annotation.permissions import can_engineer, can_review
+from annotation.selectors import field_blocks, key_maps, schemas
+from annotation.selectors.projects import get_project
+from annotation.services import bulk_labels
+from selection.services import neighbours
+
+LIKE = 0.6  # at least so similar items are chosen at first; a person changes it
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "POST"])
+def grid(request: HttpRequest, slug: str) -> HttpResponse:
+    project = get_project(request.user, slug, can_review)
+    definition = schemas.require(project).definition
+    blocks = field_blocks.blocks(definition, keys=key_maps.keys_of(request.user, project))
+    if request.method == "POST":
+        return _label(request, project, blocks[0].name)
+    row = _row(request.GET.get("row"))
+    if row is None:
+        row = neighbours.some_row(project, secrets.randbelow(2**31))
+    found = neighbours.near(project, row) if row is not None else []
+    context = {
+        "project": project,
+        "block": blocks[0],
+        "usable": field_blocks.is_instant(blocks),
+        "found": found,
+        "row": row,
+        "like": LIKE,
+        "like_percent": round(100 * LIKE),
+        "client_key": uuid.uuid4().hex,
+        "checked_share": max(project.spot_check_share, bulk_labels.CHECKED_SHARE),
+        "may_engineer": can_engineer(request.user, project),
+    }
+    return render(request, "selection/grid/grid.html", context)
+
+
+def _label(request: HttpRequest, project: Project, field: str) -> HttpResponse:
+    """Label what is chosen; the next page begins somewhere else."""
+    rows = [row for given in request.POST.getlist("rows") if (row := _row(given)) is not None]
+    url = reverse("selection:grid", args=[project.slug])
+    try:
+        outcome = bulk_labels.label_many(
+            project,
+            request.user,  # type: ignore[arg-type]
+            rows,
+            {field: request.POST.get("label", "")},
+            client_key=request.POST.get("client_key", ""),
+        )
+    except GyreError as error:
+        messages.error(request, str(error))
+        return redirect(f"{url}?row={_row(request.POST.get('row')) or 0}")
+    text = ngettext("%(count)s item labelled.", "%(count)s items labelled.", outcome.labelled)
+    text %= {"count": outcome.labelled}
+    if outcome.passed_over:
+        text += " " + _("%(count)s were left as they are: somebody has looked at them meanwhile.") % {
+            "count": outcome.passed_over
+        }
+    messages.success(request, text)
+    return redirect(url)
+
+
+def _row(given: str | None) -> int | None:
+    return int(given) if given and given.isdecimal() and len(given) < 19 else None
