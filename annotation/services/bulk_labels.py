@@ -30,7 +30,7 @@ _TAKEN = (Slot.State.LEASED, Slot.State.DONE, Slot.State.SKIPPED)
 
 @dataclass(frozen=True)
 class Outcome:
-    """`labelled` items got the label; `passed_over` could not: labelled, held or skipped by now, or test items."""
+    """`labelled` items got the label; `passed_over` ones are labelled, held or skipped by now, or test items."""
 
     labelled: int
     passed_over: int
@@ -103,8 +103,8 @@ def _batch(project: Project, client_key: str) -> Batch:
 
 
 def _slot(project: Project, batch: Batch, user: User, item: Item) -> Slot | None:
-    """A slot of the item that is the person's: the one made here before, one that waits in the queue, or a new one.
-    None where the item is not to be labelled so.
+    """A slot of the item that is the person's: the one made here before, one that waits in the queue, or a new
+    one; None where the item is not to be labelled so.
     """
     own = Slot.objects.filter(batch=batch, item=item, person=user).first()
     if own is not None:

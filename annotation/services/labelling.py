@@ -54,8 +54,8 @@ def submit(
 
     Sending the same `client_key` again stores nothing and gives the answer that is there. An answer after the
     lease ran out is kept if the item is still free. A second answer to one's own slot corrects the first. A
-    share of all answers (`check_share`, else the project's) is drawn for a spot check, and the item's final label is brought up to date, all in
-    one transaction.
+    share of all answers (`check_share`, else the project's) is drawn for a spot check, and the item's final
+    label is brought up to date, all in one transaction.
 
     Raises:
         LabelRefused: the value does not fit the schema, or the client key is missing; nothing typed is lost,

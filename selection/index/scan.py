@@ -1,4 +1,4 @@
-"""The most similar rows of a column of any size, read block by block from its files. NumPy alone: pages call it."""
+"""The most similar rows of a column of any size, read block by block. NumPy alone, since pages call it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from django.urls import reverse
+
+from annotation.models import Annotation, Role
+from jobs import program
+from jobs.services import artifacts
+from selection.models import Column
+from selection.services import neighbours, pool
+from tests.factories import add_member, make_items, make_project
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project(settings):
+    made = make_project(overlap_share=0, evaluation_items=0, spot_check_share=0.0)
+    items = make_items(made, ["card lost", "card stolen", "weather", "card gone"], split="train")
+    vectors = np.array([[1, 0], [0.9, 0.436], [0, 1], [0.8, 0.6]], dtype=np.float32)
+    folder = settings.DATA_DIR / "work" / "vectors"
+    with program.result_folder(folder) as target:
+        np.save(target / "embeddings.npy", vectors)
+        np.save(target / "rows.npy", np.array([item.row for item in items], dtype=np.int64))
+    artifact = artifacts.store(folder, "embeddings")
+    pool.add_shard(made, Column.Kind.EMBEDDING, pool.embedding_key(), artifact, "embeddings.npy")
+    return made
+
+
+def page(project) -> str:
+    return reverse("selection:grid", args=[project.slug])
+
+
+def test_neighbours_come_by_similarity_and_labelled_ones_not_at_all(project):
+    assert [(n.item.text, round(n.similarity, 2)) for n in neighbours.near(project, 0)] == [
+        ("card lost", 1.0), ("card stolen", 0.9), ("card gone", 0.8), ("weather", 0.0),
+    ]  # fmt: skip
+    assert neighbours.near(project, 17) == []
+
+
+def test_the_page_chooses_what_is_alike_and_labels_it_at_once(client, project):
+    client.force_login(add_member(project, Role.REVIEWER))
+    html = client.get(page(project), {"row": 0}).content.decode()
+    boxes = re.findall(r'name="rows" value="(\d+)" data-similarity="[\d.e-]+"( checked)?', html)
+    assert boxes == [("0", " checked"), ("1", " checked"), ("3", " checked"), ("2", "")]
+    key = re.search(r'name="client_key" value="(\w+)"', html).group(1)
+    sent = {"rows": ["0", "1", "3"], "label": "card-lost", "client_key": key, "row": "0"}
+    html = client.post(page(project), sent, follow=True).content.decode()
+    assert "3 items labelled." in html
+    assert {one.item.text for one in Annotation.objects.all()} == {"card lost", "card stolen", "card gone"}
+
+
+def test_nothing_chosen_is_said(client, project):
+    client.force_login(add_member(project, Role.REVIEWER))
+    sent = {"label": "card-lost", "client_key": "k", "row": "0"}
+    assert "0 items are chosen" in client.post(page(project), sent, follow=True).content.decode()
+
+
+def test_a_project_without_vectors_or_with_more_fields_says_why(client, project):
+    rita = add_member(project, Role.REVIEWER)
+    client.force_login(rita)
+    Column.objects.all().delete()
+    assert "Nothing to compare yet" in client.get(page(project)).content.decode()
+    other = make_project(labels=[], definition={"fields": [{"name": "r", "type": "response"}]})
+    add_member(other, Role.REVIEWER, rita)
+    assert "One label an item" in client.get(page(other)).content.decode()
+
+
+def test_annotators_do_not_label_in_bulk(client, project):
+    client.force_login(add_member(project))
+    assert client.get(page(project)).status_code == 403
