@@ -165,7 +165,7 @@ class SettingsForm(forms.ModelForm):
         (_("Project"), ("name", "description", "time_zone", "daily_goal")),
         (_("Handing out work"), ("lease_seconds", "overlap_share", "batch_size", "control_share")),
         (_("Judging models"), ("evaluation_items", "evaluation_overlap_share")),
-        (_("Checks and suggestions"), ("spot_check_share", "prelabels_shown", "likely_first")),
+        (_("Checks and suggestions"), ("spot_check_share", "mode", "prelabel_hidden_share", "likely_first")),
         (_("Dividing items (fixed once items are in)"), ("validation_share", "test_share", "seed")),
     )
 

@@ -48,7 +48,8 @@ class Annotation(models.Model):
 
     class PrelabelMode(models.TextChoices):
         SHOWN = "shown", _("shown")
-        HIDDEN = "hidden", _("hidden")
+        HIDDEN = "hidden", _("hidden")  # by the draw that measures anchoring
+        UNSEEN = "unseen", _("not seen")  # its class is labelled by hand, or it came too late
         NONE = "none", _("none")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

@@ -19,6 +19,13 @@ class Project(models.Model):
         PAUSED = "paused", _("paused")
         ARCHIVED = "archived", _("archived")
 
+    class Mode(models.TextChoices):
+        """How far suggestions may go. A label of the schema may have a stricter mode of its own."""
+
+        MANUAL = "manual", _("by hand: suggestions are never shown")
+        ASSISTED = "assisted", _("assisted: people see suggestions and decide")
+        HYBRID = "hybrid", _("hybrid: reviewers may also accept sure suggestions in bulk")
+
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     slug = models.SlugField(_("address"), max_length=60, unique=True, allow_unicode=True)
     name = models.CharField(_("name"), max_length=120)
@@ -57,7 +64,22 @@ class Project(models.Model):
         default=0.08,
         help_text=_("Share of submitted labels that a reviewer sees; 5 to 10 %."),
     )
-    prelabels_shown = models.BooleanField(_("show suggestions of the model"), default=True)
+    mode = models.CharField(
+        _("suggestions"),
+        max_length=8,
+        choices=Mode.choices,
+        default=Mode.ASSISTED,
+        help_text=_(
+            "A label may have a stricter mode of its own, such as by hand for what is safety-critical."
+        ),
+    )
+    prelabel_hidden_share = ShareField(
+        _("suggestions kept back"),
+        default=0.1,
+        help_text=_(
+            "Share of items on which the suggestion is hidden, to measure how far it pulls people along."
+        ),
+    )
     likely_first = models.BooleanField(
         _("likeliest labels first"),
         default=False,
@@ -88,6 +110,7 @@ class Project(models.Model):
             share_between("project", "evaluation_overlap_share", 0, 1),
             share_between("project", "spot_check_share", 0, 1),
             share_between("project", "control_share", 0, 1),
+            share_between("project", "prelabel_hidden_share", 0, 1),
         ]
 
     def __str__(self) -> str:

@@ -12,11 +12,14 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.selectors.prepared import given, numbered, numbered_places, prepared
-from annotation.models import Annotation, Item, Labeller, Prelabel, Project, SchemaVersion, Slot
-from annotation.selectors import schemas
+from annotation.models import Annotation, Item, Prelabel, Project, SchemaVersion, Slot
+from annotation.selectors import prelabel_policy, schemas
+from annotation.selectors.prelabel_policy import Showing
 from annotation.task_types import registry
 from annotation.task_types.content import content_of
 from annotation.task_types.preference import shown_order
+
+_MODE = Annotation.PrelabelMode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,30 +60,6 @@ class SlotPayload:
         }
 
 
-def shown_prelabels(project: Project, slots: Sequence[Slot]) -> dict[int, Prelabel]:
-    """The suggestion to show, by slot id: the newest of a model; never on an evaluation slot, whose labels
-    judge
-    models.
-
-    One query, or none where the project shows no suggestions.
-    """
-    open_to = [slot for slot in slots if slot.purpose != Slot.Purpose.EVALUATION]
-    if not project.prelabels_shown or not open_to:
-        return {}
-    newest: dict[int, Prelabel] = {}
-    for prelabel in _suggestions(len(open_to)).all(**numbered(slot.item_id for slot in open_to)):
-        newest[prelabel.item_id] = prelabel
-    return {slot.pk: newest[slot.item_id] for slot in open_to if slot.item_id in newest}
-
-
-@prepared
-def _suggestions(count: int) -> QuerySet[Prelabel]:
-    kinds = [Labeller.Kind.MODEL, Labeller.Kind.RULE]
-    return Prelabel.objects.filter(item__pk__in=numbered_places(count), labeller__kind__in=kinds).order_by(
-        "pk"
-    )
-
-
 def presentation_seed(user_uuid: UUID, item_uuid: UUID) -> str:
     """What the order of an item's responses on one person's screen is drawn from."""
     return f"{user_uuid} {item_uuid}"
@@ -95,7 +74,7 @@ def payloads(
     if not slots:
         return []
     definition = (schema or schemas.require(project)).definition
-    shown = shown_prelabels(project, slots)
+    shown = prelabel_policy.showings(project, slots, definition)
     previous = _undone(user, slots)
     return [
         _payload(project, user, slot, definition, shown.get(slot.pk), previous.get(slot.pk)) for slot in slots
@@ -107,10 +86,11 @@ def _payload(
     user: User,
     slot: Slot,
     definition: Mapping[str, Any],
-    prelabel: Prelabel | None,
+    showing: Showing | None,
     previous: dict[str, Any] | None,
 ) -> SlotPayload:
     item: Item = slot.item
+    prelabel = _seen(showing)
     drafts = registry.drafts(
         definition, prelabel.value if prelabel else None, content_of(item.text, item.data)
     )
@@ -126,10 +106,20 @@ def _payload(
         prelabel=suggestion,
         prelabel_mode="shown" if suggestion else "none",
         drafts=drafts,
-        scores=prelabel.scores if prelabel and project.likely_first else {},
+        scores=_scores(definition, prelabel) if prelabel and project.likely_first else {},
         explanation=slot.explanation or None,
         previous=previous,
     )
+
+
+def _seen(showing: Showing | None) -> Prelabel | None:
+    """The suggestion where it is shown. What is hidden leaves no trace on the page."""
+    return showing.prelabel if showing is not None and showing.mode == _MODE.SHOWN else None
+
+
+def _scores(definition: Mapping[str, Any], prelabel: Prelabel) -> dict[str, float]:
+    first = registry.field_of(definition)["name"]
+    return prelabel_policy.shown_scores(first, prelabel.scores, prelabel_policy.label_modes(definition))
 
 
 def shown_content(data: Mapping[str, Any], seed: str) -> dict[str, Any]:
@@ -169,7 +159,10 @@ def _taken_back(count: int) -> QuerySet[Annotation]:
 def suggested(project: Project, slot_uuid: UUID, prelabel_uuid: UUID | None) -> dict[str, Any]:
     """The value of the suggestion that a slot shows; empty where it shows none, or no longer this one."""
     slot = Slot.objects.filter(project=project, uuid=slot_uuid).first()
-    prelabel = shown_prelabels(project, [slot]).get(slot.pk) if slot else None
+    if slot is None:
+        return {}
+    definition = schemas.require(project).definition
+    prelabel = _seen(prelabel_policy.showings(project, [slot], definition).get(slot.pk))
     if prelabel is None or prelabel_uuid not in (None, prelabel.uuid):
         return {}
     return dict(prelabel.value)

@@ -17,8 +17,8 @@ from accounts.models import User
 from accounts.selectors.prepared import given, insert, prepared, prepared_update
 from annotation.errors import LabelRefused, NothingToUndo, SlotTaken, SlotUnknown
 from annotation.models import Annotation, Labeller, Prelabel, Project, SchemaVersion, Slot
-from annotation.selectors import schemas
-from annotation.selectors.queue import presentation_seed, shown_prelabels
+from annotation.selectors import prelabel_policy, schemas
+from annotation.selectors.queue import presentation_seed
 from annotation.services import labellers, queue, resolutions, reviews
 from annotation.services.archive import guard_writable
 from annotation.task_types import registry
@@ -79,7 +79,7 @@ def submit(
     if slot.state == Slot.State.SKIPPED:
         raise SlotTaken(_("You skipped this item: it has gone to somebody else."), details={"value": answer})
     standing = _standing(slot)
-    prelabel, mode = _prelabel(project, slot, prelabel_uuid)
+    prelabel, mode = _prelabel(project, schema, slot, prelabel_uuid)
     annotation = Annotation(
         project=project,
         item=slot.item,
@@ -92,7 +92,9 @@ def submit(
         supersedes_id=standing,
         prelabel=prelabel,
         prelabel_mode=mode,
-        accepted_prelabel=mode == _MODE.SHOWN and prelabel is not None and _unchanged(prelabel, answer),
+        accepted_prelabel=mode == _MODE.SHOWN
+        and prelabel is not None
+        and prelabel_policy.agrees(prelabel.value, answer),
         trace=_trace(schema, user, slot, content, answer, prelabel if mode == _MODE.SHOWN else None),
         active_ms=max(0, min(int(active_ms), LONGEST_LOOK_MS)),
     )
@@ -122,11 +124,6 @@ def checked(
         return registry.validate_value(schema.definition, value, content)
     except InvalidValue as error:
         raise LabelRefused(str(error), details={"value": value}) from error
-
-
-def _unchanged(prelabel: Prelabel, answer: Mapping[str, Any]) -> bool:
-    """Whether everything that was suggested was answered so."""
-    return all(answer.get(name) == suggested for name, suggested in prelabel.value.items())
 
 
 def _trace(
@@ -185,16 +182,22 @@ def _said() -> QuerySet[Annotation]:
     return said.values_list("pk", "superseded_by")
 
 
-def _prelabel(project: Project, slot: Slot, told: uuid.UUID | None) -> tuple[Prelabel | None, str]:
-    """The suggestion that was on the screen, and whether it was. `told` is what the client says it showed: a
-    suggestion that came after the item was handed out was not seen.
+def _prelabel(
+    project: Project, schema: SchemaVersion, slot: Slot, told: uuid.UUID | None
+) -> tuple[Prelabel | None, str]:
+    """The suggestion for this answer, and how it was shown. `told` is what the client says it showed.
+
+    What it does not name was hidden by the draw, or not seen: it came after the item was handed out, or is never
+    shown. Only the draw makes "hidden", so that shown and hidden can be compared.
     """
     if told is not None and slot.purpose != Slot.Purpose.EVALUATION:
         named = _named().first(uuid=told, item=slot.item_id)
         if named is not None:
             return named, _MODE.SHOWN
-    shown = shown_prelabels(project, [slot]).get(slot.pk)
-    return (shown, _MODE.HIDDEN) if shown else (None, _MODE.NONE)
+    showing = prelabel_policy.showings(project, [slot], schema.definition).get(slot.pk)
+    if showing is None:
+        return None, _MODE.NONE
+    return showing.prelabel, _MODE.HIDDEN if showing.mode == _MODE.HIDDEN else _MODE.UNSEEN
 
 
 @prepared

@@ -24,7 +24,8 @@ from annotation.services.archive import guard_writable
 SETTINGS = (
     *("name", "description", "time_zone", "seed", "validation_share", "test_share"),
     *("overlap_share", "evaluation_items", "evaluation_overlap_share", "lease_seconds", "daily_goal"),
-    *("spot_check_share", "prelabels_shown", "likely_first", "batch_size", "control_share"),
+    *("spot_check_share", "mode", "prelabel_hidden_share", "likely_first"),
+    *("batch_size", "control_share"),
 )
 FROZEN_WITH_ITEMS = ("seed", "validation_share", "test_share")
 MAXIMUM_SLUG = 60

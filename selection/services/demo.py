@@ -182,7 +182,7 @@ def _look(
     shown = payloads(project, user, [slot])[0].prelabel
     label = answer(message, person, rng)
     if shown and rng.random() < ANCHORED:
-        label = shown["label"]
+        label = shown["value"]["label"]
     labelling.submit(
         project,
         user,

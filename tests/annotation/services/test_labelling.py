@@ -264,7 +264,7 @@ def test_it_does_not_claim_a_suggestion_was_seen_that_the_page_did_not_show(proj
     slot = held(project, ana)
     suggest(project, item, "other")
     annotation = submit(project, ana, slot, "other").annotation
-    assert (annotation.prelabel_mode, annotation.accepted_prelabel) == (MODE.HIDDEN, False)
+    assert (annotation.prelabel_mode, annotation.accepted_prelabel) == (MODE.UNSEEN, False)
 
 
 def test_it_never_shows_a_suggestion_on_an_evaluation_item(project):
@@ -285,7 +285,7 @@ def test_it_never_shows_a_suggestion_on_an_evaluation_item(project):
 def test_it_shows_no_suggestion_where_the_project_hides_them(project):
     (item,) = publish(project, 1)
     suggest(project, item)
-    projects.update_settings(project, prelabels_shown=False)
+    projects.update_settings(project, mode="manual")
     ana = add_member(project)
     slot = held(project, ana)
     assert payloads(project, ana, [slot])[0].prelabel is None

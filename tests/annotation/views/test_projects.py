@@ -24,7 +24,8 @@ def settings_of(project: Project, **changes: object) -> dict[str, object]:
     from annotation.forms import SettingsForm
 
     found = {name: SettingsForm(instance=project)[name].value() for name in SettingsForm.Meta.fields}
-    return {name: value for name, value in {**found, **changes}.items() if value not in (None, False)}
+    sent = {**found, **changes}
+    return {name: value for name, value in sent.items() if value is not None and value is not False}
 
 
 def test_it_tells_outsiders_nothing_and_lets_only_admins_change_a_project(client: Client) -> None:
@@ -77,10 +78,10 @@ def test_it_lets_annotators_make_no_projects(client: Client) -> None:
 def test_it_saves_settings_and_shows_a_wrong_one_in_place(client: Client, project: Project) -> None:
     page = reverse("annotation:settings", args=[project.slug])
     assert client.get(page).status_code == 200
-    answer = client.post(page, settings_of(project, daily_goal=7, prelabels_shown=False))
+    answer = client.post(page, settings_of(project, daily_goal=7, mode="manual"))
     assert answer.status_code == 302
     project.refresh_from_db()
-    assert (project.daily_goal, project.prelabels_shown) == (7, False)
+    assert (project.daily_goal, project.mode) == (7, "manual")
     answer = client.post(page, settings_of(project, overlap_share=2, name="Typed"))
     assert (answer.status_code, list(answer.context["form"].errors)) == (422, ["overlap_share"])
     assert answer.context["form"]["name"].value() == "Typed"
