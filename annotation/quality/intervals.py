@@ -70,6 +70,29 @@ def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Estimate:
     return Estimate(share, low, high, n)
 
 
+def newcombe(
+    successes_a: int, n_a: int, successes_b: int, n_b: int, confidence: float = CONFIDENCE
+) -> Estimate:
+    """Difference of two independent shares, a - b, with Newcombe's hybrid score interval (1998, method 10).
+
+    It is made of the two Wilson intervals, so it stays in [-1, 1] and holds for few trials:
+        low  = (a - b) - sqrt((a - low_a)^2 + (high_b - b)^2)
+        high = (a - b) + sqrt((high_a - a)^2 + (b - low_b)^2)
+    `n` is that of both together. With no trials on one side the value is NaN and the interval is [-1, 1].
+
+    >>> one = newcombe(56, 70, 48, 80)
+    >>> round(one.value, 4), round(one.low, 4), round(one.high, 4)
+    (0.2, 0.0524, 0.3339)
+    """
+    a, b = wilson(successes_a, n_a, confidence), wilson(successes_b, n_b, confidence)
+    if not n_a or not n_b:
+        return Estimate(math.nan, -1.0, 1.0, n_a + n_b, "one of the two has no trials")
+    value = a.value - b.value
+    low = value - math.hypot(a.value - a.low, b.high - b.value)
+    high = value + math.hypot(a.high - a.value, b.value - b.low)
+    return Estimate(value, max(-1.0, low), min(1.0, high), n_a + n_b)
+
+
 def bootstrap(
     multiplicity: Ints,
     statistic: Callable[[Floats], Floats],

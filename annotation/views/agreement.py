@@ -27,6 +27,7 @@ from annotation.selectors import schemas
 from annotation.selectors.choices import in_language
 from annotation.selectors.projects import get_project
 from annotation.task_types.registry import field_of
+from annotation.views import anchoring
 
 DRAWN = 30  # a heat map of more labels or people than this cannot be read: the most disputed ones are drawn
 
@@ -59,6 +60,7 @@ def agreement(request: HttpRequest, slug: str) -> HttpResponse:
             for pair in report.most_confused[:10]
         ],
         "sources": report.sources,
+        "anchoring": None if report.is_empty else anchoring.block(project),
     }
     return render(request, "annotation/agreement/agreement.html", context)
 

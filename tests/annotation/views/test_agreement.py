@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation.models import Project, Review, Role
-from annotation.services import batches, guidelines, labelling, queue, reviews
+from annotation.services import batches, guidelines, labelling, prelabels, projects, queue, reviews
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +64,35 @@ def test_a_cell_of_the_confusion_leads_to_its_items(client: Client, project: Pro
     assert "text 2" in html
     assert "text 1" not in html
     assert "No such item" in get(client, project, "disagreements", "?a=refund&b=nonsense")
+
+
+def test_it_says_why_nothing_is_known_of_anchoring(client: Client, project: Project) -> None:
+    client.force_login(factories.add_member(project, Role.ENGINEER))
+    assert "No suggestion is kept back, so nothing can be compared" in get(client, project)
+    projects.update_settings(project, prelabel_hidden_share=0.1)
+    html = get(client, project)
+    assert "On 10 % of the items the suggestion is hidden" in html
+    assert "So far 0 answers saw a suggestion and 0 had it hidden" in html
+
+
+def test_it_compares_answers_with_and_without_the_suggestion(client: Client) -> None:
+    project = factories.make_project(overlap_share=0, evaluation_items=0, spot_check_share=0)
+    items = factories.make_items(project, 40, split="train")
+    model = factories.make_model_labeller(project)
+    prelabels.store(project, model, [(item.pk, {"label": "refund"}, 0.7, {}) for item in items])
+    batches.publish(project, [batches.Pick(row=item.row) for item in items], origin="test")
+    ana = factories.add_member(project)
+    told = {one.item_id: one.uuid for one in project.prelabels.all()}
+    for hidden, label in ((0.0, "refund"), (1.0, "other")):
+        projects.update_settings(project, prelabel_hidden_share=hidden)
+        for slot in queue.lease(project, ana, count=20):
+            seen = None if hidden else told[slot.item_id]
+            value = {"label": label}
+            labelling.submit(project, ana, slot.uuid, value, client_key=uuid.uuid4().hex, prelabel_uuid=seen)
+    client.force_login(factories.add_member(project, Role.ENGINEER))
+    html = get(client, project)
+    assert "more often when they see it: +100 percentage points, between +77 and +100" in html
+    assert "Answers that agree with the suggestion" in html
 
 
 def test_an_empty_project_teaches(client: Client) -> None:
