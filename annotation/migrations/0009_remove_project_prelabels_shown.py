@@ -2,6 +2,6 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("annotation", "0004_modes_of_projects_and_answers")]
+    dependencies = [("annotation", "0008_modes_of_projects_and_answers")]
 
     operations = [migrations.RemoveField(model_name="project", name="prelabels_shown")]

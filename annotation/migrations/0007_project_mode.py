@@ -4,7 +4,7 @@ import annotation.models.fields
 
 
 class Migration(migrations.Migration):
-    dependencies = [("annotation", "0002_item_data_and_trace")]
+    dependencies = [("annotation", "0006_key_map")]
 
     operations = [
         migrations.AddField(

@@ -23,6 +23,6 @@ def _renamed(apps, old, new):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("annotation", "0003_project_mode")]
+    dependencies = [("annotation", "0007_project_mode")]
 
     operations = [migrations.RunPython(forwards, backwards)]
