@@ -23,6 +23,7 @@ from django.templatetags.static import static
 FIELDS = (
     "js/made.js",
     "js/label_search.js",
+    "js/label_groups.js",
     "js/label_fields.js",
     "js/fields/choices.js",
     "js/fields/rating.js",
@@ -36,7 +37,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "css/charts.css",
     ),
     "bundles/app.js": ("js/keys.js", "js/theme.js", "js/poll.js", "js/dialogs.js", "js/forms.js"),
-    "bundles/label.css": ("css/label.css",),
+    "bundles/label.css": ("css/label.css", "css/fields.css"),
     "bundles/label.js": (
         "js/label_api.js",
         "js/label_outbox.js",

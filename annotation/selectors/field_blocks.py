@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,17 +12,44 @@ from annotation.task_types import rating
 from annotation.task_types.registry import task_type
 
 MANY = 12  # so many labels get a search field
+CROWDED_LABELS = 24  # so many labels stand close
+WIDE = ("preference", "response")  # types that read and write side by side
+CROWDED = 7  # a scale of more points has narrow cells
 LISTS = ("labels", "relations", "strengths", "reasons")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Point:
+    """One point of a scale with its key (empty for none) and its anchor in words, or ""."""
+
+    value: int
+    key: str
+    anchor: str
+    is_chosen: bool
+
+    @property
+    def shows_key(self) -> bool:
+        """Whether the key has to be told, being another than the point itself."""
+        return bool(self.key) and self.key != str(self.value)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scale:
-    """One dimension of a rating. `points`: (point, its key, its anchor in words or "")."""
+    """One dimension of a rating."""
 
     id: str
     name: str
     description: str
-    points: list[tuple[int, str, str]]
+    points: list[Point]
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether words do not fit into the cells of a wide page either."""
+        return len(self.points) > CROWDED
+
+    @property
+    def has_anchors(self) -> bool:
+        return any(point.anchor for point in self.points)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +78,13 @@ class FieldBlock:
         return self.lists.get("labels", [])
 
     @property
+    def is_tree(self) -> bool:
+        return any(choice.is_group for choice in self.choices)
+
+    @property
     def has_search(self) -> bool:
-        return len(self.choices) > MANY
+        """Long lists are searched; trees too, whose leaves one need not walk to."""
+        return len(self.choices) > MANY or self.is_tree
 
     def to_json(self) -> dict[str, Any]:
         """What the page's scripts need of it. Names by id for every list."""
@@ -99,13 +131,27 @@ def blocks(
                     for key in LISTS
                     if one.get(key)
                 },
-                scales=_scales(one) if one["type"] == "rating" else [],
+                scales=_scales(one, _chosen(answer)) if one["type"] == "rating" else [],
                 is_instant=kind.is_instant and len(fields) == 1 and one.get("required", True),
                 answer=answer,
                 chosen=_chosen(answer),
             )
         )
     return found
+
+
+def page(found: list[FieldBlock]) -> dict[str, Any]:
+    """What a page that draws these fields has to know of them all, for its template."""
+    instant = is_instant(found)
+    return {
+        "blocks": found,
+        "instant": instant,
+        "types": list(dict.fromkeys(block.type for block in found)),
+        "has_tree": any(block.is_tree for block in found),
+        "has_search": any(block.has_search for block in found),
+        "is_many": instant and len(found[0].choices) > CROWDED_LABELS,
+        "is_wide": any(block.type in WIDE for block in found),
+    }
 
 
 def is_instant(found: list[FieldBlock]) -> bool:
@@ -124,17 +170,31 @@ def _chosen(answer: Any) -> frozenset[str]:
     return frozenset()
 
 
-def _scales(one: Mapping[str, Any]) -> list[Scale]:
-    """Keys count from the first point: 1 is the lowest whatever it is called, 0 the tenth."""
+def _scales(one: Mapping[str, Any], chosen: frozenset[str]) -> list[Scale]:
+    values = rating.scale(one)
+    keys = point_keys(values)
     found = []
     for dimension in one["dimensions"]:
-        anchors = (
-            in_language(dimension, "anchors") or in_language(one, "anchors") or [""] * len(rating.scale(one))
-        )
+        anchors = in_language(dimension, "anchors") or in_language(one, "anchors") or [""] * len(values)
         points = [
-            (point, "1234567890"[at : at + 1], anchor)
-            for at, (point, anchor) in enumerate(zip(rating.scale(one), anchors, strict=True))
+            Point(value=value, key=key, anchor=anchor, is_chosen=f"{dimension['id']}={value}" in chosen)
+            for value, key, anchor in zip(values, keys, anchors, strict=True)
         ]
         name, description = in_language(dimension, "name"), in_language(dimension, "description")
         found.append(Scale(id=dimension["id"], name=name, description=description, points=points))
     return found
+
+
+def point_keys(values: Sequence[int]) -> list[str]:
+    """A key for each point: its own digit, and after that 0 or X for ten. A scale with negative points counts
+    from 1 for the lowest.
+
+    >>> point_keys(range(1, 4)), point_keys(range(-1, 2)), point_keys(range(1, 11))[-1]
+    (['1', '2', '3'], ['1', '2', '3'], '0')
+    >>> point_keys(range(11))[:2], point_keys(range(11))[-1]
+    (['0', '1'], 'x')
+    """
+    if min(values) < 0 or max(values) > 10:
+        return ["1234567890"[at : at + 1] for at in range(len(values))]
+    ten = "x" if 0 in values else "0"
+    return [ten if value == 10 else str(value) for value in values]

@@ -25,8 +25,6 @@ from annotation.services import discussions, labelling, queue
 from annotation.task_types.registry import InvalidValue, from_form
 
 HELD = 3  # items a page holds: the one on the screen and two behind it
-MANY = 24  # so many labels stand close
-WIDE = ("preference", "response")  # types that read and write side by side
 
 
 @login_required
@@ -50,11 +48,8 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
     )
     context = {
         "project": project,
-        "blocks": blocks,
-        "instant": instant,
+        **field_blocks.page(blocks),
         "keys": keys.actions,
-        "is_many": instant and len(blocks[0].choices) > MANY,
-        "is_wide": any(block.type in WIDE for block in blocks),
         "first": first,
         "suggested": _suggested(first, blocks) if instant else "",
         "client_key": uuid.uuid4().hex,

@@ -20,7 +20,6 @@ from annotation.models import Project, Review, SchemaVersion
 from annotation.selectors import field_blocks, key_maps, projects, review_cards, schemas
 from annotation.services import reviews
 from annotation.task_types.registry import InvalidValue, from_form
-from annotation.views.label import MANY, WIDE
 
 
 @login_required
@@ -35,15 +34,11 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
     card = review_cards.card(claimed, schema) if claimed else None
     keys = key_maps.keys_of(request.user, project)
     blocks = field_blocks.blocks(schema.definition, card.given if card else None, keys=keys)
-    instant = field_blocks.is_instant(blocks)
     context = {
         "project": project,
         "card": card,
-        "blocks": blocks,
-        "instant": instant,
+        **field_blocks.page(blocks),
         "keys": keys.actions,
-        "is_many": instant and len(blocks[0].choices) > MANY,
-        "is_wide": any(block.type in WIDE for block in blocks),
         "client_key": uuid.uuid4().hex,
         "data": _data(card, blocks) if card else None,
     }

@@ -1,4 +1,5 @@
-// A key presses a button: <button data-key="s"><kbd>S</kbd> Skip</button>. Enter is data-key="Enter".
+// A key presses a button: <button data-key="s"><kbd>S</kbd> Skip</button>. Enter is data-key="Enter"; a button may have
+// several keys: data-key="3 =".
 //
 // Nothing fires inside a text field, with Ctrl, Alt or Meta, while an input method composes, or while a key is held
 // down. In an open dialog only the dialog's own buttons listen. A button that is hidden or disabled, or in a group whose
@@ -15,7 +16,7 @@ export function isTyping(target) {
 export function findKeyButton(key, root) {
   const name = key.length === 1 ? key.toLowerCase() : key;
   for (const button of root.querySelectorAll("[data-key]")) {
-    if (button.dataset.key !== name || button.disabled || !button.checkVisibility()) continue;
+    if (!button.dataset.key.split(" ").includes(name) || button.disabled || !button.checkVisibility()) continue;
     if (!button.closest("[data-keys-off]")) return button;
   }
   return null;

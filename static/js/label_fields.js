@@ -1,11 +1,15 @@
-// The fields of a schema on one page: which are asked, which one the keys act in, and the value they hold together.
+// The fields of a schema on one page: which are asked, and the value they hold together.
 //
 // A field's widget is a class registered in FIELD_TYPES (fields/*.js):
 //   constructor(element, field, fields)   element: its <section data-field>; field: its part of the page's data
 //   show(slot, answer)                    paint for an item; answer is a draft, what was taken back, or undefined
 //   answer()                              the answer as the API takes it, or null while there is none
 //   isComplete()                          optional; whether it may be sent (default: there is an answer)
-// and calls fields.changed(this, goOn) when a person changed it; goOn moves the keys to the next group.
+//   missing()                             optional; marks what is missing and says it in a sentence
+// and calls fields.changed(this, goOn) when a person changed it; goOn moves the keys to the next group. A group that is
+// answered has data-done: what is missing gets the keys.
+
+import { KeyGroups } from "./label_groups.js";
 
 export const FIELD_TYPES = {};
 
@@ -14,14 +18,13 @@ export class Fields {
   constructor(root, data, { onChange = () => {} } = {}) {
     this.root = root;
     this.onChange = onChange;
-    this.widgets = data.fields.map((field) => {
-      const element = root.querySelector(`[data-field="${field.name}"]`);
-      const widget = new FIELD_TYPES[field.type](element, field, this);
-      return Object.assign(widget, { element, field });
-    });
     this.missing = data.texts.missing;
-    root.addEventListener("focusin", (event) => this.activate(event.target.closest("[data-key-group]")));
-    root.addEventListener("pointerdown", (event) => this.activate(event.target.closest("[data-key-group]")));
+    const sections = data.fields.map((field) => root.querySelector(`[data-field="${field.name}"]`));
+    this.groups = new KeyGroups(root, sections);
+    this.widgets = data.fields.map((field, at) => {
+      const widget = new FIELD_TYPES[field.type](sections[at], field, this);
+      return Object.assign(widget, { element: sections[at], field });
+    });
   }
 
   // `value`: field name -> answer.
@@ -30,9 +33,8 @@ export class Fields {
       widget.show(slot, value?.[widget.field.name]);
       this.complain(widget, "");
     }
+    this.groups.active = null;
     this.askWhatApplies();
-    this.active = null;
-    this.activate(this.groups()[0]);
   }
 
   // The fields that apply to the answers so far, as the server's `asked` has it.
@@ -44,6 +46,7 @@ export class Fields {
       widget.element.hidden = !applies;
       if (applies) value[name] = widget.answer();
     }
+    this.groups.refresh();
   }
 
   asked() {
@@ -66,9 +69,11 @@ export class Fields {
       const isComplete = widget.isComplete ? widget.isComplete() : widget.answer() !== null;
       const mayBeEmpty = !widget.field.required && widget.answer() === null;
       if (isComplete || mayBeEmpty) continue;
-      this.complain(widget, this.missing);
-      this.activate(this.groups(widget.element).find((group) => !group.dataset.done) ?? this.groups(widget.element)[0]);
-      widget.element.scrollIntoView({ block: "nearest" });
+      this.complain(widget, widget.missing?.() || this.missing);
+      const groups = this.groups.shown(widget.element);
+      const group = groups.find((one) => !("done" in one.dataset)) ?? groups[0];
+      this.groups.activate(group);
+      (group ?? widget.element).scrollIntoView({ block: "nearest" });
       return null;
     }
     return this.partial();
@@ -85,27 +90,11 @@ export class Fields {
     this.complain(widget, "");
     this.askWhatApplies();
     this.onChange();
-    if (goOn) this.next();
+    if (goOn) this.groups.step();
   }
 
-  // Innermost key groups in the order of the page: keys act in one of them at a time.
-  groups(within = this.root) {
-    const all = [...within.querySelectorAll("[data-key-group]"), ...(within.matches("[data-key-group]") ? [within] : [])];
-    return all.filter((group) => !group.querySelector("[data-key-group]") && group.checkVisibility());
-  }
-
-  activate(group) {
-    const groups = this.groups();
-    if (!group || group === this.active || !groups.includes(group)) return;
-    this.active = group;
-    for (const one of groups) one.toggleAttribute("data-keys-off", one !== group);
-  }
-
-  next(step = 1) {
-    const groups = this.groups();
-    const at = groups.indexOf(this.active) + step;
-    if (at < 0 || at >= groups.length) return;
-    this.activate(groups[at]);
-    groups[at].scrollIntoView({ block: "nearest" });
+  // As if "Submit" were pressed: for widgets in whose text fields Enter is a line of its own.
+  submit() {
+    this.root.querySelector("[data-submits]")?.click();
   }
 }

@@ -15,6 +15,7 @@ export class ChoicesField {
     this.path = element.querySelector("[data-label-path]");
     this.search = new LabelSearch(element, () => this.level(this.at ?? ""));
     this.given = [];
+    this.text = element.querySelector("[data-missing-text]")?.dataset.missingText;
     element.addEventListener("change", (event) => {
       if (event.target.matches("[data-label-search]")) return;
       this.given = this.inputs().filter((input) => input.checked).map((input) => input.value);
@@ -52,6 +53,10 @@ export class ChoicesField {
     const count = this.given.length;
     if (this.field.type !== "multilabel") return count === 1;
     return count >= (this.field.options.minimum ?? 0) && count <= (this.field.options.maximum ?? Infinity);
+  }
+
+  missing() {
+    return this.text;
   }
 
   marks() {
