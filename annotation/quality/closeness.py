@@ -29,6 +29,8 @@ def closeness_by_item(items: Ints, apart: Apart) -> tuple[Ints, np.ndarray]:
     `items` (n,) names the item of each answer by a code; `apart(i, j)` is the distance of answers i and j in
     [0, 1]. Cost: a call for every pair of answers to one item.
     """
+    if not len(items):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
     order = np.argsort(items, kind="stable")
     codes, starts = np.unique(items[order], return_index=True)
     kept, close = [], []

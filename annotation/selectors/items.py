@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Lower
 
 from annotation.models import Item, Project, Resolution, Slot
+from annotation.selectors.value_text import value_text
 
 PAGE = 50
 STATES = ("labelled", "waiting", "unlabelled", "duplicate", "held_back")
@@ -106,7 +107,10 @@ def _described(project: Project, found: Iterable[Item]) -> list[ItemRow]:
     items = list(found)
     first_ids = {item.duplicate_of_id or item.pk for item in items}
     resolved: dict[int, Any] = {
-        one.item_id: one for one in Resolution.objects.filter(item_id__in=first_ids, is_current=True)
+        one.item_id: one
+        for one in Resolution.objects.filter(item_id__in=first_ids, is_current=True).select_related(
+            "schema_version"
+        )
     }
     waiting = set(
         Slot.objects.filter(
@@ -130,10 +134,18 @@ def _described_one(item: Item, resolution: Resolution | None, waiting: set[int])
         uuid=str(item.uuid),
         text=item.text,
         split=item.get_split_display(),
-        label=next(iter(resolution.value.values()), None) if resolution else None,
+        label=_label(resolution) if resolution else None,
         method=resolution.get_method_display() if resolution else "",
         state=state,
     )
+
+
+def _label(resolution: Resolution) -> str | None:
+    """The id of a single label; answers of other types in words."""
+    answer = next(iter(resolution.value.values()), None)
+    if answer is None or isinstance(answer, str):
+        return answer
+    return value_text(resolution.schema_version.definition, resolution.value, longest=120)
 
 
 def uuids(item_ids: Iterable[int]) -> dict[int, UUID]:

@@ -66,4 +66,4 @@ def labels(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _labels(schema: SchemaVersion | None) -> list[dict[str, Any]]:
-    return list(schema_reads.label_field(schema)["labels"]) if schema else []
+    return list(schema_reads.label_field(schema).get("labels", ())) if schema else []

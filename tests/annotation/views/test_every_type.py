@@ -1,0 +1,53 @@
+"""Every page opens for projects of every task type, with the answers in it."""
+
+from __future__ import annotations
+
+import pytest
+from django.template import TemplateDoesNotExist
+from django.test import Client
+from django.urls import reverse
+
+from tests import typed
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+PAGES = (
+    *("annotation:label", "annotation:review", "annotation:guide", "annotation:guide_edit"),
+    *("annotation:items", "annotation:import", "annotation:export", "annotation:jobs"),
+    *("annotation:agreement", "annotation:disagreements", "annotation:settings", "annotation:labels"),
+    *("annotation:people", "annotation:project_clone", "selection:rounds", "selection:launch"),
+    "training:models",
+)
+
+
+def opened(client: Client, page: str, slug: str) -> object:
+    """The status, or what the page died of."""
+    try:
+        return client.get(reverse(page, args=[slug])).status_code
+    except TemplateDoesNotExist as error:
+        return 200 if str(error).startswith("annotation/label/fields/") else repr(error)
+    except Exception as error:
+        return repr(error)
+
+
+@pytest.mark.parametrize("name", typed.FIELDS)
+def test_it_opens_every_page_of_a_project_of_each_type(client: Client, name: str) -> None:
+    user = make_user(is_superuser=True)
+    project = typed.labelled_project(name, by=user, spot_check_share=1.0, overlap_share=0.5)
+    client.force_login(user)
+    found = {page: opened(client, page, project.slug) for page in PAGES}
+    assert found == dict.fromkeys(PAGES, 200)
+    for page in ("annotation:home", "annotation:me", "annotation:dashboard", "annotation:project_new"):
+        assert client.get(reverse(page)).status_code == 200
+
+
+@pytest.mark.parametrize("name", typed.FIELDS)
+def test_it_opens_every_page_of_a_project_of_each_type_before_anybody_has_labelled(
+    client: Client, name: str
+) -> None:
+    user = make_user(is_superuser=True)
+    project = typed.make_project(name, by=user)
+    client.force_login(user)
+    found = {page: opened(client, page, project.slug) for page in PAGES}
+    assert found == dict.fromkeys(PAGES, 200)
