@@ -26,7 +26,10 @@ import numpy as np
 from bench._report import Figure, main
 
 LABELS = 77
-PRESSES, QUICK_PRESSES = 400, 60
+PRESSES, QUICK_PRESSES = 300, 30
+OTHER_ITEMS = 100  # of every other type
+LATENCY_MS = 50
+BETWEEN_KEYS_MS = 60
 BETWEEN_MS = (
     180  # a person who labels five items a second; the same key faster than that is taken for a bounce
 )
@@ -49,8 +52,24 @@ addEventListener("keydown", (event) => {
 """
 
 
-def seed(presses: int) -> tuple[str, str]:
-    """A project with `presses` published items and one person; returns the page's path and a session key."""
+# One field of every type besides, and the keys that answer an item of it; the last key brings the next one.
+TYPES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "multilabel": (
+        {"type": "multilabel", "labels": [{"id": f"t{i}", "name": f"Topic {i}"} for i in range(12)]},
+        ("1", "3", "Enter"),
+    ),
+    "spans": ({"type": "spans", "labels": [{"id": "person", "name": "Person"}]}, ("Enter",)),
+    "rating": (
+        {"type": "rating", "dimensions": [{"id": f"d{i}", "name": f"Dimension {i}"} for i in range(3)]},
+        ("4", "3", "5", "Enter"),
+    ),
+    "preference": ({"type": "preference"}, ("1", "Enter")),
+    "response": ({"type": "response"}, ("Enter",)),
+}
+
+
+def seed(presses: int, others: int) -> tuple[dict[str, str], str]:
+    """Projects of every type with published items and one person; the pages' paths by type, a session key."""
     import django
 
     django.setup()
@@ -61,24 +80,41 @@ def seed(presses: int) -> tuple[str, str]:
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     from accounts.services import users
+
+    person = users.create_user("ana", password=None)
+    labels = [{"id": f"i{number}", "name": f"Intent number {number}"} for number in range(LABELS)]
+    fields = {"classification": {"type": "classification", "labels": labels}}
+    fields |= {name: field for name, (field, _keys) in TYPES.items()}
+    paths = {}
+    for name, field in fields.items():
+        paths[name] = _project(person, name, field, presses if name == "classification" else others)
+    client = Client()
+    client.force_login(person)
+    return paths, client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def _project(person: Any, name: str, field: dict[str, Any], count: int) -> str:
     from annotation.models import Item
     from annotation.services import batches, items, projects
 
-    person = users.create_user("ana", password=None)
-    labels = [f"Intent number {number}" for number in range(LABELS)]
-    project = projects.create("Bench", created_by=person, labels=labels, overlap_share=0, evaluation_items=0)
-    texts = [
-        f"Message {i}: my card was charged twice, how do I get the money back?" for i in range(presses + 20)
-    ]
-    added = items.add_items(
-        project, [items.Record(text=text, split="train") for text in texts], source="bench"
+    definition = {"fields": [{"name": "answer", **field}]}
+    project = projects.create(
+        name, created_by=person, definition=definition, overlap_share=0, evaluation_items=0
     )
+    data = {"responses": ["It comes back in three days.", "Please wait."], "draft": "Please wait."}
+    records = [
+        items.Record(
+            text=f"Message {i}: my card was charged twice, how do I get the money back?",
+            split="train",
+            data=data if name in ("preference", "response") else {},
+        )
+        for i in range(count + 20)
+    ]
+    added = items.add_items(project, records, source="bench")
     rows = Item.objects.filter(pk__in=added.item_ids).order_by("row").values_list("row", flat=True)
     picks = [batches.Pick(row=row, explanation={"parts": {"margin": 0.7}}) for row in rows]
     batches.publish(project, picks, origin="bench", title="Bench")
-    client = Client()
-    client.force_login(person)
-    return f"/p/{project.slug}/label", client.cookies[settings.SESSION_COOKIE_NAME].value
+    return f"/p/{project.slug}/label"
 
 
 @contextmanager
@@ -103,70 +139,105 @@ def served() -> Iterator[str]:
         server.wait(10)
 
 
-def in_browser(
-    address: str, path: str, session: str, presses: int
-) -> tuple[list[float], list[float], int, int]:
-    """(milliseconds per key press, per page load of the twin, requests and bytes of opening the page)."""
-    from playwright.sync_api import sync_playwright
+class Visitor:
+    """A browser at the bench's server, signed in."""
 
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    cookie: Any = {"name": "sessionid", "value": session, "url": address}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=address)
-        context.add_cookies([cookie])
+    def __init__(self, browser: Any, address: str, session: str) -> None:
+        self.browser, self.address = browser, address
+        self.cookie: Any = {"name": "sessionid", "value": session, "url": address}
+
+    def open(self, *, scripts: bool = True) -> Any:
+        context = self.browser.new_context(
+            viewport={"width": 1440, "height": 900}, base_url=self.address, java_script_enabled=scripts
+        )
+        context.add_cookies([self.cookie])
         context.add_init_script(MEASURE)
-        page = context.new_page()
-        sizes: list[int] = []
-        page.on("response", lambda response: sizes.append(len(response.body())))
+        return context.new_page()
+
+    def press(self, path: str, items: int, keys: tuple[str, ...], *, latency_ms: int = 0) -> list[float]:
+        """Milliseconds from the key press that answers until the next item is painted, for so many items."""
+        page = self.open()
+        if latency_ms:
+            network = page.context.new_cdp_session(page)
+            network.send("Network.enable")
+            network.send(
+                "Network.emulateNetworkConditions",
+                {"offline": False, "latency": latency_ms, "downloadThroughput": -1, "uploadThroughput": -1},
+            )
         page.goto(path, wait_until="networkidle")
-        requests, size = len(sizes), sum(sizes)
-        for number in range(presses):
+        for number in range(items):
             page.wait_for_timeout(BETWEEN_MS)
-            page.keyboard.press("12"[number % 2])
+            for key in keys:
+                page.wait_for_timeout(BETWEEN_KEYS_MS)  # each key is painted by itself
+                page.keyboard.press(key if key != "LABEL" else "12"[number % 2])
         page.wait_for_timeout(500)
         times = page.evaluate("gyreTimes")
-        twin = _page_loads(browser, address, path, cookie, 10)
-        browser.close()
-    return times, twin, requests, size
+        page.context.close()
+        return times
 
+    def opening(self, path: str) -> tuple[int, int, float]:
+        """Requests, bytes as sent (compressed), milliseconds until labels are painted, of a first visit."""
+        page = self.open()
+        requests: list[Any] = []
+        page.on("requestfinished", lambda request: requests.append(request))
+        page.goto(path, wait_until="networkidle")
+        size = sum(one.sizes()["responseBodySize"] for one in requests)
+        painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        page.context.close()
+        return len(requests), size, painted
 
-def _page_loads(browser: Any, address: str, path: str, cookie: Any, count: int) -> list[float]:
-    context = browser.new_context(
-        viewport={"width": 1440, "height": 900}, base_url=address, java_script_enabled=False
-    )
-    context.add_cookies([cookie])
-    page = context.new_page()
-    page.goto(path)
-    times = []
-    for _ in range(count):
-        start = time.perf_counter()
-        with page.expect_navigation():
-            page.get_by_role("button", name="Intent number 0", exact=False).first.click()
-        times.append(1000 * (time.perf_counter() - start))
-    return times
+    def page_loads(self, path: str, count: int) -> list[float]:
+        """The twin: the page without scripts, milliseconds from a click on a label to the next page."""
+        page = self.open(scripts=False)
+        page.goto(path)
+        times = []
+        for _ in range(count):
+            start = time.perf_counter()
+            with page.expect_navigation():
+                page.get_by_role("button", name="Intent number 0", exact=False).first.click()
+            times.append(1000 * (time.perf_counter() - start))
+        page.context.close()
+        return times
 
 
 def figures(quick: bool) -> Iterator[Figure]:
+    from playwright.sync_api import sync_playwright
+
+    presses, others = (QUICK_PRESSES, 15) if quick else (PRESSES, OTHER_ITEMS)
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory(prefix="gyre-bench-") as folder:
         os.environ.update(DATA_DIR=folder, DJANGO_SETTINGS_MODULE="config.settings", OMP_NUM_THREADS="1")
-        presses = QUICK_PRESSES if quick else PRESSES
-        path, session = seed(presses)
-        with served() as address:
-            times, twin, requests, size = in_browser(address, path, session, presses)
-    p50, p99 = np.percentile(times, [50, 99])
-    against = f"the page without scripts, a load a label: median {np.median(twin):.0f} ms"
-    yield Figure("keypress.p50.classification", round(float(p50), 2), "ms")
-    yield Figure(
-        "keypress.p99.classification",
-        round(float(p99), 2),
-        "ms",
-        against,
-        round(float(np.median(twin) / p99), 1),
-    )
-    yield Figure("keypress.painted", len(times) / presses, "share")
-    yield Figure("keypress.requests", requests, "count")
-    yield Figure("keypress.bytes", size, "bytes")
+        paths, session = seed(2 * presses + 20, 2 * others)
+        with served() as address, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            visitor = Visitor(browser, address, session)
+            requests, size, painted = visitor.opening(paths["classification"])
+            yield Figure("keypress.requests", requests, "count")
+            yield Figure("keypress.bytes", size, "bytes")
+            yield Figure("keypress.labels_visible", round(painted, 1), "ms")
+            twin = float(np.median(visitor.page_loads(paths["classification"], 10)))
+            yield from _pressed(visitor, "classification", paths, presses, ("LABEL",), twin)
+            for name, (_field, keys) in TYPES.items():
+                yield from _pressed(visitor, name, paths, others, keys, twin)
+            browser.close()
+
+
+def _pressed(
+    visitor: Visitor, name: str, paths: dict[str, str], items: int, keys: tuple[str, ...], twin: float
+) -> Iterator[Figure]:
+    """One type, on a fast line and on one with 50 ms of latency."""
+    against = f"the page without scripts, a load a label: median {twin:.0f} ms"
+    for latency, suffix in ((0, ""), (LATENCY_MS, f".latency_{LATENCY_MS}")):
+        times = visitor.press(paths[name], items, keys, latency_ms=latency)
+        if len(times) < items / 2:
+            yield Figure(
+                f"keypress.p99.{name}{suffix}", skipped=f"{len(times)} of {items} items were painted"
+            )
+            continue
+        p50, p99 = (float(value) for value in np.percentile(times, [50, 99]))
+        yield Figure(f"keypress.p50.{name}{suffix}", round(p50, 2), "ms")
+        yield Figure(f"keypress.p99.{name}{suffix}", round(p99, 2), "ms", against, round(twin / p99, 1))
+        yield Figure(f"keypress.painted.{name}{suffix}", round(len(times) / items, 3), "share")
 
 
 if __name__ == "__main__":
