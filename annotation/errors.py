@@ -112,6 +112,12 @@ class KeysRefused(AnnotationError):
     code = "keys_refused"
 
 
+class GoldRefused(AnnotationError):
+    """Rows of gold items cannot be taken as a whole."""
+
+    code = "gold_refused"
+
+
 class PrelabelRefused(AnnotationError):
     """A suggestion does not fit the schema, or is for an item that is not in the project."""
 

@@ -166,6 +166,10 @@ class SettingsForm(forms.ModelForm):
         (_("Handing out work"), ("lease_seconds", "overlap_share", "batch_size", "control_share")),
         (_("Judging models"), ("evaluation_items", "evaluation_overlap_share")),
         (_("Checks and suggestions"), ("spot_check_share", "mode", "prelabel_hidden_share", "likely_first")),
+        (
+            _("Measuring people, unseen"),
+            ("self_consistency_share", "gold_share", "gold_feedback", "qualification_items"),
+        ),
         (_("Dividing items (fixed once items are in)"), ("validation_share", "test_share", "seed")),
     )
 

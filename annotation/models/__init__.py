@@ -3,6 +3,7 @@
 from .annotation import Annotation, Prelabel
 from .dataset import DatasetVersion
 from .discussion import Comment, Discussion
+from .gold import GoldItem
 from .group import Group
 from .item import Item
 from .key_map import KeyMap
@@ -26,6 +27,7 @@ __all__ = [
     "Cursor",
     "DatasetVersion",
     "Discussion",
+    "GoldItem",
     "Group",
     "GuidelineVersion",
     "Import",

@@ -80,6 +80,28 @@ class Project(models.Model):
             "Share of items on which the suggestion is hidden, to measure how far it pulls people along."
         ),
     )
+    self_consistency_share = ShareField(
+        _("asked again"),
+        default=0.01,
+        help_text=_("Share of items that people get a second time later, to see whether they answer alike."),
+    )
+    gold_share = ShareField(
+        _("gold items"),
+        default=0.0,
+        help_text=_("So many items with a known answer are mixed in for each item; none without gold items."),
+    )
+    gold_feedback = models.BooleanField(
+        _("tell people their results on gold items"),
+        default=False,
+        help_text=_("On their own page, an hour after the answer. It makes the items known."),
+    )
+    qualification_items = models.PositiveIntegerField(
+        _("qualification items"),
+        default=0,
+        help_text=_(
+            "So many items with a known answer stand among the first ones of everybody new; 0: none."
+        ),
+    )
     likely_first = models.BooleanField(
         _("likeliest labels first"),
         default=False,
@@ -109,6 +131,8 @@ class Project(models.Model):
             share_between("project", "overlap_share", 0, 1),
             share_between("project", "evaluation_overlap_share", 0, 1),
             share_between("project", "spot_check_share", 0, 1),
+            share_between("project", "self_consistency_share", 0, 1),
+            share_between("project", "gold_share", 0, 1),
             share_between("project", "control_share", 0, 1),
             share_between("project", "prelabel_hidden_share", 0, 1),
         ]

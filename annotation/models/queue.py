@@ -64,6 +64,9 @@ class Slot(models.Model):
         QUALIFICATION = "qualification", _("qualification")
         SELF_CONSISTENCY = "self", _("self-consistency")
 
+    # Looks that measure the person and decide nothing: no final label, agreement or spot check rests on them.
+    MEASURING = (Purpose.GOLD, Purpose.QUALIFICATION, Purpose.SELF_CONSISTENCY)
+
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     # The indexes below begin with these three.
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="slots", db_index=False)
@@ -71,6 +74,8 @@ class Slot(models.Model):
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="slots", db_index=False)
     purpose = models.CharField(max_length=16, choices=Purpose.choices, default=Purpose.LABEL)
     rank = models.BigIntegerField()  # unique per project; smaller comes first, below zero what was put first
+    # 0, or 1 for a slot made for a person behind the one that they were handed: it shares that one's rank
+    place = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State.choices, default=State.FREE)
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="slots"
@@ -98,7 +103,7 @@ class Slot(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["project", "rank"], name="slot_rank"),
+            models.UniqueConstraint(fields=["project", "rank", "place"], name="slot_rank"),
             models.UniqueConstraint(
                 fields=["item", "person"],
                 condition=models.Q(person__isnull=False) & ~models.Q(purpose="self"),
@@ -134,6 +139,10 @@ class Slot(models.Model):
     def __str__(self) -> str:
         return f"{self.item_id} · {self.purpose} · {self.state}"
 
+    @property
+    def is_measuring(self) -> bool:
+        return self.purpose in self.MEASURING
+
 
 class Cursor(models.Model):
     """The highest rank that was handed to a person in a project: what lies below was seen or is not for them."""
@@ -141,6 +150,7 @@ class Cursor(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="cursors")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cursors")
     rank = models.BigIntegerField(default=LOWEST_RANK)
+    is_qualified = models.BooleanField(default=False)  # has done the project's qualification items
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "person"], name="cursor_once")]

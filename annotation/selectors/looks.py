@@ -27,8 +27,8 @@ def standing(project: Project) -> QuerySet[Annotation]:
     """People's own last words on their slots.
 
     A look that a reviewer corrected stays in, since it says how people label; one that was taken back, or
-    corrected by the same person, does not. A second look by the same person at the same item (to measure
-    consistency) is none.
+    corrected by the same person, does not. Looks that measure the person (gold, qualification, a second look
+    by the same person) are none: their items were not drawn like the others.
     """
     return Annotation.objects.filter(
         project=project,
@@ -36,7 +36,7 @@ def standing(project: Project) -> QuerySet[Annotation]:
         is_retraction=False,
         labeller__kind=Labeller.Kind.PERSON,
         superseded_by__slot__isnull=True,  # not superseded at all, or by a reviewer, whose answer has no slot
-    ).exclude(slot__purpose=Slot.Purpose.SELF_CONSISTENCY)
+    ).exclude(slot__purpose__in=Slot.MEASURING)
 
 
 def newest(project: Project, field: str, *, most: int = MOST) -> list[Look]:

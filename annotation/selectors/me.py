@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from annotation.models import Annotation, Labeller, Project, Review, SchemaVersion, Slot
 from annotation.quality.intervals import wilson
-from annotation.selectors import schemas
+from annotation.selectors import gold, schemas
 from annotation.selectors.value_text import value_text
 
 DAYS = 14
@@ -43,6 +43,24 @@ class Feedback:
 
 
 @dataclass(frozen=True)
+class GoldWork:
+    """Own results on items whose answer is known; empty where the project does not tell them."""
+
+    right: Share
+    results: list[GoldFeedback]
+
+
+@dataclass(frozen=True)
+class GoldFeedback:
+    text: str
+    mine: str
+    expected: str
+    is_right: bool
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class OwnWork:
     """One project of a person. `days` has every day of the last two weeks, the oldest first."""
 
@@ -53,10 +71,13 @@ class OwnWork:
     checked: Share
     agreement: Share
     feedback: list[Feedback]
+    gold: GoldWork
 
 
 def own_work(user: Any, project: Project) -> OwnWork:
-    """Five queries, each bounded: by two weeks, by `RECENT` answers or by `FEEDBACK` reviews."""
+    """Five queries, six where gold results are told; each bounded: by two weeks, by `RECENT` answers or by
+    `FEEDBACK` reviews.
+    """
     days = _days(user, project)
     recent = list(
         Annotation.objects.filter(
@@ -67,6 +88,7 @@ def own_work(user: Any, project: Project) -> OwnWork:
             is_retraction=False,
             superseded_by__isnull=True,
         )
+        .exclude(slot__purpose__in=Slot.MEASURING)
         .order_by("-pk")
         .only("item_id", "value", "active_ms", "labeller_id")[:RECENT]
     )
@@ -79,6 +101,7 @@ def own_work(user: Any, project: Project) -> OwnWork:
         checked=_checked(user, project),
         agreement=_agreement(user, recent),
         feedback=_feedback(user, project),
+        gold=_gold(user, project),
     )
 
 
@@ -105,6 +128,7 @@ def _agreement(user: Any, recent: list[Annotation]) -> Share:
             labeller__kind=Labeller.Kind.PERSON,
         )
         .exclude(labeller__user=user)
+        .exclude(slot__purpose__in=Slot.MEASURING)
         .values_list("item_id", "value")
     )
     same = [value == mine[item_id] for item_id, value in others]
@@ -149,6 +173,26 @@ def _feedback(user: Any, project: Project) -> list[Feedback]:
         )
         for one in reviews
     ]
+
+
+def _gold(user: Any, project: Project) -> GoldWork:
+    """How own answers to gold items compare with what is known, the wrong ones to read again."""
+    schema = schemas.current(project)
+    found = gold.told(project, user) if schema is not None else []
+    if schema is None:
+        return GoldWork(share(0, 0), [])
+    results = [
+        GoldFeedback(
+            text=one.text,
+            mine=value_text(schema.definition, one.value, longest=MOST_SAID),
+            expected=value_text(schema.definition, one.expected, longest=MOST_SAID),
+            is_right=one.is_right,
+            note=one.note,
+            at=one.at,
+        )
+        for one in found[:FEEDBACK]
+    ]
+    return GoldWork(share(sum(one.is_right for one in found), len(found)), results)
 
 
 def _said(annotation: Annotation | None, schema: SchemaVersion | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 
 from annotation.intake.validate import BadRow, Candidate, refuse
-from annotation.models import Annotation, Resolution
+from annotation.models import Annotation, Resolution, Slot
 from annotation.services.bulk_rows import insert, uuids
 
 if TYPE_CHECKING:
@@ -97,7 +97,6 @@ def _looked_at(item_ids: Sequence[int]) -> set[int]:
     resolved = Resolution.objects.filter(item_id__in=item_ids, is_current=True).values_list(
         "item_id", flat=True
     )
-    seen = Annotation.objects.filter(item_id__in=item_ids, slot__isnull=False).values_list(
-        "item_id", flat=True
-    )
+    looks = Annotation.objects.filter(item_id__in=item_ids, slot__isnull=False)
+    seen = looks.exclude(slot__purpose__in=Slot.MEASURING).values_list("item_id", flat=True)
     return {*resolved, *seen}

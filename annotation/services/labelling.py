@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.selectors.prepared import given, insert, prepared, prepared_update
 from annotation.errors import LabelRefused, NothingToUndo, SlotTaken, SlotUnknown
 from annotation.models import Annotation, Labeller, Prelabel, Project, SchemaVersion, Slot
-from annotation.selectors import prelabel_policy, schemas
+from annotation.selectors import gold, prelabel_policy, schemas
 from annotation.selectors.queue import presentation_seed
 from annotation.services import labellers, queue, resolutions, reviews
 from annotation.services.archive import guard_writable
@@ -55,7 +55,7 @@ def submit(
     Sending the same `client_key` again stores nothing and gives the answer that is there. An answer after the
     lease ran out is kept if the item is still free. A second answer to one's own slot corrects the first. A
     share of all answers (`check_share`, else the project's) is drawn for a spot check, and the item's final
-    label is brought up to date, all in one transaction.
+    label is brought up to date, all in one transaction; neither for an answer that measures the person (gold).
 
     Raises:
         LabelRefused: the value does not fit the schema, or the client key is missing; nothing typed is lost,
@@ -78,7 +78,7 @@ def submit(
     answer = checked(schema, value, content)
     if slot.state == Slot.State.SKIPPED:
         raise SlotTaken(_("You skipped this item: it has gone to somebody else."), details={"value": answer})
-    standing = _standing(slot)
+    standing = _standing(project, slot)
     prelabel, mode = _prelabel(project, schema, slot, prelabel_uuid)
     annotation = Annotation(
         project=project,
@@ -104,8 +104,9 @@ def submit(
     _done().run(pk=slot.pk, at=slot.done_at)
     if standing is not None:
         reviews.withdraw(standing)
-    reviews.draw(project, annotation, check_share)
-    resolutions.resolve_locked(project, [slot.item], schema)
+    if not slot.is_measuring:
+        reviews.draw(project, annotation, check_share)
+        resolutions.resolve_locked(project, [slot.item], schema)
     return Submission(annotation, slot, created=True)
 
 
@@ -167,11 +168,11 @@ def _by_key() -> QuerySet[Annotation]:
     return mine.filter(client_key=given("key")).select_related("slot")
 
 
-def _standing(slot: Slot) -> int | None:
+def _standing(project: Project, slot: Slot) -> int | None:
     """The id of the last word on this slot, a retraction included; a reviewer's correction of it stays."""
     said = _said().rows(slot=slot.pk)
     last = next((pk for pk, later in said if later is None), None)
-    if said and last is None:
+    if said and (last is None or gold.is_told(project, slot)):
         raise SlotTaken(_("A reviewer has decided on this item already: it cannot be labelled again."))
     return last
 
@@ -235,7 +236,7 @@ def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Sl
         mine = mine.filter(slot=slot)
         if slot.state == Slot.State.LEASED and not mine.exists():
             return slot
-    last = mine.order_by("-pk").first()
+    last = gold.changeable(project, mine).order_by("-pk").first()
     if last is None:
         raise NothingToUndo(
             _("There is nothing to take back: your earlier answers here were reviewed, or there are none.")
@@ -257,5 +258,6 @@ def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Sl
     slot.state, slot.done_at = Slot.State.LEASED, None
     slot.lease_expires_at = timezone.now() + datetime.timedelta(seconds=project.lease_seconds)
     slot.save(update_fields=["state", "done_at", "lease_expires_at"])
-    resolutions.resolve_locked(project, [slot.item], schemas.require(project))
+    if not slot.is_measuring:
+        resolutions.resolve_locked(project, [slot.item], schemas.require(project))
     return slot

@@ -26,6 +26,7 @@ SETTINGS = (
     *("overlap_share", "evaluation_items", "evaluation_overlap_share", "lease_seconds", "daily_goal"),
     *("spot_check_share", "mode", "prelabel_hidden_share", "likely_first"),
     *("batch_size", "control_share"),
+    *("self_consistency_share", "gold_share", "gold_feedback", "qualification_items"),
 )
 FROZEN_WITH_ITEMS = ("seed", "validation_share", "test_share")
 MAXIMUM_SLUG = 60

@@ -5,6 +5,9 @@ theirs or is not for them (an overlap slot of an item they have seen). A slot th
 at the end, so no cursor has passed it. What a person puts first, or assigns, may lie below cursors: those are
 moved back in the same transaction (services/ranks.py). A slot that is assigned to a person or a group is passed
 over by everybody else.
+
+Slots that measure a person (gold, qualification, self-consistency) are made while work is handed out and shown
+like all others (services/hidden_checks.py). They never return to the queue: what is given back is withdrawn.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from accounts.selectors.prepared import given, numbered, numbered_places, prepar
 from annotation.errors import LabelRefused, SlotTaken, SlotUnknown
 from annotation.models import Cursor, Group, Project, Slot
 from annotation.models.queue import LOWEST_RANK
-from annotation.services import disputes
+from annotation.services import disputes, hidden_checks
 from annotation.services.archive import guard_writable
 from annotation.services.batches import lock_ranks, next_rank
 
@@ -53,14 +56,14 @@ def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
         fresh = _claim(project, user, LOWEST_RANK, missing, now)
     if fresh and fresh[-1].rank > cursor.rank:
         _move_cursor().run(pk=cursor.pk, rank=fresh[-1].rank)
-    return held + fresh
+    return (held + hidden_checks.mixed_in(project, user, cursor, fresh))[:count]
 
 
 @prepared
 def _held() -> QuerySet[Slot]:
     mine = Slot.objects.filter(project=given("project"), person=given("person"), state=_LEASED)
     living = mine.filter(lease_expires_at__gt=given("now", DateTimeField()))
-    return living.select_related("item").order_by("rank")[:MAXIMUM_HELD]
+    return living.select_related("item").order_by("rank", "place")[:MAXIMUM_HELD]
 
 
 def _cursor(project: Project, user: User) -> Cursor:
@@ -157,10 +160,11 @@ def release_expired() -> int:
 
 
 def _free(project: Project, slot_ids: list[int]) -> int:
-    """Put leased slots at the end of the queue, one by one, since each needs a rank of its own."""
+    """Put leased slots at the end of the queue, one by one, since each needs a rank of its own. Those made to
+    measure a person are withdrawn instead."""
     lock_ranks(project)
+    freed = hidden_checks.withdraw(slot_ids)
     rank = next_rank(project)
-    freed = 0
     for pk in slot_ids:
         freed += Slot.objects.filter(pk=pk, state=_LEASED).update(
             state=_FREE, person=None, lease_expires_at=None, rank=rank + freed
@@ -192,7 +196,10 @@ def skip(project: Project, user: User, slot_uuid: uuid.UUID, reason: str) -> Slo
     slot.state, slot.skip_reason, slot.done_at = Slot.State.SKIPPED, reason[:300], timezone.now()
     slot.lease_expires_at = None
     slot.save(update_fields=["state", "skip_reason", "done_at", "lease_expires_at"])
-    if Slot.objects.filter(item=slot.item_id, state=Slot.State.SKIPPED).count() >= MAXIMUM_SKIPS:
+    if slot.is_measuring:
+        return slot
+    skips = Slot.objects.filter(item=slot.item_id, state=Slot.State.SKIPPED)
+    if skips.exclude(purpose__in=Slot.MEASURING).count() >= MAXIMUM_SKIPS:
         disputes.open_for(slot.item)
         return slot
     Slot.objects.create(
@@ -214,6 +221,7 @@ def skip(project: Project, user: User, slot_uuid: uuid.UUID, reason: str) -> Slo
 def take(project: Project, user: User, slot_uuid: uuid.UUID, *, value: object = None) -> Slot:
     """The slot, locked with its item, where it is `user`'s to act on: leased to them (even if the time is
     up), done or skipped by them, or free again with the item still unseen by them, when it becomes theirs.
+    One that was made to measure them and was given back is theirs alone.
 
     Raises:
         SlotUnknown: no such slot in this project.
@@ -224,7 +232,7 @@ def take(project: Project, user: User, slot_uuid: uuid.UUID, *, value: object = 
         raise SlotUnknown(_("This item is not in the queue of this project: load the page again."))
     if slot.person_id == user.pk:
         return slot
-    if slot.state == _FREE and _is_open_to(slot, user):
+    if (slot.state == _FREE and _is_open_to(slot, user)) or hidden_checks.may_return(slot, user):
         expires = timezone.now() + datetime.timedelta(seconds=project.lease_seconds)
         slot.state, slot.person, slot.lease_expires_at = _LEASED, user, expires
         slot.save(update_fields=["state", "person", "lease_expires_at"])

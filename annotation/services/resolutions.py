@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.selectors.prepared import given, insert, prepared
-from annotation.models import Annotation, Item, Labeller, Project, Resolution, SchemaVersion
+from annotation.models import Annotation, Item, Labeller, Project, Resolution, SchemaVersion, Slot
 from annotation.selectors import schemas
 from annotation.services import disputes
 from annotation.signals import resolution_changed, send_on_commit
@@ -81,7 +81,8 @@ def _standing(item_ids: Sequence[Any]) -> QuerySet[Annotation]:
     standing = Annotation.objects.filter(
         item__pk__in=item_ids, superseded_by__isnull=True, is_retraction=False
     )
-    return standing.select_related("labeller").order_by("pk")
+    deciding = standing.exclude(slot__purpose__in=Slot.MEASURING)
+    return deciding.select_related("labeller").order_by("pk")
 
 
 def _current(item_ids: Sequence[Any]) -> QuerySet[Resolution]:

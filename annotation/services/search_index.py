@@ -169,11 +169,13 @@ def _labels(project: Project, state: SearchState, settled: datetime.timedelta) -
 
 def _scores(project: Project, state: SearchState) -> bool:
     slots = Slot.objects.filter(project=project, pk__gt=state.slot).order_by("pk")
-    found = list(slots.values_list("pk", "item_id", "explanation")[:BLOCK])
+    found = list(slots.values_list("pk", "item_id", "explanation", "purpose")[:BLOCK])
     if not found:
         return False
     parts: dict[int, dict[str, float]] = defaultdict(dict)
-    for _pk, item_id, explanation in found:
+    for _pk, item_id, explanation, purpose in found:
+        if purpose in Slot.MEASURING:
+            continue  # its explanation is lent
         given = explanation.get("parts") if isinstance(explanation, dict) else None
         for name, value in (given or {}).items():
             if isinstance(value, (int, float)) and math.isfinite(value):

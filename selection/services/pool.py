@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User
-from annotation.models import Item, Project, Resolution, Slot
+from annotation.models import GoldItem, Item, Project, Resolution, Slot
 from jobs.models import Artifact, Job
 from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
@@ -34,15 +34,17 @@ def candidates(project: Project) -> QuerySet[Item]:
     untouched.
 
     An item that is queued but that nobody has taken is one of them: the next batch replaces what is left of
-    the one before. One that somebody holds, has labelled or has skipped is not.
+    the one before. One that somebody holds, has labelled or has skipped is not, nor is a gold item.
     """
     touched = Slot.objects.filter(
         item=OuterRef("pk"), state__in=[Slot.State.LEASED, Slot.State.DONE, Slot.State.SKIPPED]
-    )
+    ).exclude(purpose__in=Slot.MEASURING)
+    known = GoldItem.objects.filter(item=OuterRef("pk"), is_active=True)
     decided = Resolution.objects.filter(item=OuterRef("pk"), is_current=True)
     return Item.objects.filter(
         ~Exists(touched),
         ~Exists(decided),
+        ~Exists(known),
         project=project,
         split=Item.Split.TRAIN,
         duplicate_of__isnull=True,

@@ -133,6 +133,7 @@ def _project(
         overlap_share=0.0,
         evaluation_items=0,
         spot_check_share=0.0,
+        self_consistency_share=0.0,
         batch_size=spec.batch,
         control_share=spec.control_share,
         lease_seconds=86_400,

@@ -2,7 +2,8 @@
 
 Invariants, checked after every step against a plain model of what happened:
 
-1. No slot is held by two people, and nobody gets an item twice.
+1. No slot is held by two people, and nobody gets an item twice, but for one look more at an item they have
+   answered (self-consistency).
 2. Nothing is lost: every look that was published is free, held, answered, withdrawn, or replaced after a
    skip; every answer that was accepted is stored, and the last one to a slot is the one that stands.
 3. No label is doubled: a slot has exactly one standing answer when it is done, and none otherwise; the same
@@ -10,6 +11,8 @@ Invariants, checked after every step against a plain model of what happened:
 4. A lease that ran out comes back, behind every cursor, so that everybody can still get it.
 5. What was taken back does not count, and its slot is the same person's again.
 6. The final label is what the standing answers say: the majority, none on a tie, and a tie is a dispute.
+7. Looks that measure a person (gold, qualification, self-consistency) are theirs alone: they decide nothing,
+   and what is given back is withdrawn.
 
 At the end new people label until nothing is handed out: then no slot is left over.
 """
@@ -35,13 +38,14 @@ from hypothesis.stateful import (
 
 from annotation.errors import NothingToUndo, SlotTaken
 from annotation.models import Annotation, Cursor, Resolution, Review, Slot
-from annotation.services import batches, labelling, projects, queue
+from annotation.services import batches, gold, hidden_checks, labelling, projects, queue
 from tests.factories import add_member, make_items, make_project
 
 LABELS = ("refund", "card-lost", "other")
 PEOPLE = 4
 ITEMS = 12
 OPEN = ("free", "leased")
+MEASURING = ("gold", "qualification", "self")
 people = st.integers(0, PEOPLE - 1)
 choices = st.integers(0, 10_000)
 
@@ -53,11 +57,27 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
-        self.project = make_project(overlap_share=0.5, spot_check_share=0.3, evaluation_items=3, seed=7)
+        self.self_after = hidden_checks.SELF_AFTER
+        hidden_checks.SELF_AFTER = 2
+        self.project = make_project(
+            overlap_share=0.5,
+            spot_check_share=0.3,
+            evaluation_items=3,
+            gold_share=0.3,
+            self_consistency_share=0.5,
+            qualification_items=1,
+            seed=7,
+        )
         self.people = [add_member(self.project) for _ in range(PEOPLE)]
         texts = [f"text {i}" for i in range(ITEMS)]
         self.items = make_items(self.project, texts, split="train") + make_items(
             self.project, ["test 1", "test 2"], split="test"
+        )
+        known = make_items(self.project, [f"gold {i}" for i in range(4)], split="train")
+        kinds = ("gold", "gold", "qualification", "qualification")
+        gold.set_items(
+            self.project,
+            [gold.GoldRow(row=k.row, label="refund", kind=i) for k, i in zip(known, kinds, strict=True)],
         )
         self.standing: dict[int, tuple[int, str]] = {}
         self.keys: dict[str, tuple[int, int, str]] = {}
@@ -68,6 +88,7 @@ class QueueMachine(RuleBasedStateMachine):
         try:
             self.drain()
         finally:
+            hidden_checks.SELF_AFTER = self.self_after
             transaction.set_rollback(True)
             self.atomic.__exit__(None, None, None)
 
@@ -95,7 +116,7 @@ class QueueMachine(RuleBasedStateMachine):
         for slot in slots:
             assert slot.state == "leased"
             assert slot.person_id == self.people[who].pk
-        assert len({slot.item_id for slot in slots}) == len(slots)
+        assert len({(slot.item_id, slot.purpose == "self") for slot in slots}) == len(slots)
 
     @rule(who=people, choice=choices, label=st.sampled_from(LABELS))
     def submit_held(self, who: int, choice: int, label: str) -> None:
@@ -113,8 +134,13 @@ class QueueMachine(RuleBasedStateMachine):
         slot = self.pick(Slot.objects.exclude(person=self.people[who]), choice)
         if slot is None:
             return
-        seen = Slot.objects.filter(item=slot.item_id, person=self.people[who]).exists()
-        if slot.state == "free" and not seen:
+        looks = Slot.objects.filter(item=slot.item_id, person=self.people[who])
+        seen, again = looks.exists(), looks.filter(purpose="self").exists()
+        gone = slot.state == "withdrawn" and slot.purpose in MEASURING
+        if (slot.state == "free" or (gone and slot.purpose != "self")) and not seen:
+            self.submit(who, slot, label)
+            return
+        if gone and slot.purpose == "self" and seen and not again:
             self.submit(who, slot, label)
             return
         with pytest.raises(SlotTaken) as refused:
@@ -138,7 +164,9 @@ class QueueMachine(RuleBasedStateMachine):
             return
         queue.skip(self.project, self.people[who], slot.uuid, "no label fits")
         assert queue.skip(self.project, self.people[who], slot.uuid, "no label fits").state == "skipped"
-        skips = Slot.objects.filter(item=slot.item_id, state="skipped").count()
+        if slot.purpose in MEASURING:
+            return
+        skips = Slot.objects.filter(item=slot.item_id, state="skipped").exclude(purpose__in=MEASURING).count()
         if skips < queue.MAXIMUM_SKIPS:
             self.published[slot.item_id] += 1  # a fresh look in the place of the skipped one
         else:
@@ -177,8 +205,9 @@ class QueueMachine(RuleBasedStateMachine):
         assert queue.release_expired() == len(expected)
         highest = max(Cursor.objects.values_list("rank", flat=True), default=-1)
         for slot in Slot.objects.filter(pk__in=expected):
-            assert (slot.state, slot.person_id) == ("free", None)
-            assert slot.rank > highest
+            assert slot.person_id is None
+            assert slot.state == ("withdrawn" if slot.purpose in MEASURING else "free")
+            assert slot.rank > highest or slot.purpose in MEASURING
 
     @rule(who=people)
     def renew(self, who: int) -> None:
@@ -205,12 +234,20 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def nobody_gets_an_item_twice(self) -> None:
-        looks = Counter(Slot.objects.filter(person__isnull=False).values_list("item_id", "person_id"))
-        assert not [look for look, count in looks.items() if count > 1]
+        looks = Slot.objects.filter(person__isnull=False).values_list("item_id", "person_id")
+        first = Counter(looks.exclude(purpose="self"))
+        again = Counter(looks.filter(purpose="self"))
+        assert not [look for look, count in (first | again).items() if count > 1]
+        assert set(again) <= set(first)
 
     @invariant()
     def no_look_is_lost(self) -> None:
-        assert Counter(Slot.objects.values_list("item_id", flat=True)) == self.published
+        published = Slot.objects.exclude(purpose__in=MEASURING)
+        assert Counter(published.values_list("item_id", flat=True)) == self.published
+        made = Slot.objects.filter(purpose__in=MEASURING)
+        assert not made.filter(state="free").exists()
+        ranks = Counter(Slot.objects.values_list("rank", "place"))
+        assert max(ranks.values(), default=0) <= 1
 
     @invariant()
     def every_answer_stands_once(self) -> None:
@@ -231,9 +268,10 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def the_final_label_is_what_people_say(self) -> None:
         votes: dict[int, Counter[str]] = defaultdict(Counter)
-        item_of = dict(Slot.objects.values_list("pk", "item_id"))
+        item_of = dict(Slot.objects.exclude(purpose__in=MEASURING).values_list("pk", "item_id"))
         for slot, (_who, label) in self.standing.items():
-            votes[item_of[slot]][label] += 1
+            if slot in item_of:
+                votes[item_of[slot]][label] += 1
         expected = {}
         for item, counts in votes.items():
             [(label, most), *rest] = counts.most_common()

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from annotation.models import Review, Role
-from annotation.services import batches, labelling, queue, reviews
+from annotation.models import Review, Role, Slot
+from annotation.services import batches, gold, labelling, queue, reviews
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -47,3 +49,22 @@ def test_it_shows_pace_agreement_and_feedback(client: Client) -> None:
     assert "Labels a day" in html
     assert bo.username not in html
     assert "n = 1" in html  # one of her answers was checked
+
+
+def test_it_tells_results_on_gold_items_where_the_project_says_so(client: Client) -> None:
+    project = factories.make_project(
+        overlap_share=0, evaluation_items=0, gold_share=1, gold_feedback=True, self_consistency_share=0
+    )
+    work, known = factories.make_items(project, ["an item", "a known item"], split="train")
+    gold.set_items(project, [gold.GoldRow(row=known.row, label="refund", note="Look at the word money.")])
+    batches.publish(project, [batches.Pick(row=work.row)], origin="test")
+    ana = factories.add_member(project)
+    for slot in queue.lease(project, ana, count=2):
+        labelling.submit(project, ana, slot.uuid, {"label": "other"}, client_key=uuid.uuid4().hex)
+    client.force_login(ana)
+    assert "a known item" not in client.get("/me").content.decode()
+    Slot.objects.update(done_at=timezone.now() - timedelta(hours=2))
+    html = client.get("/me").content.decode()
+    assert "a known item" in html
+    assert "Look at the word money." in html
+    assert "0 of 1 as expected" in html
