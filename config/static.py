@@ -27,6 +27,19 @@ FIELDS = (
     "js/label_fields.js",
     "js/fields/choices.js",
     "js/fields/rating.js",
+    "js/markdown_emphasis.js",
+    "js/markdown_inline.js",
+    "js/markdown_table.js",
+    "js/markdown_list.js",
+    "js/markdown.js",
+    "js/differences.js",
+    "js/fields/response_cards.js",
+    "js/fields/ranking.js",
+    "js/fields/ranking_drag.js",
+    "js/fields/ranking_bar.js",
+    "js/fields/preference.js",
+    "js/fields/response_panes.js",
+    "js/fields/response.js",
 )
 BUNDLES: dict[str, tuple[str, ...]] = {
     "bundles/app.css": (
@@ -37,7 +50,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "css/charts.css",
     ),
     "bundles/app.js": ("js/keys.js", "js/theme.js", "js/poll.js", "js/dialogs.js", "js/forms.js"),
-    "bundles/label.css": ("css/label.css", "css/fields.css"),
+    "bundles/label.css": ("css/label.css", "css/fields.css", "css/responses.css"),
     "bundles/label.js": (
         "js/label_api.js",
         "js/label_outbox.js",

@@ -12,6 +12,10 @@ from annotation.task_types import rating
 from annotation.task_types.registry import task_type
 
 MANY = 12  # so many labels get a search field
+TOOLS: dict[str, dict[str, str]] = {  # buttons of a type beside its answers, with their keys
+    "preference": {"differences": "d", "raw": "m"},
+    "response": {"write": "e", "preview": "p", "changes": "d", "restore": "r"},
+}
 CROWDED_LABELS = 24  # so many labels stand close
 WIDE = ("preference", "response")  # types that read and write side by side
 CROWDED = 7  # a scale of more points has narrow cells
@@ -56,7 +60,8 @@ class Scale:
 class FieldBlock:
     """One field. `answer` is what is shown as given (a draft, or what was taken back), `chosen` its ids.
 
-    `choices` are its labels; `lists` every list of options by name, labels among them; `template` draws it.
+    `choices` are its labels; `lists` every list of options by name, labels among them; `tools` the keys of its
+    other buttons, but for those that the reader uses otherwise; `template` draws it.
     """
 
     name: str
@@ -69,6 +74,7 @@ class FieldBlock:
     options: Mapping[str, Any]
     lists: Mapping[str, list[Choice]]
     scales: list[Scale]
+    tools: Mapping[str, str]
     is_instant: bool
     answer: Any = None
     chosen: frozenset[str] = field(default_factory=frozenset)
@@ -76,6 +82,10 @@ class FieldBlock:
     @property
     def choices(self) -> list[Choice]:
         return self.lists.get("labels", [])
+
+    @property
+    def has_preview(self) -> bool:
+        return bool(self.options.get("markdown", True))
 
     @property
     def is_tree(self) -> bool:
@@ -115,7 +125,11 @@ def blocks(
     for one in fields:
         kind = task_type(one)
         answer = (value or {}).get(one["name"])
-        own, reserved = chosen.labels.get(one["name"]), chosen.reserved
+        own = chosen.labels.get(one["name"])
+        tools = {
+            name: key for name, key in TOOLS.get(one["type"], {}).items() if key not in chosen.reserved
+        }
+        reserved = chosen.reserved | set(tools.values())
         found.append(
             FieldBlock(
                 name=one["name"],
@@ -132,6 +146,7 @@ def blocks(
                     if one.get(key)
                 },
                 scales=_scales(one, _chosen(answer)) if one["type"] == "rating" else [],
+                tools=tools,
                 is_instant=kind.is_instant and len(fields) == 1 and one.get("required", True),
                 answer=answer,
                 chosen=_chosen(answer),

@@ -16,7 +16,7 @@ export function isTyping(target) {
 export function findKeyButton(key, root) {
   const name = key.length === 1 ? key.toLowerCase() : key;
   for (const button of root.querySelectorAll("[data-key]")) {
-    if (!button.dataset.key.split(" ").includes(name) || button.disabled || !button.checkVisibility()) continue;
+    if (!button.dataset.key.split(" ").includes(name) || button.disabled || !button.checkVisibility({ visibilityProperty: true })) continue;
     if (!button.closest("[data-keys-off]")) return button;
   }
   return null;

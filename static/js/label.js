@@ -36,17 +36,18 @@ const held = new Held({
 const undo = new Undo({ outbox, held, clock, onGone: () => view.notice(data.texts.skipped) });
 
 function paint() {
+  drafts.flush(); // of the item that was on the screen
   const slot = held.current();
   view.paint(slot);
   if (!slot) return;
-  // what was taken back or begun here goes before a suggestion; a schema of one key shows no choice as made
-  const begun = slot.previous ?? (data.instant ? undefined : (drafts.get(slot.slot) ?? slot.drafts));
+  // what was begun here goes before what was taken back, and that before a suggestion; a schema of one key shows no choice as made
+  const begun = data.instant ? slot.previous : (drafts.get(slot.slot) ?? slot.previous ?? slot.drafts);
   fields.show(slot, begun);
 }
 
 function keep() {
   const slot = held.current();
-  if (slot && !data.instant) drafts.set(slot.slot, fields.partial());
+  if (slot && !data.instant) drafts.keep(slot.slot, () => fields.partial());
 }
 
 function stored(entry, answer) {
@@ -70,9 +71,9 @@ function leave(kind, body, value) {
   const key = newKey();
   held.queue.shift();
   paint();
-  drafts.drop(slot.slot);
   undo.note({ key, kind, slot, value });
   outbox.add({ key, kind, body: { slot: slot.slot, client_key: key, ...body }, shown: data.instant ? true : slot });
+  drafts.drop(slot.slot); // last: at no moment is the answer kept nowhere
   view.notice("");
   if (!held.current()) held.refill();
 }

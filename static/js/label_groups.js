@@ -29,7 +29,7 @@ export class KeyGroups {
 
   // Those that can be used now, in the order of the page.
   shown(within = this.root) {
-    return this.innermost(within).filter((group) => group.checkVisibility());
+    return this.innermost(within).filter((group) => group.checkVisibility({ visibilityProperty: true }));
   }
 
   activate(group) {

@@ -65,6 +65,7 @@ export class ItemView {
       line.dataset.role = turn.role;
       return line;
     }));
+    if (turns.length) messages.parentElement.scrollTop = messages.parentElement.scrollHeight; // the last turn is answered
     const shown = slot.meta ?? [];
     meta.hidden = !shown.length;
     meta.replaceChildren(...shown.map((one) => made("div", {}, made("dt", { textContent: one.name }), made("dd", { textContent: one.value }))));
