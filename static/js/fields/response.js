@@ -27,7 +27,7 @@ export class ResponseField {
     this.draft = slot.drafts?.[this.field.name]?.text ?? "";
     this.restore.hidden = !this.draft;
     this.text.value = answer?.text ?? "";
-    this.text.scrollTop = 0;
+    this.text.setSelectionRange(this.text.value.length, this.text.value.length);
     this.panes.show(this.draft);
     this.measure();
   }
