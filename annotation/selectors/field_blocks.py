@@ -126,9 +126,7 @@ def blocks(
         kind = task_type(one)
         answer = (value or {}).get(one["name"])
         own = chosen.labels.get(one["name"])
-        tools = {
-            name: key for name, key in TOOLS.get(one["type"], {}).items() if key not in chosen.reserved
-        }
+        tools = {name: key for name, key in TOOLS.get(one["type"], {}).items() if key not in chosen.reserved}
         reserved = chosen.reserved | set(tools.values())
         found.append(
             FieldBlock(
