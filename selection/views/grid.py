@@ -41,7 +41,7 @@ def grid(request: HttpRequest, slug: str) -> HttpResponse:
     found = neighbours.near(project, row) if row is not None else []
     context = {
         "project": project,
-        "block": blocks[0],
+        "field": blocks[0],  # not "block": inside a template's block that name is taken
         "usable": field_blocks.is_instant(blocks),
         "found": found,
         "row": row,

@@ -44,6 +44,9 @@ def test_neighbours_come_by_similarity_and_labelled_ones_not_at_all(project):
 def test_the_page_chooses_what_is_alike_and_labels_it_at_once(client, project):
     client.force_login(add_member(project, Role.REVIEWER))
     html = client.get(page(project), {"row": 0}).content.decode()
+    assert re.findall(r'name="label" value="([\w-]+)" data-key="(\w)"', html) == [
+        ("refund", "1"), ("card-lost", "2"), ("other", "3"),
+    ]  # fmt: skip
     boxes = re.findall(r'name="rows" value="(\d+)" data-similarity="[\d.e-]+"( checked)?', html)
     assert boxes == [("0", " checked"), ("1", " checked"), ("3", " checked"), ("2", "")]
     key = re.search(r'name="client_key" value="(\w+)"', html).group(1)
