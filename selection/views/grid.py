@@ -23,7 +23,7 @@ from annotation.selectors.projects import get_project
 from annotation.services import bulk_labels
 from selection.services import neighbours
 
-LIKE = 0.6  # at least so similar items are chosen at first; a person changes it
+LIKE = 0.75  # at least so similar items are chosen at first; a person changes it
 
 
 @login_required
