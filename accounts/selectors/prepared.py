@@ -16,6 +16,7 @@ the column holds them: a primary key, not the object. A time or a uuid names its
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial, wraps
@@ -54,6 +55,23 @@ def numbered(values: Iterable[Any]) -> dict[str, Any]:
     return {f"n{number}": value for number, value in enumerate(values)}
 
 
+def _with_literals(sql: str, params: Iterable[Any]) -> tuple[str, list[Any]]:
+    """Write plain constants (a state, a flag) into the statement: SQLite sees that a partial index fits only
+    where its condition stands in the text; with a bound constant it plans the statement anew at each call.
+    """
+    texts, places, kept = sql.split("%s"), [], []
+    for param in params:
+        is_word = isinstance(param, str) and _WORD.fullmatch(param)
+        literal = f"'{param}'" if is_word else str(param) if type(param) is int else "%s"
+        places.append(literal)
+        if literal == "%s":
+            kept.append(param)
+    return "".join(text + place for text, place in zip(texts, [*places, ""], strict=True)), kept
+
+
+_WORD = re.compile(r"[A-Za-z0-9_-]*")
+
+
 class Prepared(Generic[M]):
     """One statement, ready for one connection's kind of database."""
 
@@ -64,7 +82,7 @@ class Prepared(Generic[M]):
         else:
             query = queryset.query
         self.compiler: Any = query.get_compiler(connection=connection)
-        self.sql, self.params = self.compiler.as_sql()
+        self.sql, self.params = _with_literals(*self.compiler.as_sql())
         if not changes:
             self._learn(queryset)
 

@@ -72,4 +72,4 @@ def authenticate(secret: str) -> ApiToken | None:
 def _valid() -> QuerySet[ApiToken]:
     in_time = Q(expires_at=None) | Q(expires_at__gt=given("now", DateTimeField()))
     tokens = ApiToken.objects.select_related("user").filter(in_time, user__is_active=True)
-    return tokens.filter(prefix=given("prefix"))
+    return tokens.filter(prefix=given("prefix")).order_by()

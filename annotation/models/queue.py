@@ -124,7 +124,14 @@ class Slot(models.Model):
             models.Index(
                 fields=["lease_expires_at"], condition=models.Q(state="leased"), name="slot_lease_expiry"
             ),
-            models.Index(fields=["project", "person", "done_at"], name="slot_person_done"),
+            # What a person holds, and what they have done today, is asked at every answer: neither may cost more
+            # the longer their history is.
+            models.Index(
+                fields=["project", "person", "rank"],
+                condition=models.Q(state="leased"),
+                name="slot_person_held",
+            ),
+            models.Index(fields=["project", "person", "state", "done_at"], name="slot_person_state_done"),
             # "Has this person seen the item?", asked for each free slot of the walk: with an index on each
             # column alone SQLite reads all that the person ever did.
             models.Index(fields=["item", "person"], name="slot_item_person"),
