@@ -25,6 +25,7 @@ from annotation.selectors import projects as project_selectors
 _PROJECT_PAGES: tuple[tuple[Any, str, Any] | None, ...] = (
     (pgettext_lazy("navigation", "Label"), "annotation:label", permissions.can_label),
     (_("Review"), "annotation:review", permissions.can_review),
+    (_("Accept in bulk"), "annotation:accept", permissions.can_accept_in_bulk),
     (_("Similar items"), "selection:grid", permissions.can_review),
     (_("Guide"), "annotation:guide", permissions.is_member),
     (_("Items"), "annotation:items", permissions.can_review),

@@ -118,6 +118,13 @@ class GoldRefused(AnnotationError):
     code = "gold_refused"
 
 
+class BulkRefused(AnnotationError):
+    """Suggestions cannot be accepted in bulk now, or what was accepted cannot be undone."""
+
+    code = "bulk_refused"
+    status = 409
+
+
 class PrelabelRefused(AnnotationError):
     """A suggestion does not fit the schema, or is for an item that is not in the project."""
 

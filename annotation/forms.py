@@ -170,6 +170,7 @@ class SettingsForm(forms.ModelForm):
             _("Measuring people, unseen"),
             ("self_consistency_share", "gold_share", "gold_feedback", "qualification_items"),
         ),
+        (_("Accepting suggestions in bulk (hybrid only)"), ("bulk_target_accuracy", "bulk_check_share")),
         (_("Dividing items (fixed once items are in)"), ("validation_share", "test_share", "seed")),
     )
 

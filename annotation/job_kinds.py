@@ -7,11 +7,12 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Project
-from annotation.permissions import can_engineer
+from annotation.permissions import can_engineer, can_review
+from annotation.selectors import bulk_acceptance as bulk_reads
 from annotation.selectors.imports import KIND as IMPORT_ITEMS
 from annotation.selectors.projects import scopes_run_by
 from annotation.selectors.search_states import KIND as INDEX_ITEMS
-from annotation.services import import_runs, queue, search_index
+from annotation.services import bulk_acceptance, import_runs, queue, search_index
 from jobs import registry
 from jobs.models import Job
 
@@ -20,6 +21,12 @@ def may_engineer(user: Any, job: Job) -> bool:
     """Engineers and admins of the project that the job belongs to."""
     project = Project.objects.filter(uuid=job.scope).first() if job.scope else None
     return project is not None and can_engineer(user, project)
+
+
+def may_review(user: Any, job: Job) -> bool:
+    """Reviewers too."""
+    project = Project.objects.filter(uuid=job.scope).first() if job.scope else None
+    return project is not None and can_review(user, project)
 
 
 registry.register_scopes(scopes_run_by)
@@ -39,5 +46,22 @@ registry.register(
     may_see=may_engineer,
     may_cancel=may_engineer,
 )
+registry.register(
+    bulk_reads.ACCEPT,
+    bulk_acceptance.run,
+    label=_("Accepting suggestions in bulk"),
+    resource="io",
+    may_see=may_review,
+    may_cancel=may_review,
+)
+registry.register(
+    bulk_reads.UNDO,
+    bulk_acceptance.run_undo,
+    label=_("Undoing a bulk acceptance"),
+    resource="io",
+    may_see=may_review,
+    may_cancel=may_review,
+)
+registry.register_periodic("annotation.settle_bulk", 10.0, bulk_acceptance.settle_all)
 registry.register_periodic("annotation.release_expired", 5.0, queue.release_expired)
 registry.register_periodic("annotation.index_items", 3.0, search_index.tick)

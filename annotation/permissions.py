@@ -59,6 +59,10 @@ def can_review(user: Any, project: Project) -> bool:
     return project.state != Project.State.ARCHIVED and has_role(user, project, Role.REVIEWER)
 
 
+def can_accept_in_bulk(user: Any, project: Project) -> bool:
+    return project.mode == Project.Mode.HYBRID and can_review(user, project)
+
+
 def can_engineer(user: Any, project: Project) -> bool:
     return has_role(user, project, Role.ENGINEER)
 

@@ -7,8 +7,9 @@ from typing import Any
 from django.dispatch import receiver
 
 from annotation.models import Batch
+from annotation.selectors import bulk_acceptance as bulk_reads
 from annotation.selectors.imports import KIND as IMPORT_ITEMS
-from annotation.services import import_runs, telling
+from annotation.services import bulk_acceptance, import_runs, telling
 from annotation.signals import batch_published
 from jobs.models import Job, State
 from jobs.signals import job_finished
@@ -18,6 +19,12 @@ from jobs.signals import job_finished
 def import_job_ended(sender: type[Job], job: Job, **kwargs: Any) -> None:
     if job.kind == IMPORT_ITEMS and job.state in (State.FAILED, State.CANCELLED) and job.subject is not None:
         import_runs.on_job_ended(job.subject, job.state, job.error)
+
+
+@receiver(job_finished, dispatch_uid="annotation.bulk_job_ended")
+def bulk_job_ended(sender: type[Job], job: Job, **kwargs: Any) -> None:
+    if job.kind in (bulk_reads.ACCEPT, bulk_reads.UNDO) and job.subject is not None:
+        bulk_acceptance.settle(job.subject, job)
 
 
 @receiver(batch_published, dispatch_uid="annotation.work_available")

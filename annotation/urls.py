@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from annotation.views import (
     agreement,
+    bulk_acceptance,
     discussions,
     exports,
     guide,
@@ -33,6 +34,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("p/<slug:slug>/label", label.label, name="label"),
     path("p/<slug:slug>/keys", keys.keys, name="keys"),
     path("p/<slug:slug>/review", review.review, name="review"),
+    path("p/<slug:slug>/accept", bulk_acceptance.accept, name="accept"),
+    path("p/<slug:slug>/accept/<uuid:uuid>", bulk_acceptance.accepted, name="accepted"),
+    path("p/<slug:slug>/accept/<uuid:uuid>/state", bulk_acceptance.accepted_state, name="accepted_state"),
+    path("p/<slug:slug>/accept/<uuid:uuid>/undo", bulk_acceptance.accepted_undo, name="accepted_undo"),
     path("p/<slug:slug>/guide", guide.guide, name="guide"),
     path("p/<slug:slug>/guide/text", guide.guide_text, name="guide_text"),
     path("p/<slug:slug>/guide/edit", guide.guide_edit, name="guide_edit"),

@@ -29,7 +29,8 @@ class ProjectSerializer(serializers.ModelSerializer):
             *("uuid", "slug", "name", "description", "state", "is_synthetic", "time_zone", "seed"),
             *("validation_share", "test_share", "overlap_share", "evaluation_items"),
             *("evaluation_overlap_share", "lease_seconds", "daily_goal", "spot_check_share"),
-            *("mode", "prelabel_hidden_share", "likely_first", "batch_size", "control_share", "created_at"),
+            *("mode", "prelabel_hidden_share", "bulk_target_accuracy", "bulk_check_share", "likely_first"),
+            *("batch_size", "control_share", "created_at"),
         ]
         read_only_fields = ["uuid", "slug", "state", "is_synthetic", "created_at"]
 

@@ -1,6 +1,7 @@
 """Rows of the ground floor, one noun a file."""
 
 from .annotation import Annotation, Prelabel
+from .bulk_acceptance import BulkAcceptance
 from .dataset import DatasetVersion
 from .discussion import Comment, Discussion
 from .gold import GoldItem
@@ -22,6 +23,7 @@ from .view import ColumnChoice, SavedView
 __all__ = [
     "Annotation",
     "Batch",
+    "BulkAcceptance",
     "ColumnChoice",
     "Comment",
     "Cursor",

@@ -7,6 +7,7 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .bulk_acceptance import BulkAcceptance
 from .item import Item
 from .labeller import Labeller
 from .project import Project
@@ -43,7 +44,7 @@ class Annotation(models.Model):
     """One answer. `value`: field name -> value, labels by id. A retraction (undo) has an empty value.
 
     An *independent look* has a slot; a reviewer's correction has none and supersedes the look that it
-    corrects.
+    corrects. A suggestion accepted in bulk is its labeller's answer, with a `bulk_acceptance` and no slot.
     """
 
     class PrelabelMode(models.TextChoices):
@@ -74,6 +75,14 @@ class Annotation(models.Model):
     prelabel = models.ForeignKey(Prelabel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     prelabel_mode = models.CharField(max_length=8, choices=PrelabelMode.choices, default=PrelabelMode.NONE)
     accepted_prelabel = models.BooleanField(default=False)  # shown, and submitted unchanged
+    bulk_acceptance = models.ForeignKey(
+        BulkAcceptance,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="annotations",
+        db_index=False,
+    )  # a model's answer that no person has looked at; an index below begins with it
     active_ms = models.PositiveIntegerField(default=0)
     trace = models.JSONField(
         default=dict, blank=True
@@ -90,6 +99,11 @@ class Annotation(models.Model):
         indexes = [
             models.Index(fields=["project", "labeller", "created_at"], name="annotation_labeller_at"),
             models.Index(fields=["labeller", "item"], name="annotation_labeller_item"),
+            models.Index(
+                fields=["bulk_acceptance", "id"],
+                condition=models.Q(bulk_acceptance__isnull=False),
+                name="annotation_bulk_acceptance",
+            ),
         ]
 
     def __str__(self) -> str:

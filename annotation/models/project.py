@@ -102,6 +102,19 @@ class Project(models.Model):
             "So many items with a known answer stand among the first ones of everybody new; 0: none."
         ),
     )
+    bulk_target_accuracy = ShareField(
+        _("accuracy for accepting in bulk"),
+        default=0.95,
+        help_text=_(
+            "Suggestions may be accepted in bulk from the confidence on that was right so often, beyond chance, "
+            "on items that people have decided."
+        ),
+    )
+    bulk_check_share = ShareField(
+        _("spot checks of what is accepted in bulk"),
+        default=0.08,
+        help_text=_("Drawn at random for a reviewer; 5 to 10 %."),
+    )
     likely_first = models.BooleanField(
         _("likeliest labels first"),
         default=False,
@@ -135,6 +148,8 @@ class Project(models.Model):
             share_between("project", "gold_share", 0, 1),
             share_between("project", "control_share", 0, 1),
             share_between("project", "prelabel_hidden_share", 0, 1),
+            share_between("project", "bulk_target_accuracy", 0.5, 0.999),
+            share_between("project", "bulk_check_share", 0.05, 0.1),
         ]
 
     def __str__(self) -> str:

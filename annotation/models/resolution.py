@@ -19,6 +19,7 @@ class Resolution(models.Model):
         SINGLE = "single", _("one labeller")
         MAJORITY = "majority", _("majority")
         REVIEW = "review", _("reviewer")
+        BULK = "bulk", _("suggestion accepted in bulk")
         IMPORT = "import", _("import")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="resolutions")

@@ -67,6 +67,7 @@ def annotations(project: Project) -> tuple[Columns, Iterator[Rows]]:
         "prelabel": "json",
         "prelabel_mode": "text",
         "accepted_prelabel": "flag",
+        "bulk_acceptance": "text",
         "active_ms": "integer",
         "trace": "json",
         "schema_version": "integer",
@@ -147,7 +148,14 @@ _ANNOTATION_FIELDS = (
     *("uuid", "item__uuid", "item__row", "item__external_id", "item__text", "item__split"),
     *("value", "schema_version_id", "labeller__name", "labeller__kind", "slot__purpose", "is_retraction"),
     *("supersedes__uuid", "superseded_by__uuid", "prelabel__value", "prelabel_mode", "accepted_prelabel"),
-    *("active_ms", "trace", "schema_version__number", "guideline_version__number", "created_at"),
+    *(
+        "bulk_acceptance__uuid",
+        "active_ms",
+        "trace",
+        "schema_version__number",
+        "guideline_version__number",
+        "created_at",
+    ),
 )
 
 
@@ -159,14 +167,14 @@ def _annotation_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
 def _annotation_row(
     labels: _Labels, uuid: Any, item: Any, row: int, external_id: str, text: str, split: str, value: Any,
     schema_id: int, labeller: str, kind: str, purpose: str | None, is_retraction: bool, supersedes: Any,
-    superseded_by: Any, prelabel: dict[str, Any] | None, *rest: Any,
+    superseded_by: Any, prelabel: dict[str, Any] | None, mode: str, accepted: bool, bulk: Any, *rest: Any,
 ) -> tuple[Any, ...]:  # fmt: skip
     return (
         *(str(uuid), str(item), row, external_id, text, split),
         *labels.cells(value, schema_id),
         *(labeller, kind, purpose, is_retraction),
         *(str(supersedes) if supersedes else None, str(superseded_by) if superseded_by else None),
-        *(prelabel, *rest),
+        *(prelabel, mode, accepted, str(bulk) if bulk else None, *rest),
     )
 
 

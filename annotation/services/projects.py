@@ -25,9 +25,16 @@ SETTINGS = (
     *("name", "description", "time_zone", "seed", "validation_share", "test_share"),
     *("overlap_share", "evaluation_items", "evaluation_overlap_share", "lease_seconds", "daily_goal"),
     *("spot_check_share", "mode", "prelabel_hidden_share", "likely_first"),
+    *("bulk_target_accuracy", "bulk_check_share"),
     *("batch_size", "control_share"),
     *("self_consistency_share", "gold_share", "gold_feedback", "qualification_items"),
 )
+NARROW = {  # shares that may not take every value between 0 and 1
+    "validation_share": (0, 0.5),
+    "test_share": (0, 0.5),
+    "bulk_target_accuracy": (0.5, 0.999),
+    "bulk_check_share": (0.05, 0.1),
+}
 FROZEN_WITH_ITEMS = ("seed", "validation_share", "test_share")
 MAXIMUM_SLUG = 60
 
@@ -197,10 +204,11 @@ def _validate(project: Project) -> None:
         problems["time_zone"] = [
             _("“%(zone)s” is no time zone: give one such as Asia/Shanghai.") % {"zone": project.time_zone}
         ]
-    for field in ("validation_share", "test_share"):
-        if field not in problems and not 0 <= getattr(project, field) <= 0.5:
+    for field, (low, high) in NARROW.items():
+        if field not in problems and not low <= getattr(project, field) <= high:
             problems[field] = [
-                _("Give a share between 0 and 0.5, found %(share)s.") % {"share": getattr(project, field)}
+                _("Give a share between %(low)s and %(high)s, found %(share)s.")
+                % {"low": low, "high": high, "share": getattr(project, field)}
             ]
     if problems:
         raise ProjectRefused(_sentence(problems), details=problems)

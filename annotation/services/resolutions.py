@@ -1,7 +1,7 @@
 """Final labels, recomputed from the facts each time; never counted up.
 
-A reviewer's word beats votes, votes beat an imported label, and a tie is nobody's word: it waits for a
-reviewer.
+A reviewer's word beats votes, votes beat a suggestion that was accepted in bulk, that beats an imported label,
+and a tie is nobody's word: it waits for a reviewer.
 """
 
 from __future__ import annotations
@@ -118,6 +118,7 @@ def _rule(facts: Sequence[Annotation], definition: Mapping[str, Any]) -> tuple[_
     facts = [fact for fact in facts if known & fact.value.keys()]
     reviewed = [f for f in facts if f.slot_id is None and f.labeller.kind == Labeller.Kind.PERSON]
     looks = [f for f in facts if f.slot_id is not None]
+    bulk = [f for f in facts if f.bulk_acceptance_id is not None]
     imported = [f for f in facts if f.labeller.kind == Labeller.Kind.IMPORT]
     if reviewed:
         return _one(reviewed[-1], definition, _METHOD.REVIEW), False
@@ -128,6 +129,8 @@ def _rule(facts: Sequence[Annotation], definition: Mapping[str, Any]) -> tuple[_
         if combined.answer is None:
             return None, True
         return _Ruling(combined.answer, combined.posterior, _METHOD.MAJORITY, len(looks), None), False
+    if bulk:
+        return _one(bulk[-1], definition, _METHOD.BULK), False
     if imported:
         return _one(imported[-1], definition, _METHOD.IMPORT), False
     return None, False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection, transaction
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.selectors.prepared import insert
 from annotation.errors import LabelRefused, ReviewRefused
-from annotation.models import Annotation, Item, Project, Review
+from annotation.models import Annotation, Item, Project, Review, Role
 from annotation.quality.spot_checks import is_drawn
 from annotation.selectors import schemas
 from annotation.services import labellers, resolutions, telling
@@ -49,6 +49,16 @@ def draw(project: Project, annotation: Annotation, share: float | None = None) -
     )
 
 
+def draw_many(project: Project, annotations: Sequence[Annotation], share: float) -> int:
+    """Draw each of these answers for a spot check with probability `share`; how many were drawn."""
+    drawn = [one for one in annotations if is_drawn(str(one.uuid), share, salt=str(project.uuid))]
+    Review.objects.bulk_create(
+        Review(project=project, kind=_SPOT_CHECK, item_id=one.item_id, annotation=one, drawn_share=share)
+        for one in drawn
+    )
+    return len(drawn)
+
+
 def withdraw(annotation_id: int) -> None:
     """Drop the open spot check of an answer that its own labeller has taken back or corrected."""
     Review.objects.filter(annotation=annotation_id, state=_PENDING).update(state=Review.State.WITHDRAWN)
@@ -56,12 +66,21 @@ def withdraw(annotation_id: int) -> None:
 
 def reviewable(project: Project, user: User):
     """Pending reviews that `user` may decide: not of their own answers, nor a dispute in which they have a
-    say.
+    say; nor of what they accepted in bulk, where the project has another reviewer.
     """
     own = Annotation.objects.filter(item=OuterRef("item"), labeller__user=user, is_retraction=False)
     stale = timezone.now() - datetime.timedelta(seconds=project.lease_seconds)
     pending = Review.objects.filter(project=project, state=_PENDING).exclude(Exists(own))
+    if has_other_reviewer(project, user):
+        pending = pending.exclude(annotation__bulk_acceptance__created_by=user)
     return pending.filter(Q(reviewer=user) | Q(reviewer__isnull=True) | Q(claimed_at__lt=stale))
+
+
+def has_other_reviewer(project: Project, user: User) -> bool:
+    reviewers = project.memberships.filter(
+        is_active=True, user__is_active=True, role__in=[Role.REVIEWER, Role.ENGINEER, Role.ADMIN]
+    )
+    return reviewers.exclude(user=user).exists()
 
 
 @transaction.atomic
@@ -103,7 +122,9 @@ def decide(
     guard_writable(project)
     Item.objects.select_for_update(no_key=True).only("pk").get(pk=review.item_id)  # before the review
     locked = Review.objects.select_for_update(of=("self",), no_key=True)
-    review = locked.select_related("annotation__labeller__user", "project").get(pk=review.pk)
+    review = locked.select_related(
+        "annotation__labeller__user", "annotation__bulk_acceptance", "project"
+    ).get(pk=review.pk)
     if review.state == _DONE and review.reviewer_id == reviewer.pk and review.verdict == verdict:
         return review
     if review.state != _PENDING:
@@ -113,6 +134,8 @@ def decide(
         )
     if Annotation.objects.filter(item=review.item_id, labeller__user=reviewer, is_retraction=False).exists():
         raise ReviewRefused(_("You have labelled this item yourself: somebody else reviews it."))
+    if _is_own_acceptance(review, reviewer):
+        raise ReviewRefused(_("You accepted this suggestion in bulk yourself: somebody else reviews it."))
     if verdict not in Review.Verdict.values:
         raise ReviewRefused(
             _("The verdict “%(verdict)s” is not known: say right, wrong or unsure.") % {"verdict": verdict}
@@ -126,6 +149,13 @@ def decide(
         resolutions.resolve(project, [review.item_id])
     telling.answer_reviewed(review)
     return review
+
+
+def _is_own_acceptance(review: Review, reviewer: User) -> bool:
+    acceptance = review.annotation.bulk_acceptance if review.annotation is not None else None
+    if acceptance is None or acceptance.created_by_id != reviewer.pk:
+        return False
+    return has_other_reviewer(review.project, reviewer)
 
 
 def _needs_label(review: Review, verdict: str) -> bool:
