@@ -13,6 +13,7 @@ from annotation.models import (
     Annotation,
     BulkAcceptance,
     Discussion,
+    GoldItem,
     Item,
     Labeller,
     Prelabel,
@@ -149,7 +150,8 @@ def open_suggestions(project: Project, labeller: Labeller, threshold: float) -> 
         item__duplicate_of__isnull=True,
         item__held_back="",
     )
-    for hindrance in (decided, touched, better, discussed, disputed):
+    known = GoldItem.objects.filter(item=OuterRef("item"), is_active=True)
+    for hindrance in (decided, touched, better, discussed, disputed, known):
         found = found.exclude(Exists(hindrance))
     return found
 

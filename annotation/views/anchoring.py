@@ -33,7 +33,7 @@ def block(project: Project) -> dict[str, Any]:
 
 def points(value: float) -> str:
     """A difference of two shares: +12 for twelve percentage points more."""
-    return f"{100 * value:+.0f}"
+    return "0" if abs(value) < 0.005 else f"{100 * value:+.0f}"
 
 
 def _verdict(overall: Anchoring) -> str:

@@ -18,7 +18,7 @@ from accounts.charts.svg import as_percent
 from accounts.errors import GyreError
 from annotation.models import BulkAcceptance, Labeller, Project
 from annotation.permissions import can_admin, can_review
-from annotation.quality.acceptance import Calibration
+from annotation.quality.acceptance import MINIMUM, Calibration
 from annotation.selectors import bulk_acceptance as reads
 from annotation.selectors.projects import get_project
 from annotation.services import bulk_acceptance
@@ -75,12 +75,13 @@ def _number(given: str | None) -> float | None:
 
 
 def _chart(calibration: Calibration, threshold: float | None) -> Chart | None:
-    """Accuracy above each confidence; None while nothing is resolved."""
+    """Accuracy above each confidence that enough items reach; None while nothing is resolved."""
     if not calibration.curve:
         return None
     points = [
         Point(step.threshold, step.accuracy.value, step.accuracy.low, step.accuracy.high, step.accuracy.n)
         for step in calibration.curve
+        if step.accuracy.n >= min(MINIMUM, calibration.n)
     ]
     lowest = min([0.5, *(point.low for point in points if point.low is not None)])
     return line_chart(

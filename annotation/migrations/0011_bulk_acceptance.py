@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0009_remove_project_prelabels_shown'),
+        ('annotation', '0010_gold_items'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
