@@ -48,6 +48,7 @@ class Scene:
 
     def __init__(self, opened: int = 30, *, right: int = RESOLVED, **settings: Any) -> None:
         given = {"overlap_share": 0.0, "spot_check_share": 0.0, "evaluation_items": 0, "mode": "hybrid"}
+        given["self_consistency_share"] = 0.0
         self.project: Project = make_project(**{**given, "prelabel_hidden_share": 1.0, **settings})
         self.model: Labeller = make_model_labeller(self.project)
         self.ana = add_member(self.project)
