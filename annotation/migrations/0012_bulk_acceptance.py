@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0010_gold_items'),
+        ('annotation', '0011_slot_person_indexes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
