@@ -178,45 +178,6 @@ class SettingsForm(forms.ModelForm):
         return [(title, [self[name] for name in names]) for title, names in self.GROUPS]
 
 
-class LabelsForm(forms.Form):
-    """Labels that are there can be renamed and explained; new ones are added a line each."""
-
-    added = forms.CharField(
-        label=_("Add labels"),
-        required=False,
-        help_text=_("One a line."),
-        widget=forms.Textarea(attrs={"rows": 4}),
-    )
-
-    def __init__(self, *args: Any, labels: list[dict[str, str]], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.labels = labels
-        for number, label in enumerate(labels):
-            for key, size in (("name", 200), ("name_zh", 200), ("description", 500)):
-                self.fields[f"{key}_{number}"] = forms.CharField(
-                    max_length=size, required=key == "name", initial=label.get(key, "")
-                )
-            self.fields[f"gone_{number}"] = forms.BooleanField(required=False)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """The labels with their bound fields, for the template."""
-        names = ("name", "name_zh", "description", "gone")
-        return [
-            {"id": label["id"], **{name: self[f"{name}_{number}"] for name in names}}
-            for number, label in enumerate(self.labels)
-        ]
-
-    def result(self) -> list[dict[str, str] | str]:
-        data = self.cleaned_data
-        kept: list[dict[str, str] | str] = []
-        for number, label in enumerate(self.labels):
-            if not data[f"gone_{number}"]:
-                typed = {key: data[f"{key}_{number}"] for key in ("name", "name_zh", "description")}
-                others = {key: value for key, value in label.items() if key not in typed}
-                kept.append({**others, **{key: value for key, value in typed.items() if value}})
-        return [*kept, *lines(data["added"])]
-
-
 class InviteForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
     uses = forms.IntegerField(label=_("For how many people"), min_value=1, max_value=1000, initial=1)

@@ -20,6 +20,7 @@ from annotation.views import (
     people,
     projects,
     review,
+    schema,
     settings,
 )
 
@@ -57,7 +58,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/p/<slug:slug>/clone", projects.project_clone, name="project_clone"),
     path("admin/p/<slug:slug>/state", projects.project_state, name="project_state"),
     path("admin/p/<slug:slug>/settings", settings.settings, name="settings"),
-    path("admin/p/<slug:slug>/settings/labels", settings.labels, name="labels"),
+    path("admin/p/<slug:slug>/settings/labels", schema.labels, name="labels"),
+    path("admin/p/<slug:slug>/settings/labels/preview", schema.preview, name="labels_preview"),
     path("admin/p/<slug:slug>/people", people.people, name="people"),
     path("admin/p/<slug:slug>/people/invite", people.invite, name="invite"),
     path("admin/p/<slug:slug>/people/invite/<uuid:uuid>/revoke", people.invite_revoke, name="invite_revoke"),

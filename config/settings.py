@@ -213,7 +213,7 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = TESTING or DEBUG
 DATA_UPLOAD_MAX_MEMORY_SIZE = (
     16 * 1024 * 1024
 )  # a bulk call of the API; files are streamed and have no such bound
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000  # the label editor: four fields a label, a thousand labels
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # the editor of a schema: nine fields a label, a thousand labels
 IMPORT_MAX_MB = env.int("IMPORT_MAX_MB", default=20_000)  # the largest file that may be uploaded
 FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "work")
 

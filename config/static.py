@@ -65,6 +65,8 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     ),
     "bundles/grid.js": ("js/grid.js",),
     "bundles/review.js": (*FIELDS, "js/review.js"),
+    "bundles/schema.css": ("css/schema.css",),
+    "bundles/schema.js": (*FIELDS, "js/schema_editor.js"),
 }
 _IMPORT = re.compile(r'^import\s[^;]*?from\s+"\.\.?/[^"]+";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export\s+(?=(async\s+)?function|const|let|class)", re.MULTILINE)

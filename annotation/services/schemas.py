@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -52,6 +53,8 @@ def publish(project: Project, definition: dict[str, Any], *, by: User | None = N
         validate_definition(definition)
     except InvalidDefinition as error:
         raise SchemaRefused(str(error)) from error
+    if "\\u0000" in json.dumps(definition):
+        raise SchemaRefused(_("The schema holds a character that no text can (U+0000): take it out."))
     # two at once would take the same number
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     newest = schemas.current(project)
@@ -70,33 +73,35 @@ def publish(project: Project, definition: dict[str, Any], *, by: User | None = N
 
 
 def _guard_used(project: Project, old: SchemaVersion, definition: dict[str, Any]) -> None:
-    """Refuse to drop what answers name. Reads the answers only where something goes, and then all of them."""
+    """Refuse to drop what answers name. Reads the answers only where something goes, and then all of them.
+
+    `details` of the refusal: "fields" that were answered, "options" that were used, by field.
+    """
     new = {field["name"]: field for field in definition["fields"]}
-    gone = {
-        field["name"]: _options(field) - _options(new.get(field["name"], {}))
-        for field in old.definition["fields"]
-    }
-    lost = {
-        field["name"]
-        for field in old.definition["fields"]
-        if new.get(field["name"], {}).get("type") != field["type"]
-    }
+    before = {field["name"]: field for field in old.definition["fields"]}
+    gone = {name: _options(field) - _options(new.get(name, {})) for name, field in before.items()}
+    lost = {name for name, field in before.items() if new.get(name, {}).get("type") != field["type"]}
     if not lost and not any(gone.values()):
         return
-    for value in (
-        project.annotations.filter(is_retraction=False).values_list("value", flat=True).iterator(5000)
-    ):
-        for name, used in registry.uses(old.definition, value).items():
+    answered: set[str] = set()
+    used: dict[str, set[str]] = {}
+    answers = project.annotations.filter(is_retraction=False).values_list("value", flat=True)
+    for value in answers.iterator(5000):
+        for name, named in registry.uses(old.definition, value).items():
             if name in lost:
-                raise SchemaRefused(
-                    _("The field “%(field)s” has been answered: it can neither go nor change its type.")
-                    % {"field": name}
-                )
-            if used & gone[name]:
-                raise SchemaRefused(
-                    _("The label “%(label)s” has been used and cannot be removed: rename it, or keep it.")
-                    % {"label": _name_of(old, name, min(used & gone[name]))}
-                )
+                answered.add(name)
+            elif named & gone[name]:
+                used.setdefault(name, set()).update(named & gone[name])
+    if answered:
+        sentence = _("The field “%(field)s” has been answered: it can neither go nor change its type.")
+        raise SchemaRefused(sentence % {"field": min(answered)}, details={"fields": sorted(answered)})
+    if used:
+        name = min(used)
+        raise SchemaRefused(
+            _("The label “%(label)s” has been used and cannot be removed: rename it, or keep it.")
+            % {"label": _name_of(old, name, min(used[name]))},
+            details={"options": {name: sorted(ids) for name, ids in used.items()}},
+        )
 
 
 def _options(field: Mapping[str, Any]) -> set[str]:

@@ -9,10 +9,10 @@ leave a field out. "show" names the metadata that people see beside the text; al
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from annotation.task_types import (
     classification,
@@ -35,6 +35,7 @@ from annotation.task_types.values import (
 __all__ = [
     "TASK_TYPES",
     "Combined",
+    "Complaint",
     "Content",
     "InvalidContent",
     "InvalidDefinition",
@@ -43,6 +44,7 @@ __all__ = [
     "asked",
     "columns",
     "combine",
+    "complaints",
     "describe",
     "distance",
     "drafts",
@@ -66,6 +68,13 @@ COMMON = frozenset({"name", "type", "title", "title_zh", "help", "help_zh", "whe
 MAXIMUM_FIELDS = 20
 
 Field = Mapping[str, Any]
+
+
+class Complaint(NamedTuple):
+    """Why a schema cannot be used. `field`: the position of the field that it is about, None for the whole."""
+
+    field: int | None
+    sentence: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,21 +176,42 @@ def task_type(field: Field) -> TaskType:
 
 def validate_definition(definition: Any) -> None:
     """Raise `InvalidDefinition` unless people can label with this schema."""
+    if found := complaints(definition):
+        raise InvalidDefinition(found[0].sentence)
+
+
+def complaints(definition: Any) -> list[Complaint]:
+    """All that keeps people from labelling with this schema, at most one sentence a field; empty for a good
+    one."""
     fields = definition.get("fields") if isinstance(definition, Mapping) else None
     if not isinstance(fields, list) or not fields:
-        raise InvalidDefinition('the schema has no fields: give {"fields": [{"name": ..., "type": ...}]}')
+        sentence = 'the schema has no fields: give {"fields": [{"name": ..., "type": ...}]}'
+        return [Complaint(None, sentence)]
     if len(fields) > MAXIMUM_FIELDS:
-        raise InvalidDefinition(f"the schema has {len(fields)} fields, the limit is {MAXIMUM_FIELDS}")
+        return [Complaint(None, f"the schema has {len(fields)} fields, the limit is {MAXIMUM_FIELDS}")]
     if unknown := sorted(set(definition) - {"fields", "show"}):
-        raise InvalidDefinition(f"the schema has the unknown key {shown(unknown[0])}: use fields and show")
+        return [Complaint(None, f"the schema has the unknown key {shown(unknown[0])}: use fields and show")]
+    found: list[Complaint] = []
     before: dict[str, Field] = {}
-    for field in fields:
-        _validate_field(field, before)
-        before[field["name"]] = field
-    _validate_show(definition.get("show"))
+    broken: set[Any] = set()
+    for position, field in enumerate(fields):
+        try:
+            _validate_field(field, before, broken)
+            before[field["name"]] = field
+        except InvalidDefinition as error:
+            found.append(Complaint(position, str(error)))
+            name = field.get("name") if isinstance(field, Mapping) else None
+            broken |= {name} if isinstance(name, str) else set()
+    try:
+        _validate_show(definition.get("show"))
+    except InvalidDefinition as error:
+        found.append(Complaint(None, str(error)))
+    return found
 
 
-def _validate_field(field: Any, before: Mapping[str, Field]) -> None:
+def _validate_field(field: Any, before: Mapping[str, Field], broken: Collection[str]) -> None:
+    """`before`: the good fields above it by name; `broken`: names of the others, which have a complaint of their
+    own."""
     if not isinstance(field, Mapping):
         raise InvalidDefinition(
             f"found {shown(field)} among the fields, expected an object with name and type"
@@ -191,7 +221,7 @@ def _validate_field(field: Any, before: Mapping[str, Field]) -> None:
         raise InvalidDefinition(
             f"field name {shown(name)} is not valid: begin with a-z, then up to 39 of a-z, 0-9 and '_'"
         )
-    if name in before:
+    if name in before or name in broken:
         raise InvalidDefinition(f"two fields are called {shown(name)}: give each a name of its own")
     kind = task_type(field)
     if unknown := sorted(set(field) - COMMON - kind.options):
@@ -202,7 +232,8 @@ def _validate_field(field: Any, before: Mapping[str, Field]) -> None:
     if not isinstance(field.get("required", True), bool):
         raise InvalidDefinition(f"required of field {shown(name)} is not true or false")
     kind.validate_field(field)
-    if field.get("when") is not None:
+    when = field.get("when")
+    if when is not None and not (isinstance(when, Mapping) and str(when.get("field")) in broken):
         _validate_when(field, before)
 
 

@@ -1,9 +1,8 @@
-"""The one page of a project's settings, and its labels."""
+"""The one page of a project's settings."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -14,11 +13,11 @@ from django.views.decorators.http import require_http_methods
 
 from annotation import permissions
 from annotation.errors import AnnotationError
-from annotation.forms import LabelsForm, SettingsForm
-from annotation.models import SchemaVersion
+from annotation.forms import SettingsForm
+from annotation.schema_editor import pages
 from annotation.selectors import schemas as schema_reads
 from annotation.selectors.projects import get_project, has_items
-from annotation.services import projects, schemas
+from annotation.services import projects
 from annotation.views.form_errors import add_errors
 
 
@@ -40,30 +39,6 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
             messages.success(request, _("Saved."))
             return redirect("annotation:settings", slug=slug)
     schema = schema_reads.current(project)
-    context = {"project": project, "form": form, "schema": schema, "labels": _labels(schema)}
+    fields = pages.summaries(schema.definition) if schema else []
+    context = {"project": project, "form": form, "schema": schema, "fields": fields}
     return render(request, "annotation/settings/settings.html", context, status=422 if form.errors else 200)
-
-
-@login_required
-@require_http_methods(["GET", "POST"])
-def labels(request: HttpRequest, slug: str) -> HttpResponse:
-    """Add, rename and explain labels: publishes a new version of the schema."""
-    project = get_project(request.user, slug, permissions.can_admin)
-    schema = schema_reads.current(project)
-    form = LabelsForm(request.POST or None, labels=_labels(schema))
-    if request.method == "POST" and form.is_valid():
-        try:
-            version = schemas.publish_labels(project, form.result(), by=request.user)  # type: ignore[arg-type]
-        except AnnotationError as error:
-            form.add_error(None, str(error))
-        else:
-            messages.success(
-                request, _("The labels are saved as version %(number)s.") % {"number": version.number}
-            )
-            return redirect("annotation:settings", slug=slug)
-    context = {"project": project, "form": form, "schema": schema}
-    return render(request, "annotation/settings/labels.html", context, status=422 if form.errors else 200)
-
-
-def _labels(schema: SchemaVersion | None) -> list[dict[str, Any]]:
-    return list(schema_reads.label_field(schema).get("labels", ())) if schema else []

@@ -4,10 +4,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from annotation.models import Annotation, Project, Role
+from annotation.models import Project, Role
 from annotation.selectors import schemas as schema_reads
-from annotation.services import labellers
-from tests.factories import add_member, make_item, make_items, make_project, make_user
+from tests.factories import add_member, make_items, make_project, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -97,44 +96,6 @@ def test_it_fixes_what_decides_the_splits_once_items_are_in(client: Client, proj
     assert (project.test_share, project.daily_goal) == (0.2, 3)
 
 
-def test_it_renames_adds_and_removes_labels(client: Client, project: Project) -> None:
-    page = reverse("annotation:labels", args=[project.slug])
-    assert client.get(page).status_code == 200
-    data = {
-        "name_0": "Alpha",
-        "name_zh_0": "甲",
-        "name_1": "b",
-        "name_2": "c",
-        "gone_2": "on",
-        "added": "d\ne",
-    }
-    assert client.post(page, data).status_code == 302
-    labels = schema_reads.label_field(schema_reads.require(project))["labels"]
-    assert [(label["id"], label["name"]) for label in labels] == [
-        ("a", "Alpha"),
-        ("b", "b"),
-        ("d", "d"),
-        ("e", "e"),
-    ]
-    assert labels[0]["name_zh"] == "甲"
-
-
-def test_it_says_in_place_why_a_label_cannot_go(client: Client, project: Project) -> None:
-    Annotation.objects.create(
-        project=project,
-        item=make_item(project),
-        labeller=labellers.person(project, make_user()),
-        schema_version=schema_reads.require(project),
-        value={"label": "c"},
-        client_key="k",
-    )
-    page = reverse("annotation:labels", args=[project.slug])
-    data = {"name_0": "a", "name_1": "b", "name_2": "c", "gone_2": "on", "added": "typed"}
-    answer = client.post(page, data)
-    assert (answer.status_code, "has been used" in answer.text) == (422, True)
-    assert answer.context["form"]["added"].value() == "typed"
-
-
 def test_it_archives_takes_up_again_pauses_and_copies(client: Client, project: Project) -> None:
     state = reverse("annotation:project_state", args=[project.slug])
     for action, expected in (
@@ -159,13 +120,3 @@ def test_it_shows_the_settings_of_an_archived_project_and_saves_none(
     assert "Take it up again" in client.get(page).text
     answer = client.post(page, settings_of(project, daily_goal=7))
     assert (answer.status_code, "is archived" in answer.text) == (422, True)
-
-
-def test_it_edits_a_schema_of_five_hundred_labels(client: Client) -> None:
-    project = make_project("Wide", labels=[f"label {number}" for number in range(500)])
-    client.force_login(add_member(project, Role.ADMIN))
-    data = {"added": "one more"}
-    for number in range(500):
-        data |= {f"name_{number}": f"label {number}", f"name_zh_{number}": "", f"description_{number}": "why"}
-    assert client.post(reverse("annotation:labels", args=["wide"]), data).status_code == 302
-    assert len(schema_reads.label_field(schema_reads.require(project))["labels"]) == 501
