@@ -36,6 +36,7 @@ class ListPage:
     title: Any
     rows: list[Row]
     has_colours: bool
+    has_keys: bool
     has_tree: bool
     has_anchors: bool
 
@@ -165,7 +166,8 @@ def _list(at: int, key: str, rows: list[Row]) -> ListPage:
         where=f"{at}:{key}",
         title=shapes.LIST_NAMES[key],
         rows=rows,
-        has_colours="colour" in shapes.OPTION_TEXTS[key],
+        has_colours=key in shapes.COLOURED,
+        has_keys="shortcut" in shapes.OPTION_TEXTS[key],
         has_tree="parent" in shapes.OPTION_TEXTS[key],
         has_anchors="anchors" in shapes.OPTION_TEXTS[key],
     )
