@@ -42,7 +42,11 @@ def test_it_previews_what_is_typed_and_saves_it(open_page: Any, width: int) -> N
     page.get_by_role("button", name="Save the labels").click()
     expect(page.get_by_text("The labels are saved as version 2.")).to_be_visible()
     definition = schemas.require(project).definition
-    assert [label["name"] for label in definition["fields"][0]["labels"]] == ["Money back", "Fee", "Card lost"]
+    assert [label["name"] for label in definition["fields"][0]["labels"]] == [
+        "Money back",
+        "Fee",
+        "Card lost",
+    ]
     assert definition["fields"][1] == {
         "name": "quality",
         "type": "rating",
@@ -52,14 +56,16 @@ def test_it_previews_what_is_typed_and_saves_it(open_page: Any, width: int) -> N
     }
 
 
-@pytest.mark.parametrize("name", [name for name in typed.FIELDS if name != "classification"])
+@pytest.mark.parametrize("name", [name for name in typed.DRAWN if name != "classification"])
 def test_the_fields_of_the_preview_work_for_every_type(open_page: Any, name: str) -> None:
     user = make_user(is_superuser=True)
     project = typed.labelled_project(name, by=user, count=2)
     page = open_page(user, f"/admin/p/{project.slug}/settings/labels")
     page.locator("#f0-title").fill("Something else")
     preview = page.locator(".schema-preview")
-    heading = preview.get_by_text("Something else") if name != "tree" else preview.locator("[data-label-id=money]")
+    heading = (
+        preview.get_by_text("Something else") if name != "tree" else preview.locator("[data-label-id=money]")
+    )
     expect(heading.first).to_be_visible()
 
 
