@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from django.utils.translation import gettext as _
 
-from annotation.models import Annotation, Item, Labeller, Project, Review
+from annotation.models import Annotation, Labeller, Project, Review
 from annotation.quality import agreement, closeness, confusion, spot_checks
 from annotation.quality.agreement import PairAgreement
 from annotation.quality.confusion import ConfusedPair, LabelDisagreement
@@ -124,8 +124,8 @@ def report(project: Project, name: str | None = None) -> Report:
     field = registry.field_of(schemas.require(project).definition, name)
     coded = answer_codes.codes(field, looks.newest(project, field["name"]))
     seen = coded.looks
-    twice = on_items_seen_twice(seen)
-    names = _names({look.labeller for look in seen})
+    twice = looks.on_items_seen_twice(seen)
+    names = looks.names({look.labeller for look in seen})
     checks = _checks(project)
     return Report(
         field=field["name"],
@@ -199,26 +199,9 @@ def _pair_closeness(coded: Codes, twice: Iterable[Look], raters: Sequence[int]) 
     return table
 
 
-def on_items_seen_twice(seen: Iterable[Look]) -> list[Look]:
-    """Each person's first look at an item, of items that at least two people have looked at; order kept."""
-    first: dict[tuple[int, int], Look] = {}
-    for look in seen:
-        first.setdefault((look.item, look.labeller), look)
-    counts: dict[int, int] = defaultdict(int)
-    for item, _labeller in first:
-        counts[item] += 1
-    return [look for look in first.values() if counts[look.item] > 1]
-
-
 def _ratings(twice: Iterable[Look], coded: Codes) -> tuple[Ratings, RatingCodes]:
     triples = ((look.item, look.labeller, look.label) for look in twice)
     return Ratings.from_triples(triples, labels=[label["id"] for label in coded.labels])
-
-
-def _names(labellers: Iterable[int]) -> dict[int, str]:
-    """Names by labeller; users' names, since those are what colleagues know."""
-    found = Labeller.objects.filter(pk__in=list(labellers)).select_related("user")
-    return {one.pk: str(one.user) if one.user else one.name for one in found}
 
 
 @dataclass(frozen=True)
@@ -310,35 +293,3 @@ def _weekly_alpha(own: list[Look], coded: Codes) -> Estimate:
         return agreement.krippendorff_alpha(ratings, coded.apart(), resamples=WEEKLY_RESAMPLES)
     items = np.array([look.item for look in own], dtype=np.int64)
     return closeness.alpha_by_distance(items, _apart(coded, own), resamples=WEEKLY_RESAMPLES)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Disagreement:
-    """One item on which two people chose different labels; `given`: (name, label id), oldest first."""
-
-    row: int
-    text: str
-    given: list[tuple[str, str]]
-
-
-def disagreements(
-    project: Project, label_a: str, label_b: str, *, name: str | None = None, limit: int = 50
-) -> list[Disagreement]:
-    """The newest items to which people gave both labels: the cell of the confusion matrix, opened."""
-    field = registry.field_of(schemas.require(project).definition, name)
-    coded = answer_codes.codes(field, looks.newest(project, field["name"]))
-    by_item: dict[int, list[Look]] = defaultdict(list)
-    for look in on_items_seen_twice(coded.looks):
-        by_item[look.item].append(look)
-    wanted = {label_a, label_b}
-    found = [item for item, own in by_item.items() if wanted <= {look.label for look in own}][-limit:]
-    items = Item.objects.in_bulk(found)
-    names = _names({look.labeller for item in found for look in by_item[item]})
-    return [
-        Disagreement(
-            row=items[item].row,
-            text=items[item].text,
-            given=[(names[look.labeller], look.label) for look in by_item[item]],
-        )
-        for item in reversed(found)
-    ]

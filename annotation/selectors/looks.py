@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.db.models import QuerySet
@@ -46,3 +48,20 @@ def newest(project: Project, field: str, *, most: int = MOST) -> list[Look]:
         *("item_id", "labeller_id", "label", "created_at", "active_ms", "prelabel_mode", "accepted_prelabel")
     )[:most]
     return [look for look in map(Look._make, reversed(rows)) if look.label]
+
+
+def on_items_seen_twice(seen: Iterable[Look]) -> list[Look]:
+    """Each person's first look at an item, of items that at least two people have looked at; order kept."""
+    first: dict[tuple[int, int], Look] = {}
+    for look in seen:
+        first.setdefault((look.item, look.labeller), look)
+    counts: dict[int, int] = defaultdict(int)
+    for item, _labeller in first:
+        counts[item] += 1
+    return [look for look in first.values() if counts[look.item] > 1]
+
+
+def names(labellers: Iterable[int]) -> dict[int, str]:
+    """Names by labeller; users' names, since those are what colleagues know."""
+    found = Labeller.objects.filter(pk__in=list(labellers)).select_related("user")
+    return {one.pk: str(one.user) if one.user else one.name for one in found}
