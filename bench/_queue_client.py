@@ -102,14 +102,14 @@ class LabelStudio:
         self.place = place
 
     def next(self) -> tuple[str, str]:
-        return "GET", f"/api/projects/{self.place}/next"
+        return "GET", f"/api/projects/{self.place}/next/"
 
     def read(self, answer: Any) -> Given | None:
         return Given(str(answer["id"])) if "id" in answer else None
 
     def submit(self, given: Given, label: str, key: str) -> tuple[str, str, Any]:
         choice = {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": [label]}}
-        return "POST", f"/api/tasks/{given.name}/annotations", {"result": [choice], "lead_time": 0.9}
+        return "POST", f"/api/tasks/{given.name}/annotations/", {"result": [choice], "lead_time": 0.9}
 
 
 TARGETS: dict[str, type[Gyre] | type[LabelStudio]] = {"gyre": Gyre, "label_studio": LabelStudio}
@@ -159,7 +159,7 @@ class Annotator:
                     return json.loads(answer), ms
                 if status == 404 and self.load.target == "label_studio" and method == "GET":
                     return {}, ms  # how it says that there is nothing left
-                self.seen.errors.append(f"{method} {path.rsplit('/', 1)[1]}: {status} {answer[:200]!r}")
+                self.seen.errors.append(f"{method} {path}: {status} {answer[:200]!r}")
                 return None, ms
             except OSError as error:
                 self.seen.retries += 1

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 _BROKERS = {"filesystem", "redis", "rediss", "amqp", "amqps", "memory"}
-_DATABASES = {"django.db.backends.sqlite3", "django.db.backends.postgresql"}
+_DATABASES = {"config.sqlite", "django.db.backends.postgresql"}
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", "testserver"}
 
 Check = Callable[..., Sequence[CheckMessage]]

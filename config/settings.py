@@ -125,6 +125,7 @@ DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR
 DATABASES["default"]["CONN_MAX_AGE"] = None  # on SQLite a connection a request halves throughput
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     _synchronous = env.str("SQLITE_SYNCHRONOUS", default="NORMAL")
+    DATABASES["default"]["ENGINE"] = "config.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",  # deferred ones fail by the thousand under 32 writers
         "timeout": 30,
