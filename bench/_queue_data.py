@@ -102,8 +102,6 @@ def _import(project: Any, count: int, name: str, *, by_worker: bool = False) -> 
 
 def _publish(project: Any, count: int, origin: str) -> float:
     """Publish `count` items from all over the pool with suggestions, as a round does; seconds."""
-    from django.db import transaction
-
     from annotation.models import Item
     from annotation.services import batches, labellers, prelabels
 
@@ -119,9 +117,8 @@ def _publish(project: Any, count: int, origin: str) -> float:
     ]
     suggested = [(pk, {"label": labels[0]}, 0.6, scores) for _, pk in chosen]
     started = time.perf_counter()
-    with transaction.atomic():
-        prelabels.store(project, model, suggested)
-        batches.publish(project, picks, origin=origin, title=origin)
+    prelabels.store(project, model, suggested)
+    batches.publish(project, picks, origin=origin, title=origin)
     return time.perf_counter() - started
 
 

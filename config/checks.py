@@ -91,6 +91,14 @@ def jobs(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
                 id="config.E005",
             )
         )
+    if not 0 <= settings.WORKER_NICE <= 19:
+        found.append(
+            Error(
+                f"WORKER_NICE={settings.WORKER_NICE} is out of range, expected 0 to 19.",
+                hint="10 is the default; 0 lets jobs compete with the web server for the processor.",
+                id="config.E009",
+            )
+        )
     return found
 
 

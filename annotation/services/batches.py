@@ -7,13 +7,15 @@ drawn by content hash, which is as good as a coin and gives the same items when 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
+from accounts.selectors.prepared import insert_many
 from annotation.models import Batch, Item, Project, Resolution, Slot
 from annotation.quality.spot_checks import is_drawn
 from annotation.services.archive import guard_writable
@@ -22,6 +24,7 @@ from annotation.signals import batch_published, send_on_commit
 EVALUATION_PER_PICK = (
     0.5  # evaluation items mixed in for each pick: people see training and test work side by side
 )
+AT_ONCE = 200  # slots a transaction: about 10 ms for which nobody else can write to SQLite
 _PURPOSE = Slot.Purpose
 _TAKEN = (Slot.State.LEASED, Slot.State.DONE)
 
@@ -40,7 +43,6 @@ class Pick:
     explanation: Mapping[str, Any] = field(default_factory=dict)
 
 
-@transaction.atomic
 def publish(
     project: Project, picks: Sequence[Pick], *, origin: str, title: str = "", note: str = ""
 ) -> Batch:
@@ -49,40 +51,105 @@ def publish(
     A share of the items (`project.overlap_share`) gets a second slot; evaluation items are interleaved until
     `project.evaluation_items` are out, those that earlier batches left first. They get new ranks: in one
     block before the new picks they would keep people from the model's suggestions for an hour. What people put
-    in the queue or assigned by hand stays as it is, and where it is: before the new picks. Publishing the
-    same `origin` again gives the batch that it made before.
+    in the queue or assigned by hand stays as it is, and where it is: before the new picks.
+
+    In many short transactions, since on SQLite whoever labels waits for each. Publishing the same `origin`
+    again gives the batch that it made before, with what is missing of it where that was cut off.
 
     Raises:
         ProjectArchived: nothing may be written any more.
         ValueError: a picked row does not exist in this project.
     """
     guard_writable(project)
+    rows = [pick.row for pick in picks]
+    ids = dict(Item.objects.filter(project=project, row__in=rows).values_list("row", "pk"))
+    missing = [row for row in rows if row not in ids]
+    if missing:
+        raise ValueError(f"row {missing[0]} is not in {project}: pick among its items")
+    batch, is_new = _batch(project, origin, title, note)
+    slots = _with_second_looks(project, [_slot(batch, ids[pick.row], pick) for pick in picks])
+    if is_new:
+        slots = _interleave(slots, _mixed_in(project, batch, len(picks)))
+    if _fill(batch, slots):
+        send_on_commit(batch_published, Batch, batch=batch)
+    _withdraw(_outdated(project).filter(batch__number__lt=batch.number))
+    return batch
+
+
+@transaction.atomic
+def _batch(project: Project, origin: str, title: str, note: str) -> tuple[Batch, bool]:
+    """The batch of this origin, and whether it was made just now."""
     lock_ranks(project)
     known = Batch.objects.filter(project=project, origin=origin).first() if origin else None
     if known is not None:
-        return known
-    ids = dict(
-        Item.objects.filter(project=project, row__in=[pick.row for pick in picks]).values_list("row", "pk")
-    )
-    missing = [pick.row for pick in picks if pick.row not in ids]
-    if missing:
-        raise ValueError(f"row {missing[0]} is not in {project}: pick among its items")
-    _withdraw_free(project)
+        return known, False
     number = (project.batches.aggregate(last=Max("number"))["last"] or 0) + 1
-    batch = Batch.objects.create(project=project, number=number, origin=origin, title=title[:200], note=note)
-    slots = [_slot(batch, ids[pick.row], pick) for pick in picks]
+    project.batches.filter(is_open=True).update(is_open=False)
+    made = Batch.objects.create(project=project, number=number, origin=origin, title=title[:200], note=note)
+    return made, True
+
+
+def _mixed_in(project: Project, batch: Batch, picks: int) -> list[Slot]:
+    """What earlier batches left and nobody takes back, and fresh evaluation items."""
     free = Slot.objects.filter(project=project, state=Slot.State.FREE, is_by_hand=False)
-    left = list(free.order_by("rank"))
-    wanted = math.ceil(len(picks) * EVALUATION_PER_PICK) - len({slot.item_id for slot in left})
+    left = list(free.exclude(pk__in=_outdated(project).values("pk")).order_by("rank"))
+    wanted = math.ceil(picks * EVALUATION_PER_PICK) - len({slot.item_id for slot in left})
     evaluation = [_slot(batch, pk, _EVALUATION) for pk in _evaluation_sample(project, wanted)]
-    mixed_in = [*left, *_with_second_looks(project, evaluation)]
-    sequence = _interleave(_with_second_looks(project, slots), mixed_in)
-    for rank, slot in enumerate(sequence, next_rank(project)):
+    return [*left, *_with_second_looks(project, evaluation)]
+
+
+def _fill(batch: Batch, slots: Sequence[Slot]) -> bool:
+    """Bring the slots into the queue in this order, those that are in the batch already left out; whether there
+    were any.
+
+    Another attempt at the same batch shows by its slots: then it is looked again what is missing.
+    """
+    filled = False
+    while True:
+        there = Counter(batch.slots.values_list("item_id", "purpose"))
+        count, todo = there.total(), []
+        for slot in slots:
+            key = (slot.item_id, slot.purpose)
+            if slot.pk is None and there[key]:
+                there[key] -= 1
+            else:
+                todo.append(slot)
+        if all(slot.pk for slot in todo):
+            return filled
+        filled = True
+        for at in range(0, len(todo), AT_ONCE):
+            part = todo[at : at + AT_ONCE]
+            if not _put(batch, part, count):
+                break
+            count += sum(slot.pk is None for slot in part)
+
+
+@transaction.atomic
+def _put(batch: Batch, slots: Sequence[Slot], count: int) -> bool:
+    """Queue the slots at the end, unless the batch has not `count` slots any more; whether it was done."""
+    lock_ranks(batch.project)
+    if batch.slots.count() != count:
+        return False
+    new = [slot for slot in slots if slot.pk is None]
+    old = _outdated(batch.project).filter(batch__number__lt=batch.number)
+    old.filter(item__in=[slot.item_id for slot in new]).update(state=Slot.State.WITHDRAWN)
+    for rank, slot in enumerate(slots, next_rank(batch.project)):
         slot.rank = rank
-    Slot.objects.bulk_create([slot for slot in sequence if slot.pk is None], batch_size=500)
-    Slot.objects.bulk_update(left, ["rank"], batch_size=500)
-    send_on_commit(batch_published, Batch, batch=batch)
-    return batch
+    insert_many(new)
+    for slot in slots:
+        if slot.pk is not None:
+            Slot.objects.filter(pk=slot.pk, state=Slot.State.FREE).update(rank=slot.rank)
+    return True
+
+
+def take_back(batch: Batch) -> None:
+    """Withdraw what is still free of a batch."""
+    _withdraw(Slot.objects.filter(batch=batch, state=Slot.State.FREE))
+
+
+def _withdraw(slots: QuerySet[Slot]) -> None:
+    while ids := list(slots.values_list("pk", flat=True)[:AT_ONCE]):
+        Slot.objects.filter(pk__in=ids, state=Slot.State.FREE).update(state=Slot.State.WITHDRAWN)
 
 
 _EVALUATION = Pick(row=-1, purpose=_PURPOSE.EVALUATION, design="random")
@@ -116,17 +183,16 @@ def _slot(batch: Batch, item_id: int, pick: Pick) -> Slot:
     )
 
 
-def _withdraw_free(project: Project) -> None:
-    """Free work of earlier batches was picked by an older model: it goes back to the pool.
+def _outdated(project: Project) -> QuerySet[Slot]:
+    """Free work that was picked by an older model: it goes back to the pool when a new batch comes.
 
     A second look at an item that somebody has looked at stays, and so does every evaluation slot, and what was
     put there by hand.
     """
-    free = Slot.objects.filter(project=project, state=Slot.State.FREE, is_by_hand=False)
-    free.filter(purpose__in=[_PURPOSE.LABEL, _PURPOSE.CONTROL]).update(state=Slot.State.WITHDRAWN)
     looked_at = Slot.objects.filter(item=OuterRef("item"), state__in=_TAKEN)
-    free.filter(purpose=_PURPOSE.OVERLAP).exclude(Exists(looked_at)).update(state=Slot.State.WITHDRAWN)
-    project.batches.filter(is_open=True).update(is_open=False)
+    first = Q(purpose__in=[_PURPOSE.LABEL, _PURPOSE.CONTROL])
+    second = Q(purpose=_PURPOSE.OVERLAP) & ~Exists(looked_at)
+    return Slot.objects.filter(first | second, project=project, state=Slot.State.FREE, is_by_hand=False)
 
 
 def _evaluation_sample(project: Project, count: int) -> list[int]:

@@ -11,6 +11,7 @@ from annotation.services.archive import guard_writable
 from annotation.task_types.content import content_of
 from annotation.task_types.registry import validate_part
 
+AT_ONCE = 250  # rows a transaction: people label meanwhile
 Suggestion = tuple[int, Mapping[str, Any], float, Mapping[str, float]]
 
 
@@ -47,5 +48,6 @@ def store(project: Project, labeller: Labeller, suggestions: Iterable[Suggestion
                 scores=dict(scores),
             )
         )
-    Prelabel.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    for at in range(0, len(rows), AT_ONCE):
+        Prelabel.objects.bulk_create(rows[at : at + AT_ONCE], ignore_conflicts=True)
     return len(rows)

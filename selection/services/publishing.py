@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from annotation.models import Batch, Item, Slot
@@ -23,28 +22,29 @@ def publish(round_: Round, *, origin: str) -> Batch:
     """Publish the round's picks once, suggestions first, so that nobody is handed an item without its
     suggestion.
 
-    All in one transaction with a look at the round: either the batch is out, or the round was cancelled
-    before.
+    In many short transactions, since people label meanwhile. Either the batch is out in the end, or the round
+    was cancelled and nothing of it is left in the queue.
     """
     assert round_.picks is not None
     folder = artifacts.path(round_.picks)
     picks = picks_of.read_picks(folder)
     station = round_.stations.filter(name="pick").values_list("note", flat=True).first() or ""
-    with transaction.atomic():
-        held = Round.objects.select_for_update(of=("self",)).get(pk=round_.pk)
-        if held.state == Round.State.CANCELLED:
-            raise Cancelled
-        if held.batch is not None:
-            return held.batch
-        _suggest(round_, picks)
-        batch = batches.publish(
-            round_.project,
-            [_pick(round_, pick) for pick in picks],
-            origin=origin,
-            title=_("Round %(number)s") % {"number": round_.number},
-            note=station,
-        )
-        Round.objects.filter(pk=round_.pk).update(batch=batch)
+    now = Round.objects.get(pk=round_.pk)
+    if now.state == Round.State.CANCELLED:
+        raise Cancelled
+    if now.batch is not None:
+        return now.batch
+    _suggest(round_, picks)
+    batch = batches.publish(
+        round_.project,
+        [_pick(round_, pick) for pick in picks],
+        origin=origin,
+        title=_("Round %(number)s") % {"number": round_.number},
+        note=station,
+    )
+    if not Round.objects.filter(pk=round_.pk).exclude(state=Round.State.CANCELLED).update(batch=batch):
+        batches.take_back(batch)
+        raise Cancelled
     return batch
 
 
