@@ -164,6 +164,7 @@ class SettingsForm(forms.ModelForm):
     GROUPS = (
         (_("Project"), ("name", "description", "time_zone", "daily_goal")),
         (_("Handing out work"), ("lease_seconds", "overlap_share", "batch_size", "control_share")),
+        (_("Second labellers"), ("overlap_mode", "maximum_looks", "target_certainty")),
         (_("Judging models"), ("evaluation_items", "evaluation_overlap_share")),
         (_("Checks and suggestions"), ("spot_check_share", "mode", "prelabel_hidden_share", "likely_first")),
         (

@@ -2,6 +2,7 @@
 
 from .annotation import Annotation, Prelabel
 from .bulk_acceptance import BulkAcceptance
+from .consensus import ConsensusFit, LabellerSkill
 from .dataset import DatasetVersion
 from .discussion import Comment, Discussion
 from .gold import GoldItem
@@ -26,6 +27,7 @@ __all__ = [
     "BulkAcceptance",
     "ColumnChoice",
     "Comment",
+    "ConsensusFit",
     "Cursor",
     "DatasetVersion",
     "Discussion",
@@ -40,6 +42,7 @@ __all__ = [
     "ItemTag",
     "KeyMap",
     "Labeller",
+    "LabellerSkill",
     "Membership",
     "Prelabel",
     "Project",

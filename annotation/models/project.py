@@ -19,6 +19,12 @@ class Project(models.Model):
         PAUSED = "paused", _("paused")
         ARCHIVED = "archived", _("archived")
 
+    class OverlapMode(models.TextChoices):
+        """When an item gets another look than those it was published with."""
+
+        FIXED = "fixed", _("fixed: as drawn when work is published")
+        ADAPTIVE = "adaptive", _("adaptive: another look while the label is unsure")
+
     class Mode(models.TextChoices):
         """How far suggestions may go. A label of the schema may have a stricter mode of its own."""
 
@@ -46,6 +52,28 @@ class Project(models.Model):
     # how work is handed out
     overlap_share = ShareField(
         _("overlap"), default=0.1, help_text=_("Share of items that get a second labeller.")
+    )
+    overlap_mode = models.CharField(
+        _("second labellers"),
+        max_length=8,
+        choices=OverlapMode.choices,
+        default=OverlapMode.FIXED,
+        help_text=_(
+            "Adaptive: who is how right is learnt from the answers, and an item is shown to one person more "
+            "while its label is not sure enough. For fields where people choose one of several answers."
+        ),
+    )
+    maximum_looks = models.PositiveIntegerField(
+        _("labellers of an item at most"),
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(20)],
+        help_text=_("Adaptive: an item that is unsure after so many goes to a reviewer if it is tied."),
+    )
+    target_certainty = ShareField(
+        _("sure enough"),
+        default=0.9,
+        validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
+        help_text=_("Adaptive: the belief in a label from which on nobody else is asked, 0.5 to 0.999."),
     )
     evaluation_items = models.PositiveIntegerField(
         _("evaluation items"),
@@ -143,6 +171,7 @@ class Project(models.Model):
             share_between("project", "test_share", 0, 0.5),
             share_between("project", "overlap_share", 0, 1),
             share_between("project", "evaluation_overlap_share", 0, 1),
+            share_between("project", "target_certainty", 0, 1),
             share_between("project", "spot_check_share", 0, 1),
             share_between("project", "self_consistency_share", 0, 1),
             share_between("project", "gold_share", 0, 1),
@@ -157,6 +186,10 @@ class Project(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("annotation:label", args=[self.slug])
+
+    @property
+    def is_adaptive(self) -> bool:
+        return self.overlap_mode == self.OverlapMode.ADAPTIVE
 
     @property
     def is_active(self) -> bool:

@@ -18,6 +18,7 @@ class Resolution(models.Model):
     class Method(models.TextChoices):
         SINGLE = "single", _("one labeller")
         MAJORITY = "majority", _("majority")
+        POSTERIOR = "posterior", _("weighted by how right people are")
         REVIEW = "review", _("reviewer")
         BULK = "bulk", _("suggestion accepted in bulk")
         IMPORT = "import", _("import")

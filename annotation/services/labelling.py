@@ -19,7 +19,7 @@ from annotation.errors import LabelRefused, NothingToUndo, SlotTaken, SlotUnknow
 from annotation.models import Annotation, Labeller, Prelabel, Project, SchemaVersion, Slot
 from annotation.selectors import gold, prelabel_policy, schemas
 from annotation.selectors.queue import presentation_seed
-from annotation.services import labellers, queue, resolutions, reviews
+from annotation.services import batches, labellers, overlap, queue, resolutions, reviews
 from annotation.services.archive import guard_writable
 from annotation.task_types import registry
 from annotation.task_types.content import Content, content_of
@@ -68,6 +68,8 @@ def submit(
         raise LabelRefused(
             _("The answer came without a key of its own (1 to 64 characters): load the page again.")
         )
+    if project.is_adaptive:
+        batches.lock_ranks(project)  # a look may be bought, and the project is locked before all else
     labeller = _locked(project, user)
     earlier = _stored(labeller, client_key)
     if earlier is not None:
@@ -106,7 +108,8 @@ def submit(
         reviews.withdraw(standing)
     if not slot.is_measuring:
         reviews.draw(project, annotation, check_share)
-        resolutions.resolve_locked(project, [slot.item], schema)
+        if resolutions.resolve_locked(project, [slot.item], schema).unsure:
+            overlap.buy(project, [slot.item_id])
     return Submission(annotation, slot, created=True)
 
 

@@ -27,6 +27,7 @@ SETTINGS = (
     *("spot_check_share", "mode", "prelabel_hidden_share", "likely_first"),
     *("bulk_target_accuracy", "bulk_check_share"),
     *("batch_size", "control_share"),
+    *("overlap_mode", "maximum_looks", "target_certainty"),
     *("self_consistency_share", "gold_share", "gold_feedback", "qualification_items"),
 )
 NARROW = {  # shares that may not take every value between 0 and 1

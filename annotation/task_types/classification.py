@@ -59,6 +59,10 @@ def category(field: Mapping[str, Any], answer: str) -> str:
     return answer
 
 
+def categories(field: Mapping[str, Any]) -> list[str]:
+    return label_lists.answers_of(field)
+
+
 def uses(answer: str) -> set[str]:
     """The label ids that an answer names: they may not leave the schema."""
     return {answer}

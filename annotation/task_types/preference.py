@@ -153,6 +153,11 @@ def category(field: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
     return _written(answer)
 
 
+def categories(field: Mapping[str, Any]) -> list[str]:
+    """Rankings depend on how many responses an item has: none is known beforehand."""
+    return []
+
+
 def uses(answer: Mapping[str, Any]) -> set[str]:
     return {*filter(None, [answer.get("strength")]), *answer.get("reasons", ())}
 

@@ -142,6 +142,10 @@ def category(field: Mapping[str, Any], answer: Mapping[str, int]) -> str | None:
     return str(next(iter(answer.values()))) if len(field["dimensions"]) == 1 and answer else None
 
 
+def categories(field: Mapping[str, Any]) -> list[str] | None:
+    return [str(point) for point in scale(field)] if len(field["dimensions"]) == 1 else None
+
+
 def uses(answer: Mapping[str, int]) -> set[str]:
     return set(answer)
 

@@ -91,6 +91,7 @@ class TaskType:
         distance: (field, a, b) -> how far two answers are apart, in [0, 1], for agreement.
         combine: (field, answers, at least one) -> what they come to together.
         category: (field, answer) -> a name for the answer where the type is categorical, else None.
+        categories: (field) -> all such names that are known beforehand; None where the type is not categorical.
         uses: (answer) -> ids of labels and options that it names.
         draft: (field, answer of a pre-label or None, content) -> what people begin from, or None.
         training_examples: (field, content, answer) -> rows that an objective learns from.
@@ -112,6 +113,7 @@ class TaskType:
     distance: Callable[[Field, Any, Any], float]
     combine: Callable[[Field, Sequence[Any]], Combined]
     category: Callable[[Field, Any], str | None]
+    categories: Callable[[Field], list[str] | None]
     uses: Callable[[Any], set[str]]
     draft: Callable[[Field, Any, Content], Any]
     training_examples: Callable[[Field, Content, Any], list[dict[str, Any]]]
@@ -124,6 +126,10 @@ class TaskType:
 
 def _no_trace(field: Field, content: Content, answer: Any, begun_from: Any, seed: str) -> dict[str, Any]:
     return {}
+
+
+def _no_categories(field: Field) -> list[str] | None:
+    return None
 
 
 def _type(
@@ -142,6 +148,7 @@ def _type(
         distance=module.distance,
         combine=module.combine,
         category=module.category,
+        categories=getattr(module, "categories", _no_categories),
         uses=module.uses,
         draft=module.draft,
         training_examples=module.training_examples,
@@ -359,8 +366,16 @@ def distance(field: Field, a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
     return task_type(field).distance(field, a[field["name"]], b[field["name"]])
 
 
-def combine(definition: Mapping[str, Any], values: Sequence[Mapping[str, Any]]) -> Combined:
+def combine(
+    definition: Mapping[str, Any],
+    values: Sequence[Mapping[str, Any]],
+    *,
+    decide: Callable[[Field, Sequence[int]], Combined | None] | None = None,
+) -> Combined:
     """What several values come to, field by field; a field is asked of those whose answers before led to it.
+
+    `decide(field, positions of the values that answer it)` goes before the type's own way; None leaves it to
+    that one.
 
     `posterior` is by field. The answer is None as soon as one field is tied. A field that can be left out is
     left out where most did.
@@ -372,10 +387,12 @@ def combine(definition: Mapping[str, Any], values: Sequence[Mapping[str, Any]]) 
         name = field["name"]
         if not any(one["name"] == name for one in asked(definition, found)):
             continue
-        answers = [value[name] for value in values if name in value]
-        if not answers or (not field.get("required", True) and 2 * len(answers) < len(values)):
+        answering = [at for at, value in enumerate(values) if name in value]
+        if not answering or (not field.get("required", True) and 2 * len(answering) < len(values)):
             continue
-        combined = task_type(field).combine(field, answers)
+        combined = decide(field, answering) if decide is not None else None
+        if combined is None:
+            combined = task_type(field).combine(field, [values[at][name] for at in answering])
         posterior[name] = combined.posterior
         if combined.answer is None:
             tied = True

@@ -17,8 +17,8 @@ from annotation import charts, permissions
 from annotation.quality.intervals import Estimate
 from annotation.selectors import agreement as selectors
 from annotation.selectors import choices as choice_selectors
+from annotation.selectors import consensus, schemas
 from annotation.selectors import disagreements as disagreement_reads
-from annotation.selectors import schemas
 from annotation.selectors.choices import in_language
 from annotation.selectors.projects import get_project
 from annotation.task_types.registry import field_of
@@ -53,6 +53,7 @@ def agreement(request: HttpRequest, slug: str) -> HttpResponse:
             for pair in report.most_confused[:10]
         ],
         "sources": report.sources,
+        "learnt": consensus.learnt(project, report.field),
         "anchoring": None if report.is_empty else anchoring.block(project),
     }
     return render(request, "annotation/agreement/agreement.html", context)
