@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='resolution',
             name='method',
-            field=models.CharField(choices=[('single', 'one labeller'), ('majority', 'majority'), ('posterior', 'weighted by how right people are'), ('review', 'reviewer'), ('import', 'import')], max_length=10),
+            field=models.CharField(choices=[('single', 'one labeller'), ('majority', 'majority'), ('posterior', 'weighted by how right people are'), ('review', 'reviewer'), ('bulk', 'suggestion accepted in bulk'), ('import', 'import')], max_length=10),
         ),
         migrations.AddConstraint(
             model_name='project',

@@ -127,7 +127,7 @@ class Slot(models.Model):
             # What a person holds, and what they have done today, is asked at every answer: neither may cost more
             # the longer their history is.
             models.Index(
-                fields=["project", "person", "rank"],
+                fields=["project", "person", "rank", "place"],
                 condition=models.Q(state="leased"),
                 name="slot_person_held",
             ),
