@@ -1,8 +1,8 @@
 """Final labels, recomputed from the facts each time; never counted up.
 
 A reviewer's word beats votes, votes beat a suggestion that was accepted in bulk, that beats an imported label,
-and a tie is nobody's word: it waits for a reviewer. Where the project's overlap is adaptive, votes are weighed by
-how right people are; a tie then waits for another look as long as the item may get one.
+and a tie is nobody's word: it waits for a reviewer. Where the project's overlap is adaptive, votes are weighed
+by how right people are; a tie then waits for another look as long as the item may get one.
 """
 
 from __future__ import annotations
