@@ -28,7 +28,7 @@ _PROJECT_PAGES: tuple[tuple[Any, str, Any] | None, ...] = (
     (_("Accept in bulk"), "annotation:accept", permissions.can_accept_in_bulk),
     (_("Similar items"), "selection:grid", permissions.can_review),
     (_("Guide"), "annotation:guide", permissions.is_member),
-    (_("Items"), "annotation:items", permissions.can_review),
+    (_("Items"), "annotation:items", permissions.can_see_items),
     (_("Discussions"), "annotation:discussions", permissions.is_member),
     None,
     (_("Import"), "annotation:import", permissions.can_engineer),

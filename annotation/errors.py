@@ -43,6 +43,18 @@ class GroupRefused(AnnotationError):
     status = 409
 
 
+class ActionRefused(AnnotationError):
+    """Something cannot be done to the chosen items, or one of its options is missing or wrong."""
+
+    code = "action_refused"
+
+
+class ViewRefused(AnnotationError):
+    """A view of the items cannot be saved or removed."""
+
+    code = "view_refused"
+
+
 class InviteInvalid(AnnotationError):
     code = "invite_invalid"
     status = 410

@@ -8,8 +8,12 @@ writes with `ProjectArchived`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.utils.translation import gettext as _
 
 from annotation.models import Membership, Project, Role
 
@@ -47,6 +51,15 @@ def has_role(user: Any, project: Project, role: Role) -> bool:
     return own is not None and RANKS[own] >= RANKS[role]
 
 
+def require(need: Callable[[Any, Project], bool], user: Any, project: Project) -> None:
+    """Raise PermissionDenied, with what to do, unless a member of the project may do what `need` asks."""
+    if need(user, project):
+        return
+    if project.state == Project.State.ARCHIVED:
+        raise PermissionDenied(_("This project is archived: an admin can take it up again in its settings."))
+    raise PermissionDenied(_("Your role in this project does not allow this: ask one of its admins."))
+
+
 def is_member(user: Any, project: Project) -> bool:
     return role_of(user, project) is not None
 
@@ -69,6 +82,25 @@ def can_engineer(user: Any, project: Project) -> bool:
 
 def can_admin(user: Any, project: Project) -> bool:
     return has_role(user, project, Role.ADMIN)
+
+
+def can_see_items(user: Any, project: Project) -> bool:
+    """The table of items with everybody's answers. Never annotators: whoever is to give a second, independent
+    label must not look up the first. In an archived project engineers may still look.
+    """
+    return can_review(user, project) or can_engineer(user, project)
+
+
+def can_arrange_items(user: Any, project: Project) -> bool:
+    """Tag items, and put work into the queue: first, again, for somebody. Nothing of that loses anything."""
+    return can_review(user, project)
+
+
+def can_remove_items(user: Any, project: Project) -> bool:
+    """Hold items back, release and delete them: it changes what models learn from, and a text that is deleted
+    is gone.
+    """
+    return project.state != Project.State.ARCHIVED and can_engineer(user, project)
 
 
 def can_create_projects(user: Any) -> bool:

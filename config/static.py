@@ -64,6 +64,8 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "js/label.js",
     ),
     "bundles/grid.js": ("js/grid.js",),
+    "bundles/items.css": ("css/items.css",),
+    "bundles/items.js": ("js/items.js",),
     "bundles/review.js": (*FIELDS, "js/review.js"),
     "bundles/schema.css": ("css/schema.css",),
     "bundles/schema.js": (*FIELDS, "js/schema_editor.js"),

@@ -11,39 +11,16 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from annotation.api import item_pages
 from annotation.api.shapes import checked
 from annotation.errors import PrelabelRefused
 from annotation.models import Item
-from annotation.permissions import can_engineer, can_review
+from annotation.permissions import can_engineer
 from annotation.selectors import items as item_reads
 from annotation.selectors.projects import get_project
 from annotation.services import items, labellers, prelabels
 
 MOST = 5000  # records a request; a larger set comes in several, or as a file
-
-
-class ItemShape(serializers.Serializer):
-    row = serializers.IntegerField()
-    uuid = serializers.UUIDField()
-    text = serializers.CharField()
-    split = serializers.CharField()
-    label = serializers.CharField(allow_null=True)
-    method = serializers.CharField(help_text="How the final label was found; empty without one.")
-    state = serializers.ChoiceField(item_reads.STATES)
-
-
-class ItemsAnswer(serializers.Serializer):
-    items = ItemShape(many=True)
-    after = serializers.IntegerField(allow_null=True, help_text="Give it as ?after= for the next page.")
-
-
-class PageRequest(serializers.Serializer):
-    after = serializers.IntegerField(required=False, min_value=-1)
-    size = serializers.IntegerField(default=item_reads.PAGE, min_value=1, max_value=500)
-    split = serializers.ChoiceField(Item.Split.choices, required=False)
-    state = serializers.ChoiceField(item_reads.STATES, required=False)
-    text = serializers.CharField(default="", allow_blank=True)
-    label = serializers.CharField(default="", allow_blank=True)
 
 
 class RecordShape(serializers.Serializer):
@@ -105,7 +82,10 @@ class SuggestAnswer(serializers.Serializer):
 
 
 @extend_schema(
-    methods=["GET"], summary="Items by row, page by page", parameters=[PageRequest], responses=ItemsAnswer
+    methods=["GET"],
+    summary="Items, filtered and sorted, page by page",
+    parameters=[item_pages.PageRequest],
+    responses=item_pages.ItemsAnswer,
 )
 @extend_schema(methods=["POST"], summary="Add items", request=AddRequest, responses=AddAnswer)
 @api_view(["GET", "POST"])
@@ -113,13 +93,7 @@ def item_list(request: Request, slug: str) -> Response:
     """Good records are stored whatever the others are; the refused ones come back with their reasons."""
     if request.method == "POST":
         return _add(request, slug)
-    project = get_project(request.user, slug, can_review)
-    asked = checked(PageRequest, request.query_params)
-    filters = item_reads.Filters(
-        split=asked.get("split", ""), state=asked.get("state", ""), text=asked["text"], label=asked["label"]
-    )
-    page = item_reads.page(project, filters, after=asked.get("after"), size=asked["size"])
-    return Response({"items": [vars(row) for row in page.rows], "after": page.after})
+    return item_pages.answer(request, slug)
 
 
 def _add(request: Request, slug: str) -> Response:

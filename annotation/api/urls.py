@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from annotation.api import exports, gold, imports, items, projects, queue, reviews
+from annotation.api import exports, gold, imports, item_actions, items, projects, queue, reviews
 
 app_name = "annotation-api"
 _PROJECT = "projects/<slug:slug>"
@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(_PROJECT, projects.OneProject.as_view(), name="project"),
     path(f"{_PROJECT}/schema", projects.Schema.as_view(), name="schema"),
     path(f"{_PROJECT}/items", items.item_list, name="items"),
+    path(f"{_PROJECT}/items/actions", item_actions.act, name="item-actions"),
     path(f"{_PROJECT}/gold", gold.set_gold, name="gold"),
     path(f"{_PROJECT}/prelabels", items.prelabel_list, name="prelabels"),
     path(f"{_PROJECT}/imports", imports.Imports.as_view(), name="imports"),

@@ -1,151 +1,96 @@
-"""The items of a project, page by page. Pages follow the row, so page 10,000 costs what the first does."""
+"""The items of a project as a table, page by page: filtered, sorted, with what is known of each.
+
+Pages follow a key of an index, so page 10,000 costs what the first does; nothing is counted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models.functions import Lower
-
-from annotation.models import Item, Project, Resolution, Slot
-from annotation.selectors.value_text import value_text
+from annotation.models import Item, Project
+from annotation.selectors.item_filters import Filters
+from annotation.selectors.item_rows import ItemRow, described
+from annotation.selectors.item_walk import MOST_EXAMINED, walk
 
 PAGE = 50
-STATES = ("labelled", "waiting", "unlabelled", "duplicate", "held_back")
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What to show. Unknown or empty values filter nothing."""
-
-    split: str = ""
-    state: str = ""
-    text: str = ""
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class ItemRow:
-    row: int
-    uuid: str
-    text: str
-    split: str
-    label: str | None
-    method: str
-    state: str
+MOST_SELECTED = 10_000  # items that one action may take together
+MOST_EXAMINED_TO_SELECT = 300_000
 
 
 @dataclass(frozen=True)
 class Page:
-    """`before` and `after` are rows to continue from; None at an end."""
+    """`before` and `after` are tokens to go on from; None at an end. `stopped`: so many items were looked at
+    and the page is not full; there may be more behind `after`.
+    """
 
     rows: list[ItemRow]
-    before: int | None
-    after: int | None
+    before: str | None
+    after: str | None
+    stopped: int | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Items by id, in order. `is_whole`: all that match are in it."""
+
+    ids: list[int]
+    is_whole: bool
 
 
 def page(
     project: Project,
     filters: Filters,
     *,
-    after: int | None = None,
-    before: int | None = None,
+    sort: str = "row",
+    after: str | None = None,
+    before: str | None = None,
     size: int = PAGE,
+    most: int = MOST_EXAMINED,
 ) -> Page:
-    """The items behind row `after` (or before row `before`, the last `size` of them), lowest row first.
-
-    Nothing is counted: one query takes a row more than shown to know whether there is another page.
-    """
-    items = filtered(project, filters)
-    if before is not None:
-        found = list(items.filter(row__lt=before).order_by("-row")[: size + 1])
-        more = len(found) > size
-        found = found[:size][::-1]
-        has_before, has_after = more, bool(found)
-    else:
-        found = list(items.filter(row__gt=-1 if after is None else after).order_by("row")[: size + 1])
-        has_after = len(found) > size
-        found = found[:size]
-        has_before = after is not None and bool(found)
-    rows = _described(project, found)
+    """The items behind the token `after` (or before the token `before`, the last `size` of them)."""
+    reverse = before is not None
+    token = before if reverse else after
+    walked = walk(project, filters, sort, token=token, size=size, reverse=reverse, most=most)
+    ids = walked.ids[::-1] if reverse else walked.ids
+    rows = described(project, ids)
+    tokens = [walked.tokens.get(row.pk, str(row.row)) for row in rows]
+    first, last = (tokens[0], tokens[-1]) if tokens else (token, token)
+    if reverse:
+        return Page(
+            rows=rows,
+            before=(walked.stopped or first) if walked.more else None,
+            after=last,
+            stopped=walked.examined if walked.stopped else None,
+        )
     return Page(
         rows=rows,
-        before=found[0].row if has_before else None,
-        after=found[-1].row if has_after else None,
+        before=first if token is not None else None,
+        after=(walked.stopped or last) if walked.more else None,
+        stopped=walked.examined if walked.stopped else None,
     )
 
 
-def filtered(project: Project, filters: Filters) -> QuerySet[Item]:
-    items = Item.objects.filter(project=project)
-    if filters.split in Item.Split.values:
-        items = items.filter(split=filters.split)
-    if filters.text:
-        # a substring has no index: the scan ends once the page is full
-        items = items.annotate(lower=Lower("text")).filter(lower__contains=filters.text.lower())
-    resolved = Resolution.objects.filter(item=OuterRef("pk"), is_current=True)
-    if filters.label:
-        items = items.filter(Exists(resolved.filter(value__label=filters.label)))
-    open_slots = Slot.objects.filter(item=OuterRef("pk"), state__in=[Slot.State.FREE, Slot.State.LEASED])
-    if filters.state == "labelled":
-        items = items.filter(Exists(resolved))
-    elif filters.state == "waiting":
-        items = items.filter(Exists(open_slots))
-    elif filters.state == "unlabelled":
-        items = items.filter(~Exists(resolved), ~Exists(open_slots), duplicate_of__isnull=True, held_back="")
-    elif filters.state == "duplicate":
-        items = items.filter(duplicate_of__isnull=False)
-    elif filters.state == "held_back":
-        items = items.exclude(held_back="")
-    return items
+def select(project: Project, filters: Filters, *, most: int = MOST_SELECTED) -> Selection:
+    """All items that match, up to so many, by row."""
+    walked = walk(project, filters, "row", token=None, size=most, most=max(most, MOST_EXAMINED_TO_SELECT))
+    return Selection(ids=walked.ids, is_whole=not walked.more)
 
 
-def _described(project: Project, found: Iterable[Item]) -> list[ItemRow]:
-    """Labels and states of a page of items, in two queries. A duplicate shows the label of its first item."""
-    items = list(found)
-    first_ids = {item.duplicate_of_id or item.pk for item in items}
-    resolved: dict[int, Any] = {
-        one.item_id: one
-        for one in Resolution.objects.filter(item_id__in=first_ids, is_current=True).select_related(
-            "schema_version"
-        )
-    }
-    waiting = set(
-        Slot.objects.filter(
-            item_id__in=first_ids, state__in=[Slot.State.FREE, Slot.State.LEASED]
-        ).values_list("item_id", flat=True)
-    )
-    return [_described_one(item, resolved.get(item.duplicate_of_id or item.pk), waiting) for item in items]
+def neighbours(project: Project, filters: Filters, sort: str, token: str) -> tuple[int | None, int | None]:
+    """Rows of the items just before and just behind a token, among those that match."""
+    found = []
+    for reverse in (True, False):
+        ids = walk(project, filters, sort, token=token, size=1, reverse=reverse).ids
+        found.append(Item.objects.values_list("row", flat=True).get(pk=ids[0]) if ids else None)
+    return found[0], found[1]
 
 
-def _described_one(item: Item, resolution: Resolution | None, waiting: set[int]) -> ItemRow:
-    if item.held_back:
-        state = "held_back"
-    elif item.duplicate_of_id:
-        state = "duplicate"
-    elif resolution is not None:
-        state = "labelled"
-    else:
-        state = "waiting" if item.pk in waiting else "unlabelled"
-    return ItemRow(
-        row=item.row,
-        uuid=str(item.uuid),
-        text=item.text,
-        split=item.get_split_display(),
-        label=_label(resolution) if resolution else None,
-        method=resolution.get_method_display() if resolution else "",
-        state=state,
-    )
-
-
-def _label(resolution: Resolution) -> str | None:
-    """The id of a single label; answers of other types in words."""
-    answer = next(iter(resolution.value.values()), None)
-    if answer is None or isinstance(answer, str):
-        return answer
-    return value_text(resolution.schema_version.definition, resolution.value, longest=120)
+def by_rows(project: Project, rows: Iterable[int]) -> list[int]:
+    """Ids of items by their rows, in order; unknown ones are left out."""
+    found = Item.objects.filter(project=project, row__in=list(rows)).order_by("row")
+    return list(found.values_list("pk", flat=True))
 
 
 def uuids(item_ids: Iterable[int]) -> dict[int, UUID]:

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 
 from accounts.selectors.prepared import given, prepared
 from annotation.models import Membership, Project, Role
-from annotation.permissions import Viewer
+from annotation.permissions import Viewer, require
 
 Need = Callable[[Any, Project], bool]
 
@@ -28,11 +27,8 @@ def get_project(user: Any, slug: str, need: Need) -> Project:
     project = _visible(user, slug)
     if project is None:
         raise Http404(_("There is no such project, or you do not belong to it."))
-    if need(user, project):
-        return project
-    if project.state == Project.State.ARCHIVED:
-        raise PermissionDenied(_("This project is archived: an admin can take it up again in its settings."))
-    raise PermissionDenied(_("Your role in this project does not allow this: ask one of its admins."))
+    require(need, user, project)
+    return project
 
 
 def _visible(user: Any, slug: str) -> Project | None:

@@ -157,7 +157,7 @@ def test_it_indexes_the_score_parts_of_the_newest_slot(project) -> None:
     assert list(scores) == [(first.pk, "margin", 0.75), (second.pk, "mmr", 0.5)]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(typed=st.text(max_size=40) | st.text(alphabet="\"'*^:(){}-+&|!<>\\ aNEAROT退", max_size=30))
 def test_nothing_that_is_typed_breaks_the_query(project, typed: str) -> None:
     search_index.catch_up(project)
