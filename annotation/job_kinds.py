@@ -12,7 +12,7 @@ from annotation.selectors import bulk_acceptance as bulk_reads
 from annotation.selectors.imports import KIND as IMPORT_ITEMS
 from annotation.selectors.projects import scopes_run_by
 from annotation.selectors.search_states import KIND as INDEX_ITEMS
-from annotation.services import bulk_acceptance, import_runs, item_actions, queue, search_index
+from annotation.services import bulk_acceptance, import_runs, item_actions, overlap, queue, search_index
 from jobs import registry
 from jobs.models import Job
 
@@ -75,6 +75,15 @@ registry.register(
     may_see=may_review,
     may_cancel=may_review,
 )
+registry.register(
+    overlap.KIND,
+    overlap.refit,
+    label=_("How right people are"),
+    resource="cpu",
+    may_see=may_engineer,
+    may_cancel=may_engineer,
+)
 registry.register_periodic("annotation.settle_bulk", 10.0, bulk_acceptance.settle_all)
+registry.register_periodic("annotation.refit_consensus", 30.0, overlap.start_due)
 registry.register_periodic("annotation.release_expired", 5.0, queue.release_expired)
 registry.register_periodic("annotation.index_items", 3.0, search_index.tick)

@@ -31,6 +31,14 @@ def _hold_leash(**kwargs: Any) -> None:
         hold_leash()
 
 
+@worker_init.connect
+def _give_way(**kwargs: Any) -> None:
+    """People who label come first: jobs, and the programs they start, take what the web server leaves."""
+    from django.conf import settings
+
+    os.nice(settings.WORKER_NICE)
+
+
 @worker_ready.connect
 def _look_around(**kwargs: Any) -> None:
     """Take up what waits: messages may have been lost with the worker before."""

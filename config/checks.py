@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 _BROKERS = {"filesystem", "redis", "rediss", "amqp", "amqps", "memory"}
-_DATABASES = {"django.db.backends.sqlite3", "django.db.backends.postgresql"}
+_DATABASES = {"config.sqlite", "django.db.backends.postgresql"}
 _LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1", "testserver"}
 
 Check = Callable[..., Sequence[CheckMessage]]
@@ -89,6 +89,14 @@ def jobs(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
                 f"JOBS_TICK_SECONDS={settings.JOBS_TICK_SECONDS:g} is out of range, expected 0.1 to 60.",
                 hint="1 is the default.",
                 id="config.E005",
+            )
+        )
+    if not 0 <= settings.WORKER_NICE <= 19:
+        found.append(
+            Error(
+                f"WORKER_NICE={settings.WORKER_NICE} is out of range, expected 0 to 19.",
+                hint="10 is the default; 0 lets jobs compete with the web server for the processor.",
+                id="config.E009",
             )
         )
     return found

@@ -125,6 +125,7 @@ DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR
 DATABASES["default"]["CONN_MAX_AGE"] = None  # on SQLite a connection a request halves throughput
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     _synchronous = env.str("SQLITE_SYNCHRONOUS", default="NORMAL")
+    DATABASES["default"]["ENGINE"] = "config.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",  # deferred ones fail by the thousand under 32 writers
         "timeout": 30,
@@ -224,6 +225,7 @@ JOBS_STALE_SECONDS = env.float(
     "JOBS_STALE_SECONDS", default=10.0
 )  # no heartbeat for so long: the job is sent again
 JOBS_TICK_SECONDS = env.float("JOBS_TICK_SECONDS", default=1.0)
+WORKER_NICE = env.int("WORKER_NICE", default=10)  # how far jobs give way to the web server, 0 to 19
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://" if TESTING else "filesystem://")
 if CELERY_BROKER_URL.startswith("filesystem://"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {

@@ -26,8 +26,10 @@ def make_user(username: str = "", **fields: Any) -> User:
 def make_project(
     name: str = "", *, labels: Sequence[Any] = LABELS, by: User | None = None, **fields: Any
 ) -> Project:
-    """A project with three labels; `by` (if given) is its admin. No suggestion is hidden by chance."""
+    """A project with three labels; `by` (if given) is its admin. No suggestion is hidden and nobody
+    is asked the same item again by chance."""
     fields.setdefault("prelabel_hidden_share", 0.0)
+    fields.setdefault("self_consistency_share", 0.0)
     return projects.create(name or f"Project {next(_numbers)}", created_by=by, labels=labels, **fields)
 
 

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from accounts.charts import Bar, Chart, Dot, Line, Point, bar_chart, heat_map, line_chart, point_chart
 from accounts.charts.svg import as_percent
-from annotation import permissions
-from annotation.models import Project
-from annotation.quality.intervals import Estimate, wilson
+from annotation import charts, permissions
+from annotation.quality.intervals import Estimate
 from annotation.selectors import agreement as selectors
 from annotation.selectors import choices as choice_selectors
-from annotation.selectors import schemas
+from annotation.selectors import consensus, schemas
+from annotation.selectors import disagreements as disagreement_reads
 from annotation.selectors.choices import in_language
 from annotation.selectors.projects import get_project
 from annotation.task_types.registry import field_of
 from annotation.views import anchoring
-
-DRAWN = 30  # a heat map of more labels or people than this cannot be read: the most disputed ones are drawn
 
 
 @dataclass(frozen=True)
@@ -54,12 +47,13 @@ def agreement(request: HttpRequest, slug: str) -> HttpResponse:
         "report": report,
         "stats": _stats(report),
         "coefficients": _coefficients(report),
-        "charts": [] if report.is_empty else _charts(project, report, names),
+        "charts": [] if report.is_empty else charts.agreement_charts(project, report, names),
         "confused": [
-            (names[pair.a], names[pair.b], pair.pairs, _pair_url(project, report, pair.a, pair.b))
+            (names[pair.a], names[pair.b], pair.pairs, charts.pair_url(project, report, pair.a, pair.b))
             for pair in report.most_confused[:10]
         ],
         "sources": report.sources,
+        "learnt": consensus.learnt(project, report.field),
         "anchoring": None if report.is_empty else anchoring.block(project),
     }
     return render(request, "annotation/agreement/agreement.html", context)
@@ -79,7 +73,7 @@ def disagreements(request: HttpRequest, slug: str) -> HttpResponse:
         "project": project,
         "first": names.get(first, first),
         "second": names.get(second, second),
-        "found": selectors.disagreements(project, first, second, name=name),
+        "found": disagreement_reads.disagreements(project, first, second, name=name),
         "label_names": names,
     }
     return render(request, "annotation/agreement/disagreements.html", context)
@@ -139,156 +133,3 @@ def _coefficients(report: selectors.Report) -> list[Stat]:
         text = "–" if value is None else (as_percent(value) if shown == "share" else f"{value:.2f}")
         found.append(Stat(label, text, _interval(estimate, shown) or estimate.note))
     return found
-
-
-def _charts(project: Project, report: selectors.Report, names: list[str]) -> list[Chart]:
-    charts = []
-    if len(report.raters) > 1:
-        charts.append(_kappa_chart(report) if report.is_categorical else _closeness_chart(report))
-    if report.items_twice and report.is_categorical:
-        charts += [_confusion_chart(project, report, names), _label_chart(report, names)]
-    charts.append(_people_chart(report))
-    if report.weeks:
-        charts.append(_weeks_chart(report))
-    return charts
-
-
-def _kappa_chart(report: selectors.Report) -> Chart:
-    people = report.raters[:DRAWN]
-    table = [row[: len(people)] for row in report.kappa()[: len(people)]]
-    return heat_map(
-        table,
-        rows=people,
-        columns=people,
-        title=_("Cohen's kappa of every two people"),
-        note=_("0 is chance, 1 is full agreement; n = %(n)s items labelled twice")
-        % {"n": report.items_twice},
-        value_range=(0.0, 1.0),
-        value_format=lambda value: f"{value:.2f}",
-        row_label=_("Person"),
-    )
-
-
-def _closeness_chart(report: selectors.Report) -> Chart:
-    people = report.raters[:DRAWN]
-    return heat_map(
-        [row[: len(people)] for row in report.closeness[: len(people)]],
-        rows=people,
-        columns=people,
-        title=_("How close every two people are"),
-        note=_("1 less the mean distance of their answers to the same items; 1 is the same; n = %(n)s items")
-        % {"n": report.items_twice},
-        value_range=(0.0, 1.0),
-        value_format=lambda value: f"{value:.2f}",
-        row_label=_("Person"),
-    )
-
-
-def _confusion_chart(project: Project, report: selectors.Report, names: list[str]) -> Chart:
-    """With many labels only those that people disagree on most, in schema order."""
-    shown = sorted(one.label for one in report.by_label[:DRAWN]) or list(range(len(names)))[:DRAWN]
-    labels = [names[code] for code in shown]
-    values: list[list[float | None]] = []
-    links: list[list[str | None]] = []
-    for row in shown:
-        counts = [report.between[row][column] for column in shown]
-        values.append([float(n) if n else None for n in counts])
-        links.append(
-            [
-                _pair_url(project, report, row, column) if n and row != column else None
-                for column, n in zip(shown, counts, strict=True)
-            ]
-        )
-    return heat_map(
-        values,
-        rows=labels,
-        columns=labels,
-        title=_("What two people gave to one item"),
-        note=_("pairs of answers; off the diagonal they differ: choose a cell to see the items"),
-        value_format=lambda value: f"{value:.0f}",
-        row_label=_("Label"),
-        links=links,
-    )
-
-
-def _pair_url(project: Project, report: selectors.Report, first: int, second: int) -> str:
-    a, b = report.labels[first]["id"], report.labels[second]["id"]
-    asked = urlencode({"a": a, "b": b, "field": report.field})
-    return f"{reverse('annotation:disagreements', args=[project.slug])}?{asked}"
-
-
-def _label_chart(report: selectors.Report, names: list[str]) -> Chart:
-    bars = []
-    for one in report.by_label[:DRAWN]:
-        interval = wilson(round(one.share * one.pairs), one.pairs)
-        bars.append(Bar(names[one.label], one.share, interval.low, interval.high, one.pairs))
-    return bar_chart(
-        bars,
-        title=_("Disagreement by label"),
-        note=_(
-            "share of the pairs with this label in which the other person chose another; intervals of 95 %"
-        ),
-        x_label=_("share that disagrees"),
-        value_range=(0.0, max([0.1, *(bar.high or bar.value for bar in bars)])),
-        value_format=as_percent,
-        name_label=_("Label"),
-    )
-
-
-def _people_chart(report: selectors.Report) -> Chart:
-    """Whoever has no measured time or no decided check cannot be placed, and stands in the table alone."""
-    dots = [
-        Dot(
-            one.name,
-            one.seconds.value,
-            one.accuracy.value,
-            _known(one.seconds.low),
-            _known(one.seconds.high),
-            _known(one.accuracy.low),
-            _known(one.accuracy.high),
-            one.accuracy.n,
-        )
-        for one in report.people
-        if not math.isnan(one.seconds.value) and not math.isnan(one.accuracy.value)
-    ]
-    return point_chart(
-        dots,
-        title=_("Pace and accuracy"),
-        note=_("median seconds a label against the share found right in spot checks; intervals of 95 %"),
-        x_label=_("seconds a label"),
-        y_label=_("found right"),
-        y_format=as_percent,
-        y_range=(min([0.5, *(dot.y_low or dot.y for dot in dots)]), 1.0),
-        name_label=_("Person"),
-    )
-
-
-def _weeks_chart(report: selectors.Report) -> Chart:
-    """Agreement by week, with the versions of the guideline as marks."""
-    points = [
-        Point(
-            float(one.start.toordinal()),
-            one.alpha.value,
-            _known(one.alpha.low),
-            _known(one.alpha.high),
-            one.alpha.n,
-        )
-        for one in report.weeks
-        if not math.isnan(one.alpha.value)
-    ]
-    first = report.weeks[0].start
-    marks = [(float(day.toordinal()), f"v{number}") for day, number in report.guidelines if day >= first]
-    return line_chart(
-        [Line(_("alpha"), points)],
-        title=_("Agreement over time"),
-        note=_("Krippendorff's alpha by week with its interval of 95 %; marks are versions of the guideline"),
-        x_label=_("week from"),
-        y_label=_("alpha"),
-        x_format=_day,
-        marks=marks,
-        target=(selectors.TARGET, _("target %(target)s") % {"target": selectors.TARGET}),
-    )
-
-
-def _day(ordinal: float) -> str:
-    return date_format(datetime.date.fromordinal(round(ordinal)), "MONTH_DAY_FORMAT")

@@ -29,6 +29,7 @@ def test_it_finds_nothing_in_the_defaults():
         (checks.broker, {"CELERY_BROKER_URL": "localhost:6379"}, "config.E003", "expected redis://"),
         (checks.jobs, {"JOBS_STALE_SECONDS": 1.0}, "config.E004", "expected at least 3"),
         (checks.jobs, {"JOBS_TICK_SECONDS": 0.0}, "config.E005", "expected 0.1 to 60"),
+        (checks.jobs, {"WORKER_NICE": 20}, "config.E009", "expected 0 to 19"),
         (checks.web, {"PORT": 0}, "config.E006", "expected 1 to 65535"),
         (checks.web, {"WEB_WORKERS": 0}, "config.E007", "at least 1"),
         (checks.web, {"SECRET_KEY": "short"}, "config.E008", "has 5 characters"),

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from annotation.models import Annotation, Project, Review, Role
-from annotation.selectors import agreement
+from annotation.selectors import agreement, disagreements
 from annotation.services import batches, labelling, prelabels, projects, queue, reviews
 from tests.factories import add_member, make_items, make_model_labeller, make_project, make_user
 
@@ -82,10 +82,10 @@ def test_it_counts_what_people_take_for_one_another(project: Project) -> None:
 def test_it_opens_a_cell_of_the_confusion(project: Project) -> None:
     label_all(project, person(project, "ana"), "rrrccccc")
     label_all(project, person(project, "ben"), "rrccccco")
-    [one] = agreement.disagreements(project, "card-lost", "refund")
+    [one] = disagreements.disagreements(project, "card-lost", "refund")
     assert one.text == "text 2"
     assert one.given == [("ana", "refund"), ("ben", "card-lost")]
-    assert agreement.disagreements(project, "refund", "other") == []
+    assert disagreements.disagreements(project, "refund", "other") == []
 
 
 def test_it_keeps_a_corrected_look_and_drops_one_that_was_taken_back(project: Project) -> None:

@@ -135,3 +135,72 @@ def test_it_spreads_evaluation_items_that_were_left_over_the_new_batch():
     kinds = [slot.purpose == P.EVALUATION for slot in free]
     assert len(kinds) == 18 and not kinds[0]
     assert not any(a and b for a, b in zip(kinds, kinds[1:], strict=False))
+
+
+class CutOff(Exception):
+    pass
+
+
+def test_it_queues_in_short_transactions_and_completes_what_was_cut_off(monkeypatch):
+    """A worker that is killed leaves whole parts; the next attempt adds the others, and nothing twice."""
+    project = plain(overlap_share=0.5, evaluation_items=6)
+    items = make_items(project, 30, split="train")
+    make_items(project, 8, split="test")
+    batches.publish(project, picks(items[20:]), origin="before")
+    monkeypatch.setattr(batches, "AT_ONCE", 4)
+    sizes = []
+
+    def insert_many(rows):
+        if len(sizes) == 3:
+            raise CutOff
+        sizes.append(len(rows))
+        real(rows)
+
+    real = batches.insert_many
+    monkeypatch.setattr(batches, "insert_many", insert_many)
+    with pytest.raises(CutOff):
+        batches.publish(project, picks(items[:20]), origin="a")
+    half = project.slots.filter(batch__origin="a").count()
+    assert 0 < half < 20
+    assert max(sizes) <= 4
+    sizes.append(0)  # cut off no more
+    batch = batches.publish(project, picks(items[:20]), origin="a")
+    first = batch.slots.filter(purpose=P.LABEL)
+    assert sorted(first.values_list("item_id", flat=True)) == sorted(item.pk for item in items[:20])
+    order = list(first.order_by("rank").values_list("item_id", flat=True))
+    assert order == [item.pk for item in items[:20]]
+    second = batch.slots.filter(purpose=P.OVERLAP)
+    assert second.count() == second.values("item").distinct().count() > 0
+    assert not project.slots.filter(batch__origin="before", purpose=P.LABEL, state="free").exists()
+    assert batches.publish(project, picks(items[:20]), origin="a") == batch
+    assert batch.slots.filter(purpose=P.LABEL).count() == 20
+
+
+def test_it_hands_no_item_out_twice_while_it_is_published_again(monkeypatch):
+    """An item that is free in an earlier batch is withdrawn there in the transaction that queues it anew."""
+    project = plain()
+    items = make_items(project, 6, split="train")
+    batches.publish(project, picks(items), origin="a")
+    monkeypatch.setattr(batches, "AT_ONCE", 2)
+    seen = []
+    real = batches.insert_many
+
+    def insert_many(rows):
+        real(rows)
+        free = project.slots.filter(state="free").values_list("item_id", flat=True)
+        seen.append(len(free) - len(set(free)))
+
+    monkeypatch.setattr(batches, "insert_many", insert_many)
+    batches.publish(project, picks(items), origin="b")
+    assert seen == [0, 0, 0]
+    assert set(project.slots.filter(state="free").values_list("batch__origin", flat=True)) == {"b"}
+
+
+def test_it_takes_back_what_is_free_of_a_batch():
+    project = plain()
+    items = make_items(project, 3, split="train")
+    batch = batches.publish(project, picks(items), origin="a")
+    held = queue.lease(project, add_member(project), count=1)[0]
+    batches.take_back(batch)
+    assert dict(batch.slots.values_list("pk", "state"))[held.pk] == "leased"
+    assert batch.slots.filter(state="withdrawn").count() == 2
