@@ -7,8 +7,22 @@ const UNREAD_MS = 250;
 const reviewPage = document.querySelector("[data-review-page]");
 const shownAt = performance.now();
 
+// Whether two values say the same, in whatever order their keys come from the database.
+function isSame(a, b) {
+  if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return a === b;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => key in b && isSame(a[key], b[key]));
+}
+
 function review(form, data) {
-  const fields = new Fields(reviewPage, data);
+  const right = form.querySelector("button[value=right]");
+  const fields = new Fields(reviewPage, data, { onChange: offer });
+
+  // what was corrected is no longer right as it was given: Enter shall not throw the correction away
+  function offer() {
+    if (right && !data.instant) right.disabled = !isSame(fields.partial(), data.given);
+  }
+
   fields.show(data.slot, data.given);
   reviewPage.addEventListener("click", (event) => {
     const take = event.target.closest("[data-take]");
