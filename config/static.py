@@ -40,6 +40,18 @@ FIELDS = (
     "js/fields/preference.js",
     "js/fields/response_panes.js",
     "js/fields/response.js",
+    "js/fields/span_text.js",
+    "js/fields/span_marks.js",
+    "js/fields/span_parts.js",
+    "js/fields/span_paint.js",
+    "js/fields/span_places.js",
+    "js/fields/span_caret.js",
+    "js/fields/span_list.js",
+    "js/fields/span_pen.js",
+    "js/fields/span_tools.js",
+    "js/fields/span_keys.js",
+    "js/fields/span_input.js",
+    "js/fields/spans.js",
 )
 BUNDLES: dict[str, tuple[str, ...]] = {
     "bundles/app.css": (
@@ -50,7 +62,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "css/charts.css",
     ),
     "bundles/app.js": ("js/keys.js", "js/theme.js", "js/poll.js", "js/dialogs.js", "js/forms.js"),
-    "bundles/label.css": ("css/label.css", "css/fields.css", "css/responses.css"),
+    "bundles/label.css": ("css/label.css", "css/fields.css", "css/responses.css", "css/spans.css"),
     "bundles/label.js": (
         "js/label_api.js",
         "js/label_outbox.js",

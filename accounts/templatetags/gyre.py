@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 from django import template
@@ -68,6 +69,12 @@ def file_size(count: int | None) -> str:
             break
         size /= 1000
     return f"{number_format(size, 0 if unit == 'B' or size >= 100 else 1)} {unit}"
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """An answer as people may edit it in a form without scripts; "" for none."""
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 @register.filter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from annotation.task_types.registry import task_type
 MANY = 12  # so many labels get a search field
 TOOLS: dict[str, dict[str, str]] = {  # buttons of a type beside its answers, with their keys
     "preference": {"differences": "d", "raw": "m"},
+    "spans": {"relate": "r"},
     "response": {"write": "e", "preview": "p", "changes": "d", "restore": "r"},
 }
 CROWDED_LABELS = 24  # so many labels stand close
@@ -126,7 +127,7 @@ def blocks(
         kind = task_type(one)
         answer = (value or {}).get(one["name"])
         own = chosen.labels.get(one["name"])
-        tools = {name: key for name, key in TOOLS.get(one["type"], {}).items() if key not in chosen.reserved}
+        tools = _tools(one, chosen.reserved)
         reserved = chosen.reserved | set(tools.values())
         found.append(
             FieldBlock(
@@ -151,6 +152,13 @@ def blocks(
             )
         )
     return found
+
+
+def _tools(one: Mapping[str, Any], reserved: Set[str]) -> dict[str, str]:
+    """The type's own buttons with their keys, less keys that a person gave to something else."""
+    if one["type"] == "spans" and not one.get("relations"):
+        return {}  # nothing to relate: R may be a label's
+    return {name: key for name, key in TOOLS.get(one["type"], {}).items() if key not in reserved}
 
 
 def page(found: list[FieldBlock]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A field of this type:
     {"name": "entities", "type": "spans", "labels": [...], "nested": false, "overlapping": false,
-     "relations": [{"id": "works-for", "name": "works for"}]}
+     "relations": [{"id": "works-for", "name": "works for"}], "snap": "words"}
 Its answer:
     {"spans": [{"start": 0, "end": 3, "label": "person"}, {"start": 14, "end": 18, "label": "company"}],
      "relations": [{"from": 0, "to": 1, "label": "works-for"}]}
@@ -11,21 +11,24 @@ Its answer:
 order of (start, -end, label); relations name them by position in that order.
 
 "nested" allows a span inside another, "overlapping" allows all; the same span with the same label never comes
-twice.
+twice. "snap" is for the page that people mark on: "words" takes the rest of a word in where a selection ends
+inside it, in scripts that have spaces between words; "characters", the default, takes a selection as it is. What
+comes by other ways (imports, the API) is taken as given.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from annotation.task_types import labels as label_lists
 from annotation.task_types.content import Content
 from annotation.task_types.values import Combined, InvalidDefinition, InvalidValue, shown
 
-OPTIONS = frozenset({"labels", "nested", "overlapping", "relations"})
+OPTIONS = frozenset({"labels", "nested", "overlapping", "relations", "snap"})
+SNAPS = ("characters", "words")
 UNIT = "unicode code points"
 MAXIMUM_SPANS = 2000
 LONGEST_FORM = 1_000_000
@@ -37,6 +40,10 @@ def validate_field(field: Mapping[str, Any]) -> None:
     for name in ("nested", "overlapping"):
         if not isinstance(field.get(name, False), bool):
             raise InvalidDefinition(f"{name} of field {shown(field['name'])} is not true or false")
+    if field.get("snap", SNAPS[0]) not in SNAPS:
+        raise InvalidDefinition(
+            f"snap of field {shown(field['name'])} is {shown(field['snap'])}: use one of {', '.join(SNAPS)}"
+        )
     if field.get("relations"):
         label_lists.validate_labels(field, key="relations", minimum=1, kind="a list of relations")
 
@@ -45,11 +52,11 @@ def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | No
     """The answer in its one order; `InvalidValue` where a span lies outside the text, holds only white space,
     crosses another against the schema or comes twice, or a relation names no span.
     """
-    if not isinstance(answer, Mapping) or not isinstance(answer.get("spans"), Sequence):
+    if not isinstance(answer, Mapping) or not _is_list(answer.get("spans")):
         raise InvalidValue(f'found {shown(answer)} for {shown(field["name"])}, expected {{"spans": [...]}}')
+    if len(answer["spans"]) > MAXIMUM_SPANS:
+        raise InvalidValue(f"found {len(answer['spans'])} spans, the limit is {MAXIMUM_SPANS}: mark fewer")
     given = [_span(field, one, content) for one in answer["spans"]]
-    if len(given) > MAXIMUM_SPANS:
-        raise InvalidValue(f"found {len(given)} spans, the limit is {MAXIMUM_SPANS}: mark fewer")
     order = sorted(range(len(given)), key=lambda at: (given[at][0], -given[at][1], given[at][2]))
     spans = [given[at] for at in order]
     _check_overlap(field, spans)
@@ -101,6 +108,8 @@ def _check_overlap(field: Mapping[str, Any], spans: Sequence[_Span]) -> None:
 
 
 def _relations(field: Mapping[str, Any], given: Any, position: Mapping[int, int]) -> list[dict[str, Any]]:
+    if given is not None and not _is_list(given):
+        raise InvalidValue(f"found {shown(given)} for relations, expected a list of from, to and label")
     known = [one["id"] for one in field["relations"]]
     found: set[tuple[int, int, str]] = set()
     for one in given or ():
@@ -115,6 +124,10 @@ def _relations(field: Mapping[str, Any], given: Any, position: Mapping[int, int]
             )
         found.add((position[ends[0]], position[ends[1]], one["label"]))
     return [{"from": a, "to": b, "label": label} for a, b, label in sorted(found)]
+
+
+def _is_list(given: Any) -> bool:
+    return isinstance(given, Sequence) and not isinstance(given, (str, bytes))
 
 
 def _is_count(given: Any) -> bool:
@@ -140,12 +153,17 @@ def json_schema(field: Mapping[str, Any]) -> dict[str, Any]:
 def distance(field: Mapping[str, Any], a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
     """1 − Dice over labelled characters, in [0, 1]: a character under a label counts once for each label.
 
-    Near misses at a border differ little, a wrong label wholly; two empty answers agree. O(characters).
+    Near misses at a border differ little, a wrong label wholly; two empty answers agree. Where one of the two
+    has relations, half of it is 1 − Dice over relations between the same spans. O(characters).
     """
-    one, two = _characters(a), _characters(b)
-    if not one and not two:
-        return 0.0
-    return 1.0 - 2.0 * len(one & two) / (len(one) + len(two))
+    spans = _one_minus_dice(_characters(a), _characters(b))
+    if not a.get("relations") and not b.get("relations"):
+        return spans
+    return (spans + _one_minus_dice(set(_links(a)), set(_links(b)))) / 2
+
+
+def _one_minus_dice(one: Set[Any], two: Set[Any]) -> float:
+    return 1.0 - 2.0 * len(one & two) / (len(one) + len(two)) if one or two else 0.0
 
 
 def _characters(answer: Mapping[str, Any]) -> set[tuple[int, str]]:
@@ -201,15 +219,25 @@ def uses(answer: Mapping[str, Any]) -> set[str]:
 
 
 def draft(field: Mapping[str, Any], answer: Any, content: Content) -> dict[str, Any] | None:
-    """The pre-label, less spans whose label is gone; None where the rest does not fit the text."""
-    if not isinstance(answer, Mapping):
+    """The pre-label, less spans and relations whose label is gone; None where the rest does not fit the text."""
+    if not isinstance(answer, Mapping) or not _is_list(answer.get("spans")):
         return None
     known = set(label_lists.answers_of(field))
-    spans = [one for one in answer.get("spans", ()) if isinstance(one, Mapping) and one.get("label") in known]
-    whole = len(spans) == len(answer.get("spans", ()))
+    kept = [
+        at for at, one in enumerate(answer["spans"]) if isinstance(one, Mapping) and one.get("label") in known
+    ]
+    if answer["spans"] and not kept:
+        return None  # to begin from nothing would say that the text holds nothing
+    place = {old: new for new, old in enumerate(kept)}
+    kinds = {one["id"] for one in field.get("relations", ())}
+    relations = [
+        {"from": place[one["from"]], "to": place[one["to"]], "label": one["label"]}
+        for one in answer.get("relations") or ()
+        if one["label"] in kinds and one["from"] in place and one["to"] in place
+    ]
+    found = {"spans": [answer["spans"][at] for at in kept], "relations": relations}
     try:
-        relations = answer.get("relations", ()) if whole and field.get("relations") else ()
-        return validate_answer(field, {"spans": spans, "relations": relations}, content)
+        return validate_answer(field, found, content)
     except InvalidValue:
         return None
 

@@ -5,6 +5,7 @@
 //   show(slot, answer)                    paint for an item; answer is a draft, what was taken back, or undefined
 //   answer()                              the answer as the API takes it, or null while there is none
 //   isComplete()                          optional; whether it may be sent (default: there is an answer)
+//   activated()                           optional; the keys have come to it
 //   missing()                             optional; marks what is missing and says it in a sentence
 // and calls fields.changed(this, goOn) when a person changed it; goOn moves the keys to the next group. A group that is
 // answered has data-done: what is missing gets the keys.
@@ -20,7 +21,7 @@ export class Fields {
     this.onChange = onChange;
     this.missing = data.texts.missing;
     const sections = data.fields.map((field) => root.querySelector(`[data-field="${field.name}"]`));
-    this.groups = new KeyGroups(root, sections);
+    this.groups = new KeyGroups(root, sections, (group) => this.widgets.find((widget) => widget.element.contains(group))?.activated?.());
     this.widgets = data.fields.map((field, at) => {
       const widget = new FIELD_TYPES[field.type](sections[at], field, this);
       return Object.assign(widget, { element: sections[at], field });

@@ -6,9 +6,10 @@
 const NAMED_BY = "legend, .field-title";
 
 export class KeyGroups {
-  // `sections`: the elements of the fields
-  constructor(root, sections) {
+  // `sections`: the elements of the fields; onActive(group) when the keys have come to a group
+  constructor(root, sections, onActive = () => {}) {
     this.root = root;
+    this.onActive = onActive;
     this.sections = sections;
     this.active = null;
     this.steps = root.querySelector("[data-group-steps]");
@@ -44,6 +45,7 @@ export class KeyGroups {
     for (const section of this.sections) section.toggleAttribute("data-keys-off", !section.contains(group));
     if (this.steps) this.steps.hidden = !several;
     if (this.said) this.said.textContent = several ? this.nameOf(group) : "";
+    this.onActive(group);
   }
 
   // After something was shown or hidden: the active group stays, or the first one is.

@@ -50,3 +50,13 @@ def test_a_page_knows_its_types_once_each() -> None:
         True,
         False,
     )
+
+
+def test_r_is_no_key_of_a_label_where_marks_are_related() -> None:
+    labels = [{"id": f"l{number}", "name": f"Label {number}"} for number in range(31)]
+    field = {"name": "entities", "type": "spans", "labels": labels}
+    related = field | {"relations": [{"id": "in", "name": "in"}]}
+    plain, reserved = (field_blocks.blocks({"fields": [one]})[0] for one in (field, related))
+    assert "r" in [choice.key for choice in plain.choices]
+    assert "r" not in [choice.key for choice in reserved.choices]
+    assert [choice.key for choice in reserved.lists["relations"]] == ["1"]
