@@ -14,6 +14,7 @@ from training import settings_schema
 
 LEAST_STEPS, MOST_STEPS = 100, 400  # of a fine-tune whose epochs are left to it
 PASSES = 5.0
+MOST_STEPS_LOST = 100  # to a kill
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,16 @@ def epochs_for(settings: FinetuneSettings, train_rows: int) -> float:
 
 
 def _plan_finetune(settings: FinetuneSettings, train_rows: int) -> dict[str, Any]:
-    return {**asdict(settings), "epochs": epochs_for(settings, train_rows)}
+    epochs = epochs_for(settings, train_rows)
+    steps = max(1, math.ceil(epochs * math.ceil(train_rows / settings.batch_size)))
+    return {**asdict(settings), "epochs": epochs, "save_every": save_every(steps)}
+
+
+def save_every(steps: int) -> int:
+    """Steps between checkpoints: a killed run loses a quarter of itself at most, and a long one a minute or
+    two. The last quarter ends with the model itself.
+    """
+    return max(1, min(MOST_STEPS_LOST, math.ceil(steps / 4)))
 
 
 def _plan_probe(settings: ProbeSettings, train_rows: int) -> dict[str, Any]:

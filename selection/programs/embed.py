@@ -9,7 +9,6 @@ Result folder:
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,4 +80,4 @@ def _embed(spec: EmbedSpec, model: Encoder, folder: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(work))
+    program.main(work)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -188,4 +187,4 @@ def _nullable(values: Any, count: int) -> pa.Array:
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(work))
+    program.main(work)

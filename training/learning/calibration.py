@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
 
 Floats = npt.NDArray[np.floating]
@@ -64,6 +63,8 @@ def fit_temperature(logits: Floats, labels: Ints, *, least_items: int = LEAST_IT
         return HOTTEST
     if slope(high) <= 0:
         return COLDEST
+    from scipy.optimize import brentq  # a third of a second to import, and predicting does without
+
     return 1.0 / float(brentq(slope, low, high, xtol=1e-12, rtol=1e-12))
 
 

@@ -117,6 +117,8 @@ class ExactTrainer(Trainer):
         callbacks: list[TrainerCallback] = [Reporter(len(batches), sum(len(batch) for batch in batches))]
         if patience is not None:
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=patience))
+        else:
+            callbacks.append(NoLastCheckpoint())
         super().__init__(
             model, args, train_dataset=data, eval_dataset=data if validation else None, callbacks=callbacks
         )
@@ -226,6 +228,16 @@ class ExactTrainer(Trainer):
                 Path(self.args.output_dir or "") / f"checkpoint-{self.state.global_step}", self.seal_key
             )
         communicate.barrier()
+
+
+class NoLastCheckpoint(TrainerCallback):
+    """Leaves out the checkpoint of the last step: the model that is written next is all that it would hold."""
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.global_step >= state.max_steps:
+            control.should_save = False
 
 
 class Reporter(TrainerCallback):

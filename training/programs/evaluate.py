@@ -9,7 +9,6 @@ Result folder:
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -131,4 +130,4 @@ def _aligned(
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(work))
+    program.main(work)

@@ -18,7 +18,6 @@ import math
 import os
 import secrets
 import shutil
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,8 +166,10 @@ class _Run:
         encoder = load_encoder(Path(spec.base_model), spec.dropout)
         model = TextClassifier(encoder, len(spec.labels)).to(args.device)
         resume = self._newest(args.device)
+        begun = time.monotonic()
         if resume is None and spec.head_start and communicate.rank() == 0:
             _start_head(model, tokeniser, train, len(spec.labels), spec.seed)
+        head_s = time.monotonic() - begun
         trainer = ExactTrainer(
             model,
             args,
@@ -195,6 +196,8 @@ class _Run:
                 "steps": trainer.state.global_step,
                 "resumed_from_step": checkpoint.step_of(resume) if resume else None,
                 "samples_per_s": round(done * len(train) / _a_pass(train, spec) / max(trained, 1e-9), 2),
+                "head_s": round(head_s, 2),
+                "trained_s": round(trained, 2),
                 "world_size": communicate.world_size(),
                 "device": str(args.device),
                 "history": _history(trainer.state.log_history),
@@ -351,4 +354,4 @@ def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(work))
+    program.main(work)

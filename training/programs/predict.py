@@ -12,7 +12,6 @@ Result folder:
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +63,7 @@ def work(data: dict[str, Any]) -> None:
         spec = PredictSpec.from_json(data)
         model = read_model(Path(spec.model))
         with program.result_folder(spec.result) as folder:
-            count = _predict(spec, model, folder)
+            count, computed = _predict(spec, model, folder)
             seconds = time.monotonic() - started
             result = {
                 "spec_version": specs.SPEC_VERSION,
@@ -72,6 +71,7 @@ def work(data: dict[str, Any]) -> None:
                 "learner": model["learner"],
                 "n": count,
                 "seconds": round(seconds, 3),
+                "computed_s": round(computed, 3),
                 "items_per_s": round(count / seconds, 1),
             }
             (folder / "result.json").write_text(json.dumps(result, indent=1, ensure_ascii=False))
@@ -96,7 +96,8 @@ def read_model(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _predict(spec: PredictSpec, model: dict[str, Any], folder: Path) -> int:
+def _predict(spec: PredictSpec, model: dict[str, Any], folder: Path) -> tuple[int, float]:
+    """How many items, and the seconds that they took: reading the model is none of them."""
     if model["learner"] == "probe":
         return _predict_probe(spec, folder)
     if not spec.texts:
@@ -104,19 +105,21 @@ def _predict(spec: PredictSpec, model: dict[str, Any], folder: Path) -> int:
     return _predict_finetune(spec, model, folder)
 
 
-def _predict_probe(spec: PredictSpec, folder: Path) -> int:
+def _predict_probe(spec: PredictSpec, folder: Path) -> tuple[int, float]:
     fitted = probe.load(Path(spec.model) / "model")
     rows = read_rows(Path(spec.rows or spec.texts))
     program.progress(0, len(rows), f"predicting {len(rows)} items")
+    begun = time.monotonic()
     with columns.NpyWriter(folder / "probs.npy", (len(rows), fitted.k)) as probs:
         for start in range(0, len(rows), READ_ROWS):
             probs.append(fitted.probabilities(columns.gather(spec.features, rows[start : start + READ_ROWS])))
+    computed = time.monotonic() - begun
     np.save(folder / "rows.npy", rows)
     program.progress(len(rows), len(rows), "done")
-    return len(rows)
+    return len(rows), computed
 
 
-def _predict_finetune(spec: PredictSpec, model: dict[str, Any], folder: Path) -> int:
+def _predict_finetune(spec: PredictSpec, model: dict[str, Any], folder: Path) -> tuple[int, float]:
     from training.learning import text_model  # torch: only here
 
     text_model.be_quiet()
@@ -126,7 +129,7 @@ def _predict_finetune(spec: PredictSpec, model: dict[str, Any], folder: Path) ->
     tokeniser = text_model.Tokeniser.load(path, int(model["max_length"]))
     rows = read_rows(Path(spec.texts))
     k, width = len(model["labels"]), classifier.head.in_features
-    start = 0
+    start, begun = 0, time.monotonic()
     with (
         columns.NpyWriter(folder / "probs.npy", (len(rows), k)) as probs,
         columns.NpyWriter(folder / "embeddings.npy", (len(rows), width)) as vectors,
@@ -146,8 +149,9 @@ def _predict_finetune(spec: PredictSpec, model: dict[str, Any], folder: Path) ->
             probs.append(calibration.calibrated(logits, float(model["temperature"])))
             vectors.append(units)
             start += batch.num_rows
+    computed = time.monotonic() - begun
     np.save(folder / "rows.npy", rows)
-    return len(rows)
+    return len(rows), computed
 
 
 def read_rows(path: Path) -> Rows:
@@ -171,4 +175,4 @@ def read_rows(path: Path) -> Rows:
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(work))
+    program.main(work)

@@ -9,7 +9,6 @@ Result folder:
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,4 +100,4 @@ def _figures(fitted: probe.Probe, vectors: Any, validation: Examples) -> dict[st
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(work))
+    program.main(work)
