@@ -82,6 +82,10 @@ def latest(project: Project) -> Round | None:
     return for_project(project).first()
 
 
+def running(project: Project) -> Round | None:
+    return for_project(project).filter(state=Round.State.RUNNING).first()
+
+
 def stations(round_: Round) -> list[StationView]:
     return [_station(station) for station in round_.stations.all()]
 

@@ -20,6 +20,16 @@ from selection.services import rounds
 from selection.strategies.registry import STRATEGIES
 from training.learners import LEARNERS
 
+_ORDER = (
+    "strategy",
+    "batch_size",
+    "control_share",
+    "learner",
+    "seed",
+    "strategy_settings",
+    "learner_settings",
+)
+
 
 class Command(BaseCommand):
     help = "Launch a round of a project: train on the labels so far, judge, pick and publish the next batch."
@@ -35,7 +45,9 @@ class Command(BaseCommand):
         parser.add_argument("--strategy-settings", type=json.loads, dest="strategy_settings", help="as JSON")
         parser.add_argument("--learner-settings", type=json.loads, help="as JSON")
         parser.add_argument(
-            "--wait", action="store_true", help="run it here, to its end, with no worker needed"
+            "--wait",
+            action="store_true",
+            help="run it here, to its end, without a worker; one that runs already first",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,6 +55,14 @@ class Command(BaseCommand):
         if project is None:
             known = ", ".join(Project.objects.values_list("slug", flat=True)[:20]) or "none yet"
             raise CommandError(f"there is no project {options['project']!r}; there is: {known}")
+        if options["wait"] and (running := reads.running(project)):
+            # The first one starts by itself after an import, and without a worker nobody would end it.
+            self.stdout.write(
+                f"round {running.number} of {project.slug} was started before: it is run to its end"
+            )
+            self._follow(running)
+            if all(options[name] is None for name in _ORDER):
+                return
         try:
             round_ = rounds.launch(project, _spec(project, options))
         except (GyreError, ValueError) as error:
@@ -66,8 +86,8 @@ class Command(BaseCommand):
 
 def _spec(project: Project, options: dict[str, Any]) -> RoundSpec:
     spec = spec_to_start_from(project, reads.latest(project))
-    names = ("strategy", "batch_size", "control_share", "learner", "seed", "learner_settings")
-    given = {name: options[name] for name in names if options[name] is not None}
+    given = {name: options[name] for name in _ORDER if options[name] is not None}
+    given.pop("strategy_settings", None)
     if options["strategy_settings"] is not None:
         given["settings"] = options["strategy_settings"]
     if given.get("strategy", spec.strategy) != spec.strategy:

@@ -70,6 +70,46 @@ def test_it_waits_for_the_end_and_tells_every_station(
         call("bank-intents", "--wait")
 
 
+def _ends(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Rounds end at once and well; returns their numbers as they do."""
+    ended: list[int] = []
+
+    def end(round_: Round) -> Round:
+        ended.append(round_.number)
+        Round.objects.filter(pk=round_.pk).update(state=Round.State.DONE)
+        round_.refresh_from_db()
+        return round_
+
+    monkeypatch.setattr(rounds, "run_to_end", end)
+    return ended
+
+
+def test_it_runs_the_round_that_an_import_has_started_where_there_is_no_worker(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = _ends(monkeypatch)
+    rounds.start_first(project)
+    said = call("bank-intents", "--wait")
+    assert "round 1 of bank-intents was started before" in said and "round 1 is done" in said
+    assert ended == [1]
+
+
+def test_it_launches_what_was_asked_for_after_the_round_that_runs(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = _ends(monkeypatch)
+    rounds.start_first(project)
+    assert "round 2 of bank-intents is launched" in call("bank-intents", "--wait", "--learner", "probe")
+    assert ended == [1, 2]
+    assert Round.objects.get(number=2).spec["learner"] == "probe"
+
+
+def test_it_refuses_a_second_round_where_it_does_not_wait(project: Project) -> None:
+    rounds.start_first(project)
+    with pytest.raises(CommandError, match="Round 1 of this project is still running"):
+        call("bank-intents")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
