@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import zlib
 from typing import Any
 
@@ -29,4 +28,4 @@ def work(spec: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(work))
+    program.main(work)

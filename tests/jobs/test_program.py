@@ -131,12 +131,12 @@ def test_it_hands_events_to_the_caller_when_called_in_process(capsys: pytest.Cap
 
 
 SLEEPER = """
-import sys, time
+import time
 from jobs import program
 def work(spec):
     program.log("working")
     time.sleep(60)
-sys.exit(program.run(work))
+program.main(work)
 """
 
 

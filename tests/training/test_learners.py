@@ -21,6 +21,18 @@ def test_it_keeps_the_epochs_that_a_person_asked_for() -> None:
     assert learners.epochs_for(FinetuneSettings(epochs=2.5), 10) == 2.5
 
 
+@pytest.mark.parametrize(
+    ("steps", "between"), [(1, 1), (3, 1), (100, 25), (150, 38), (400, 100), (9000, 100)]
+)
+def test_it_loses_a_quarter_of_a_run_or_100_steps_to_a_kill(steps: int, between: int) -> None:
+    assert learners.save_every(steps) == between
+
+
+def test_it_plans_checkpoints_by_the_steps_of_the_run() -> None:
+    plan = learners.LEARNERS["finetune"].plan(FinetuneSettings(batch_size=16), 16)
+    assert (plan["epochs"], plan["save_every"]) == (100.0, 25)
+
+
 def test_it_reads_the_settings_of_both_learners() -> None:
     assert learners.settings_of("finetune", {"epochs": "3"}).epochs == 3.0
     assert learners.settings_of("probe", {"c": 1}).c == 1.0

@@ -43,4 +43,4 @@ def work(spec: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(work))
+    program.main(work)

@@ -124,6 +124,21 @@ def test_it_ends_with_the_same_weights_when_killed_with_two_processes_and_taken_
 
 
 @pytest.mark.slow
+def test_it_writes_no_checkpoint_of_the_last_step(
+    tmp_path: Path, tiny: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed = []
+    monkeypatch.setattr(
+        "training.distributed.checkpoint.seal", lambda folder, key: sealed.append(folder.name)
+    )
+    spec = make_spec(tmp_path, data, tiny, max_steps=6, save_every=2)
+    finetune.work(spec)
+    assert sealed == ["checkpoint-2", "checkpoint-4"]
+    assert result_of(spec)["steps"] == 6
+    assert 0 < result_of(spec)["head_s"] + result_of(spec)["trained_s"] <= result_of(spec)["seconds"]
+
+
+@pytest.mark.slow
 def test_it_passes_over_a_truncated_checkpoint_for_the_next_older(
     tmp_path: Path, tiny: Path, data: Path
 ) -> None:

@@ -73,6 +73,7 @@ def test_it_gives_each_row_what_the_model_says_of_that_text_alone(
         np.testing.assert_allclose(vectors[i], unit.numpy()[0], atol=1e-5)
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert (result["labels"], result["n"]) == (LABELS, 50)
+    assert 0 < result["computed_s"] <= result["seconds"]
 
 
 @pytest.mark.slow
