@@ -254,7 +254,8 @@ def run_to_end(round_: Round) -> Round:
         round_.refresh_from_db()
         if round_.state != Round.State.RUNNING:
             return round_
-        if not ran:  # a worker elsewhere was quicker and runs the station's job
+        if not ran:  # a worker elsewhere runs the station's job; or did, and was killed
+            jobs.sweep()
             time.sleep(0.2)
 
 

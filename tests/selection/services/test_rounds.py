@@ -236,6 +236,15 @@ def test_it_goes_on_after_the_worker_was_killed(project: Project, stations: Stat
     assert job.attempts == 2
 
 
+def test_it_is_run_to_its_end_though_the_process_that_began_was_killed_and_no_scheduler_runs(
+    project: Project, stations: Stations
+) -> None:
+    round_ = factories.make_round(project)
+    long_ago = timezone.now() - timedelta(minutes=5)
+    Job.objects.update(state=JobState.RUNNING, token="dead", attempts=1, heartbeat_at=long_ago)
+    assert rounds.run_to_end(round_).state == "done"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_it_is_moved_by_the_signal_of_its_jobs(stations: Stations) -> None:
     project = factories.make_project()
