@@ -78,7 +78,8 @@ def _area(
     ys = (ys + ([target[0]] if target else [])) or [0.0, 1.0]
     low, high = y_range if y_range is not None else (min(ys), max(ys))
     bottom = height - (44 if has_x_label else 26)
-    return Area(56, 26 + legend_height, WIDTH - 14, bottom, ticks(min(xs), max(xs), 6), ticks(low, high))
+    across = ticks(min(xs), max(xs), 6, whole=all(float(x).is_integer() for x in xs))
+    return Area(56, 26 + legend_height, WIDTH - 14, bottom, across, ticks(low, high))
 
 
 def _drawn(one: Line, area: Area, css: str) -> str:

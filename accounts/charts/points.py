@@ -83,7 +83,7 @@ def scatter_chart(
     """
     points = [point for group in groups.values() for point in group] or [(0.0, 0.0), (1.0, 1.0)]
     xs, ys = [x for x, _ in points], [y for _, y in points]
-    named, used = legend(list(groups), 8, 14)
+    named, used = legend(list(groups), 8, 14, dots=True)
     area = Area(8, 8 + used, WIDTH - 8, height - 8, _span(xs), _span(ys))
     parts = [named]
     last = len(groups) - 1

@@ -75,17 +75,23 @@ def drawing(
     )
 
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About `count` round numbers that cover [low, high], ends included; equal ends get a span."""
+def ticks(low: float, high: float, count: int = 5, *, whole: bool = False) -> list[float]:
+    """About `count` round numbers that cover [low, high], ends included; equal ends get a span. `whole`: no
+    fractions, where there are none between the things that are counted.
+    """
     if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError(
             f"an axis from {low} to {high} cannot be drawn: leave out values that are not finite"
         )
+    if low == high and whole:
+        low, high = low - 1, high + 1
     if low == high:
         low, high = (low - 0.5, high + 0.5) if low == 0 else (low - abs(low) / 2, high + abs(high) / 2)
     rough = (high - low) / max(count - 1, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next((factor * power for factor in (1, 2, 2.5, 5) if factor * power >= rough * 0.999), 10 * power)
+    if whole:
+        step = max(1.0, math.ceil(step))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(i * step, 12) for i in range(first, last + 1)]
 
@@ -129,18 +135,24 @@ def _share(value: float, marks: Sequence[float]) -> float:
     return (value - marks[0]) / (marks[-1] - marks[0])
 
 
-def legend(names: Sequence[str], x: float, y: float, *, per_line: float = 560) -> tuple[str, float]:
-    """A swatch and a name per series in lines of at most `per_line`; returns the markup and its height."""
+def legend(
+    names: Sequence[str], x: float, y: float, *, per_line: float = 560, dots: bool = False
+) -> tuple[str, float]:
+    """A swatch (a piece of line, or a dot) and a name per series in lines of at most `per_line`; returns the
+    markup and its height.
+    """
     parts, at, row = [], x, 0
     for index, name in enumerate(names):
         width = 30 + text_width(name)
         if at > x and at + width > x + per_line:
             at, row = x, row + 1
         top = y + 18 * row
-        parts.append(
-            f'<line x1="{number(at)}" y1="{number(top - 4)}" x2="{number(at + 16)}" y2="{number(top - 4)}" '
-            f'class="line {series(index)}"/>'
-        )
+        if dots:
+            parts.append(
+                f'<circle cx="{number(at + 8)}" cy="{number(top - 4)}" r="5" class="mark {series(index)}"/>'
+            )
+        else:
+            parts.append(line(at, top - 4, at + 16, top - 4, f"line {series(index)}"))
         parts.append(text(at + 21, top, name))
         at += width
     return "".join(parts), 18.0 * (row + 1)

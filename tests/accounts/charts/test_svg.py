@@ -19,6 +19,12 @@ def test_it_widens_an_empty_range() -> None:
     assert marks[0] < 4 < marks[-1]
 
 
+def test_it_counts_what_is_whole_without_fractions() -> None:
+    assert svg.ticks(2, 2, 6, whole=True) == [1, 2, 3]
+    assert svg.ticks(1, 3, 6, whole=True) == [1, 2, 3]
+    assert svg.ticks(1, 11, 6, whole=True) == [0, 2, 4, 6, 8, 10, 12]
+
+
 @given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9))
 def test_ticks_hold_the_range_and_rise(low: float, width: float) -> None:
     marks = svg.ticks(low, low + width)
@@ -50,6 +56,12 @@ def test_it_cuts_long_names_chinese_ones_too() -> None:
     assert svg.clipped("a rather long name of a label", 60).endswith("…")
     assert svg.text_width("退款") == 24
     assert svg.clipped("退款申请已经提交", 50) == "退款申…"
+
+
+def test_the_legend_shows_points_as_points() -> None:
+    markup, _height = svg.legend(["one", "two"], 0, 10, dots=True)
+    assert markup.count("<circle") == 2
+    assert "<line" not in markup
 
 
 def test_the_legend_breaks_lines() -> None:
