@@ -24,6 +24,7 @@ from annotation.selectors import projects as project_selectors
 # label, URL name, who may see it; a None stands for a gap between groups
 _PROJECT_PAGES: tuple[tuple[Any, str, Any] | None, ...] = (
     (pgettext_lazy("navigation", "Label"), "annotation:label", permissions.can_label),
+    (pgettext_lazy("navigation", "Check"), "annotation:check", permissions.can_check_suggestions),
     (_("Review"), "annotation:review", permissions.can_review),
     (_("Accept in bulk"), "annotation:accept", permissions.can_accept_in_bulk),
     (_("Similar items"), "selection:grid", permissions.can_review),

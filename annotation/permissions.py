@@ -72,6 +72,10 @@ def can_review(user: Any, project: Project) -> bool:
     return project.state != Project.State.ARCHIVED and has_role(user, project, Role.REVIEWER)
 
 
+def can_check_suggestions(user: Any, project: Project) -> bool:
+    return project.mode != Project.Mode.MANUAL and can_label(user, project)
+
+
 def can_accept_in_bulk(user: Any, project: Project) -> bool:
     return project.mode == Project.Mode.HYBRID and can_review(user, project)
 

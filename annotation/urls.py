@@ -24,6 +24,7 @@ from annotation.views import (
     review,
     schema,
     settings,
+    suggestion_checks,
 )
 
 app_name = "annotation"
@@ -37,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("p/<slug:slug>/label", label.label, name="label"),
     path("p/<slug:slug>/keys", keys.keys, name="keys"),
     path("p/<slug:slug>/review", review.review, name="review"),
+    path("p/<slug:slug>/check", suggestion_checks.check, name="check"),
     path("p/<slug:slug>/accept", bulk_acceptance.accept, name="accept"),
     path("p/<slug:slug>/accept/<uuid:uuid>", bulk_acceptance.accepted, name="accepted"),
     path("p/<slug:slug>/accept/<uuid:uuid>/state", bulk_acceptance.accepted_state, name="accepted_state"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from annotation.api import exports, gold, imports, item_actions, items, projects, queue, reviews
+from annotation.api import checks, exports, gold, imports, item_actions, items, projects, queue, reviews
 
 app_name = "annotation-api"
 _PROJECT = "projects/<slug:slug>"
@@ -31,6 +31,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_PROJECT}/skip", queue.skip, name="skip"),
     path(f"{_PROJECT}/flag", queue.flag, name="flag"),
     path(f"{_PROJECT}/undo", queue.undo, name="undo"),
+    path(f"{_PROJECT}/check/next", checks.take_next, name="check-next"),
+    path(f"{_PROJECT}/check/accept", checks.accept, name="check-accept"),
+    path(f"{_PROJECT}/check/reject", checks.reject, name="check-reject"),
+    path(f"{_PROJECT}/check/undo", checks.undo, name="check-undo"),
     path(f"{_PROJECT}/renew", queue.renew, name="renew"),
     path(f"{_PROJECT}/release", queue.release, name="release"),
 ]

@@ -13,6 +13,7 @@ from .labeller import Labeller
 from .membership import Invite, Membership, Role
 from .project import Project
 from .queue import Batch, Cursor, Slot
+from .rejection import Rejection
 from .resolution import Resolution
 from .review import Review
 from .schema import GuidelineVersion, SchemaVersion
@@ -47,6 +48,7 @@ __all__ = [
     "Prelabel",
     "Project",
     "RejectedRow",
+    "Rejection",
     "Resolution",
     "Review",
     "Role",

@@ -18,6 +18,7 @@ from annotation.models import (
     Labeller,
     Prelabel,
     Project,
+    Rejection,
     Resolution,
     Review,
     Slot,
@@ -121,9 +122,9 @@ def is_acceptable(
 
 
 def open_suggestions(project: Project, labeller: Labeller, threshold: float) -> QuerySet[Prelabel]:
-    """The labeller's suggestions from the threshold on, for train items that nobody has decided, holds, skipped,
-    discusses, assigned, or is to label for another purpose (evaluation, control arm, gold); and where no
-    suggestion goes before this one.
+    """The labeller's suggestions from the threshold on, for train items that nobody has decided, holds,
+    skipped, rejected, discusses, assigned, or is to label for another purpose (evaluation, control arm,
+    gold); and where no suggestion goes before this one.
     """
     slots = Slot.objects.filter(item=OuterRef("item"))
     touched = slots.filter(
@@ -150,8 +151,9 @@ def open_suggestions(project: Project, labeller: Labeller, threshold: float) -> 
         item__duplicate_of__isnull=True,
         item__held_back="",
     )
+    rejected = Rejection.objects.filter(prelabel=OuterRef("pk"), is_taken_back=False)
     known = GoldItem.objects.filter(item=OuterRef("item"), is_active=True)
-    for hindrance in (decided, touched, better, discussed, disputed, known):
+    for hindrance in (decided, touched, better, discussed, disputed, rejected, known):
         found = found.exclude(Exists(hindrance))
     return found
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
 from django.db.models import DateTimeField, Exists, OuterRef, Q, QuerySet, UUIDField
@@ -45,10 +45,10 @@ def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
     """
     now = timezone.now()
     cursor = _cursor(project, user)
-    held = _held().all(project=project.pk, person=user.pk, now=now)
-    missing = min(count, MAXIMUM_HELD) - len(held)
+    mine = _held().all(project=project.pk, person=user.pk, now=now)
+    missing = min(count, MAXIMUM_HELD) - len(mine)
     if missing <= 0 or not project.is_active:
-        return held[:count]
+        return mine[:count]
     fresh = _claim(project, user, cursor.rank, missing, now)
     if not fresh and cursor.rank > LOWEST_RANK:
         # Rare: a slot below the cursor was locked by somebody who then gave it up. Looked for only when
@@ -56,7 +56,34 @@ def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
         fresh = _claim(project, user, LOWEST_RANK, missing, now)
     if fresh and fresh[-1].rank > cursor.rank:
         _move_cursor().run(pk=cursor.pk, rank=fresh[-1].rank)
-    return (held + hidden_checks.mixed_in(project, user, cursor, fresh))[:count]
+    return (mine + hidden_checks.mixed_in(project, user, cursor, fresh))[:count]
+
+
+def held(project: Project, user: User) -> QuerySet[Slot]:
+    """All slots that `user` holds now, each with its item, in order of rank."""
+    mine = Slot.objects.filter(project=project, person=user, state=_LEASED)
+    living = mine.filter(lease_expires_at__gt=timezone.now())
+    return living.select_related("item").order_by("rank", "place")
+
+
+@transaction.atomic
+def claim(project: Project, user: User, slots: Sequence[Slot]) -> list[Slot]:
+    """Lease these slots, found by a walk over `free_slots`; those that somebody else has by now are left
+    out. The cursor stays: what lies before them is for later.
+    """
+    _cursor(project, user)  # two windows of one person wait for each other
+    free = free_slots(project.pk, user.pk, LOWEST_RANK).filter(pk__in=[slot.pk for slot in slots])
+    if connection.features.has_select_for_update_skip_locked:
+        free = free.select_for_update(of=("self",), skip_locked=True, no_key=True)
+    room = max(0, MAXIMUM_HELD - held(project, user).count())
+    still = list(free.select_related("item")[:room])
+    expires = timezone.now() + datetime.timedelta(seconds=project.lease_seconds)
+    Slot.objects.filter(pk__in=[slot.pk for slot in still], state=_FREE).update(
+        state=_LEASED, person=user, lease_expires_at=expires
+    )
+    for slot in still:
+        slot.state, slot.person, slot.lease_expires_at = _LEASED, user, expires
+    return still
 
 
 @prepared

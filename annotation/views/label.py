@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import GyreError
 from annotation import permissions
-from annotation.models import Project
+from annotation.models import Project, Slot
 from annotation.selectors import field_blocks, key_maps, progress, projects, schemas
 from annotation.selectors import queue as queue_selectors
 from annotation.selectors.field_blocks import FieldBlock
@@ -35,7 +35,7 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _act(request, project)
     schema = schemas.require(project)
-    slots = queue.lease(project, request.user, count=HELD)
+    slots = _with_asked_first(request, project, queue.lease(project, request.user, count=HELD))
     payloads = [
         slot.to_json() for slot in queue_selectors.payloads(project, request.user, slots, schema=schema)
     ]
@@ -60,6 +60,15 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
         "data": _data(request, project, blocks, payloads),
     }
     return render(request, "annotation/label/label.html", context)
+
+
+def _with_asked_first(request: HttpRequest, project: Project, slots: list[Slot]) -> list[Slot]:
+    """A slot that the person holds and came here for (?slot=) goes before the others."""
+    asked = _uuid(request.GET.get("slot"))
+    own = queue.held(project, request.user).filter(uuid=asked).first() if asked else None
+    if own is None:
+        return slots
+    return [own, *(slot for slot in slots if slot.pk != own.pk)][:HELD]
 
 
 def _suggested(first: dict[str, Any] | None, blocks: list[FieldBlock]) -> str:
