@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0012_bulk_acceptance'),
+        ('annotation', '0014_slot_held_by_place'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
