@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
@@ -29,7 +30,8 @@ from annotation.selectors.item_filters import Filters
 from annotation.selectors.item_streams import Stream, by_item, of_ids, of_items, of_text
 from annotation.selectors.label_keys import label_keys
 
-_OPEN = (Slot.State.FREE, Slot.State.LEASED)
+# Written out: SQLite finds the partial index (slot_open_item) by the text of its condition, not by parameters.
+_OPEN: Any = RawSQL("state IN ('free', 'leased')", (), output_field=BooleanField())
 _ITEM = OuterRef("pk")
 
 
@@ -144,7 +146,7 @@ def _few(rows: QuerySet[Any]) -> Callable[[int], list[int]]:
 
 def _state(project: Project, state: str, items: QuerySet[Item]) -> Condition:
     decided = Resolution.objects.filter(project=project, is_current=True)
-    waiting = Slot.objects.filter(project=project, state__in=_OPEN)
+    waiting = Slot.objects.filter(_OPEN, project=project)
     if state == "labelled":
         return Condition(check=_exists(decided), stream=by_item(decided))
     if state == "waiting":

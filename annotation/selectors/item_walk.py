@@ -106,12 +106,16 @@ def _by_row(
 
 
 def _stream(project: Project, asked: list[Condition]) -> Stream:
-    """Along the rarest condition; where all are frequent along the first, where there is none along the rows."""
+    """Along the rarest condition: all its items where they are few, else the one whose first so many items reach
+    furthest. Where no condition has a way, along the rows.
+    """
     streams = [one.stream for one in asked if one.stream is not None]
     if len(streams) > 1 or any(one.few for one in asked):
         few = _few(asked)
         if few is not None:
             return of_ids(few)
+    if len(streams) > 1:
+        return max(streams, key=lambda stream: stream(None, FEW, False)[-1].pk or 0)
     return streams[0] if streams else of_items(Item.objects.filter(project=project))
 
 
