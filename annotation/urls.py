@@ -9,6 +9,7 @@ from annotation.views import (
     bulk_acceptance,
     discussions,
     exports,
+    groups,
     guide,
     home,
     imports,
@@ -73,5 +74,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/p/<slug:slug>/people/invite", people.invite, name="invite"),
     path("admin/p/<slug:slug>/people/invite/<uuid:uuid>/revoke", people.invite_revoke, name="invite_revoke"),
     path("admin/p/<slug:slug>/people/<int:pk>", people.member, name="member"),
+    path("admin/p/<slug:slug>/people/groups", groups.group_new, name="group_new"),
+    path("admin/p/<slug:slug>/people/groups/<uuid:uuid>", groups.group_change, name="group_change"),
+    path("admin/p/<slug:slug>/people/groups/<uuid:uuid>/remove", groups.group_remove, name="group_remove"),
     path("join/<str:secret>", people.join, name="join"),
 ]

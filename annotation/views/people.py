@@ -145,6 +145,7 @@ def _page(
         "project": project,
         "members": reads.members(project),
         "invites": reads.open_invites(project),
+        "groups": reads.groups(project),
         "roles": Role.choices,
         "form": form,
         **extra,
