@@ -27,6 +27,12 @@ export class SpanCaret {
     return this.head.start < this.pivot.start ? this.head.start : this.head.end;
   }
 
+  // Whether that is the end of a selection, not its start.
+  isEnd() {
+    const selected = this.selected();
+    return selected !== null && selected.start < selected.end && this.edge() === selected.end;
+  }
+
   // Whether the key press moves the caret, which it then has done.
   press(text, event) {
     const { key, shiftKey: extends_ } = event;

@@ -60,16 +60,17 @@ export class SpanPlaces {
     if (picked) PICKED?.add(this.range(picked.start, picked.end));
   }
 
-  // The bar at the moving end of a selection; null takes it away.
-  placeCaret(text, unit) {
+  // The caret, at the moving end of a selection: behind the last character of it (`isEnd`) or before the first. null
+  // takes it away.
+  placeCaret(text, unit, isEnd = false) {
     const { caret } = this.paint;
-    caret.hidden = unit === null;
-    if (unit === null) return;
-    const isLast = unit >= text.length;
-    const [start, end] = isLast ? [text.graphemeStart(text.length - 1), text.length] : [unit, text.graphemeEnd(unit + 1)];
-    const box = [...this.range(start, end).getClientRects()].at(isLast ? -1 : 0);
+    caret.hidden = unit === null || !text.length;
+    if (caret.hidden) return;
+    const isBehind = unit >= text.length || (isEnd && unit > 0);
+    const [start, end] = isBehind ? [text.graphemeStart(unit - 1), unit] : [unit, text.graphemeEnd(unit + 1)];
+    const box = [...this.range(start, end).getClientRects()].at(isBehind ? -1 : 0);
     if (!box) return;
-    const isAtRight = text.isRightToLeftAt(start) !== isLast;
+    const isAtRight = text.isRightToLeftAt(start) !== isBehind;
     const frame = this.surface.getBoundingClientRect();
     Object.assign(caret.style, {
       left: `${(isAtRight ? box.right : box.left) - frame.left - 1}px`,

@@ -5,6 +5,7 @@ const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const WORDS = new Intl.Segmenter(undefined, { granularity: "word" }); // Chinese, Japanese and Thai by dictionary
 const WITHOUT_SPACES = /[\p{Script_Extensions=Han}\p{Script_Extensions=Hiragana}\p{Script_Extensions=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const PICTURE = /[\p{S}\p{Extended_Pictographic}]/u;
+const DIRECTED = /[\p{L}\p{N}]/u;
 const STRONG = /\p{L}/u;
 const RIGHT_TO_LEFT = /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC\u{10800}-\u{10FFF}\u{1E800}-\u{1EFFF}]/u;
 
@@ -96,8 +97,10 @@ export class SpanText {
     return letter !== null && RIGHT_TO_LEFT.test(letter[0]);
   }
 
+  // Whether the character at a place does; one that has no direction goes with its line.
   isRightToLeftAt(unit) {
-    return RIGHT_TO_LEFT.test(String.fromCodePoint(this.text.codePointAt(unit) ?? 32));
+    const one = String.fromCodePoint(this.text.codePointAt(unit) ?? 32);
+    return RIGHT_TO_LEFT.test(one) || (!DIRECTED.test(one) && this.isRightToLeft(unit));
   }
 }
 

@@ -84,7 +84,7 @@ export class SpansField {
   }
 
   placeCaret() {
-    if (this.text) this.places.placeCaret(this.text, this.focused ? null : this.caret.edge());
+    if (this.text) this.places.placeCaret(this.text, this.focused ? null : this.caret.edge(), this.caret.isEnd());
   }
 
   // One step that can be taken back. `said`: the sentence for it, about `mark`.
