@@ -13,7 +13,7 @@ NUMBERS = {
 FLAGS: dict[str, dict[str, bool]] = {  # with what holds where the schema says nothing
     "classification": {"required": True, "any_node": False},
     "multilabel": {"required": True, "any_node": False},
-    "spans": {"required": True, "nested": False, "overlapping": False},
+    "spans": {"required": True, "nested": False, "overlapping": False, "whole_words": False},
     "rating": {"required": True},
     "preference": {"required": True, "ties": True},
     "response": {"required": True, "markdown": True},
@@ -74,6 +74,7 @@ FLAG_WORDS = {
     "any_node": _("Labels with others below them may be answers too"),
     "nested": _("A span may lie inside another"),
     "overlapping": _("Spans may overlap in any way"),
+    "whole_words": _("A selection takes in whole words"),
     "ties": _("Two responses may be equally good"),
     "markdown": _("Show the text as Markdown beside it"),
 }

@@ -2,7 +2,7 @@
 
 A field of this type:
     {"name": "entities", "type": "spans", "labels": [...], "nested": false, "overlapping": false,
-     "relations": [{"id": "works-for", "name": "works for"}], "snap": "words"}
+     "relations": [{"id": "works-for", "name": "works for"}], "whole_words": false}
 Its answer:
     {"spans": [{"start": 0, "end": 3, "label": "person"}, {"start": 14, "end": 18, "label": "company"}],
      "relations": [{"from": 0, "to": 1, "label": "works-for"}]}
@@ -11,9 +11,8 @@ Its answer:
 order of (start, -end, label); relations name them by position in that order.
 
 "nested" allows a span inside another, "overlapping" allows all; the same span with the same label never comes
-twice. "snap" is for the page that people mark on: "words" takes the rest of a word in where a selection ends
-inside it, in scripts that have spaces between words; "characters", the default, takes a selection as it is. What
-comes by other ways (imports, the API) is taken as given.
+twice. "whole_words" is for the page that people mark on: where a selection ends inside a word the
+rest of it is taken in, in scripts that have spaces between words. What comes by other ways (imports, the API) is taken as given.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ from annotation.task_types import labels as label_lists
 from annotation.task_types.content import Content
 from annotation.task_types.values import Combined, InvalidDefinition, InvalidValue, shown
 
-OPTIONS = frozenset({"labels", "nested", "overlapping", "relations", "snap"})
-SNAPS = ("characters", "words")
+OPTIONS = frozenset({"labels", "nested", "overlapping", "relations", "whole_words"})
 UNIT = "unicode code points"
 MAXIMUM_SPANS = 2000
 LONGEST_FORM = 1_000_000
@@ -37,13 +35,9 @@ _Span = tuple[int, int, str]
 
 def validate_field(field: Mapping[str, Any]) -> None:
     label_lists.validate_labels(field, minimum=1, kind="a span field")
-    for name in ("nested", "overlapping"):
+    for name in ("nested", "overlapping", "whole_words"):
         if not isinstance(field.get(name, False), bool):
             raise InvalidDefinition(f"{name} of field {shown(field['name'])} is not true or false")
-    if field.get("snap", SNAPS[0]) not in SNAPS:
-        raise InvalidDefinition(
-            f"snap of field {shown(field['name'])} is {shown(field['snap'])}: use one of {', '.join(SNAPS)}"
-        )
     if field.get("relations"):
         label_lists.validate_labels(field, key="relations", minimum=1, kind="a list of relations")
 

@@ -324,7 +324,7 @@ def test_code_points_and_units_are_converted_exactly(open_page) -> None:
 
 
 def test_a_selection_snaps_to_what_people_see(open_page) -> None:
-    project = make_project(["A 👩🏽‍💻 coder Zoe\u0308 \n end"], snap="words")
+    project = make_project(["A 👩🏽‍💻 coder Zoe\u0308 \n end"], whole_words=True)
     page = opened(open_page, project)
     held = "A 👩🏽‍💻 coder Zoe\u0308 \n end"
     inside = units("A 👩")
@@ -481,6 +481,58 @@ def test_a_reviewer_sees_the_marks_and_corrects_them(open_page, project) -> None
     assert said(corrected.value["entities"], TEXT) == [("Ana", "person"), ("Siemens", "company")]
 
 
+def test_two_span_fields_share_the_text_and_labels_stand_beside_them(open_page) -> None:
+    roles = {"name": "roles", "type": "spans", "labels": [{"id": "buyer", "name": "Buyer"}]}
+    tone = {"name": "tone", "type": "classification", "labels": LABELS[:2]}
+    entities = {"name": "entities", "type": "spans", "labels": LABELS}
+    project = projects.create(
+        "Two", definition={"fields": [tone, entities, roles]}, overlap_share=0, evaluation_items=0
+    )
+    items = factories.make_items(project, [TEXT], split="train")
+    batches.publish(project, [batches.Pick(row=items[0].row)], origin="test", title="First")
+    page = opened(open_page, project)
+    press(page, "2")  # the tone; the keys go on to the entities
+    drag(page, "Berlin")
+    press(page, "2")
+    expect(page.locator(".span-tag")).to_have_attribute("data-name", "Place")
+    press(page, ".")
+    expect(page.locator(".span-tag")).to_have_count(0)
+    press(page, "ArrowRight", "1")
+    expect(page.locator(".span-tag")).to_have_attribute("data-name", "Buyer")
+    press(page, "Enter")
+    eventually(lambda: Annotation.objects.exists())
+    value = Annotation.objects.get().value
+    assert value["tone"] == "place"
+    assert said(value["entities"], TEXT) == [("Berlin", "place")]
+    assert said(value["roles"], TEXT) == [("Ana", "buyer")]
+
+
+def test_many_labels_are_searched_and_a_tree_is_walked(open_page) -> None:
+    labels = [{"id": f"l{number}", "name": f"Label {number}"} for number in range(30)]
+    page = opened(open_page, make_project([TEXT], labels=labels))
+    drag(page, "Berlin")
+    press(page, "/")
+    page.keyboard.type("label 27")
+    press(page, "Enter")
+    assert marked(page) == ["Label 27: Berlin"]
+    tree = [LABELS[0], {"id": "town", "name": "Town", "parent": "land"}, {"id": "land", "name": "Land"}]
+    page = opened(open_page, make_project([TEXT], labels=tree))
+    drag(page, "Berlin")
+    press(page, "2", "1")
+    assert marked(page) == ["Town: Berlin"]
+    expect(page.get_by_role("button", name="Land")).to_be_visible()
+
+
+def test_the_preview_of_a_schema_marks_too(open_page, project) -> None:
+    admin = factories.add_member(project, Role.ADMIN)
+    page = open_page(admin, f"/admin/p/{project.slug}/settings/labels")
+    expect(text(page)).to_have_text(TEXT)
+    expect(text(page)).not_to_be_focused()
+    drag(page, "Berlin")
+    press(page, "2")
+    assert marked(page) == ["Place: Berlin"]
+
+
 def test_it_works_without_scripts(open_page, project) -> None:
     page = opened_plain(open_page, project)
     value = {"spans": [{"start": 0, "end": 3, "label": "person"}], "relations": []}
@@ -494,6 +546,12 @@ def opened_plain(open_page: Any, project: Project) -> Page:
     return open_page(factories.add_member(project), f"/p/{project.slug}/label", java_script_enabled=False)
 
 
+def busy_ms(session: Any) -> float:
+    """Milliseconds of processor time that the page's thread has used."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return 1000 * next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+
+
 def test_a_long_text_with_many_marks_stays_quick(open_page) -> None:
     held = " ".join(["Ana Müller from Berlin works for Siemens."] * 480)[:20_000].strip()
     project = make_project([held], overlapping=True)
@@ -503,22 +561,15 @@ def test_a_long_text_with_many_marks_stays_quick(open_page) -> None:
     item = project.items.get()
     prelabels.store(project, labeller, [(item.pk, {"entities": {"spans": spans}}, 0.9, {})])
     page = opened(open_page, project)
-    times = page.evaluate(
-        """async () => {
-          const press = (key) => document.activeElement.dispatchEvent(
-            new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
-          const times = [];
-          for (let round = 0; round < 12; round++) {
-            press("ArrowRight");
-            await new Promise((done) => setTimeout(done, 60));
-            const start = performance.now();
-            press("1");
-            await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-            times.push(performance.now() - start);
-            await new Promise((done) => setTimeout(done, 60));
-          }
-          return times.sort((a, b) => a - b);
-        }"""
-    )
-    assert times[0] <= 50, times  # the least of them: what it costs where nothing else runs
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # what else runs here does not count
+    times = []
+    for _ in range(12):
+        press(page, "ArrowRight")
+        page.wait_for_timeout(60)
+        before = busy_ms(session)
+        press(page, "1")
+        page.wait_for_timeout(150)
+        times.append(busy_ms(session) - before)
+    assert sorted(times)[3] <= 50, times
     expect(page.locator("[data-span-list] li")).to_have_count(len(spans) + 12)

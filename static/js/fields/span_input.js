@@ -3,25 +3,30 @@
 import { SpanKeys } from "./span_keys.js";
 
 export class SpanInput {
+  static listening = null; // ended where the page draws its fields anew, as a preview does
+
   constructor(widget) {
     this.widget = widget;
     this.isPointing = this.isTouch = false;
     const { surface } = widget;
     if (widget.isFirst) this.prepare(surface);
+    const { signal } = SpanInput.listening;
     surface.addEventListener("click", (event) => this.isOn() && this.onClick(event));
     // a press inside a selection begins a new one: it does not drag the words away
-    surface.addEventListener("mousedown", (event) => { if (this.isOn() && !this.isTouch && !event.shiftKey) getSelection().removeAllRanges(); });
+    surface.addEventListener("mousedown", (event) => { if (this.isOn() && !this.isTouch && !event.button && !event.shiftKey) getSelection().removeAllRanges(); });
     surface.addEventListener("dblclick", (event) => this.isOn() && this.onDoubleClick(event));
-    document.addEventListener("pointerdown", (event) => this.onPointer(event), true);
-    document.addEventListener("pointerup", () => { if (this.isOn() && this.isPointing) setTimeout(() => this.finish()); });
-    document.addEventListener("selectionchange", () => this.isOn() && this.read());
+    document.addEventListener("pointerdown", (event) => this.onPointer(event), { signal, capture: true });
+    document.addEventListener("pointerup", () => { if (this.isOn() && this.isPointing) setTimeout(() => this.finish()); }, { signal });
+    document.addEventListener("selectionchange", () => this.isOn() && this.read(), { signal });
     const keys = new SpanKeys(widget, this);
-    document.addEventListener("keydown", (event) => { if (this.isOn() && keys.press(event)) event.preventDefault(); });
+    document.addEventListener("keydown", (event) => { if (this.isOn() && keys.press(event)) event.preventDefault(); }, { signal });
     new ResizeObserver(() => this.isOn() && widget.placeCaret()).observe(surface);
   }
 
   // The text takes the focus and its keys; screen readers hear of single marks, not the whole text at each of them.
   prepare(surface) {
+    SpanInput.listening?.abort();
+    SpanInput.listening = new AbortController();
     surface.dataset.spans = "";
     surface.tabIndex = 0;
     surface.setAttribute("role", "application");
@@ -45,7 +50,7 @@ export class SpanInput {
     const { widget } = this;
     const found = widget.places.selected();
     if (!found || widget.source || (found.start === found.end && !this.isPointing)) return;
-    const picked = widget.text.snap(found.start, found.end, widget.field.options.snap === "words");
+    const picked = widget.text.snap(found.start, found.end, widget.field.options.whole_words);
     if (this.isPointing && !(widget.focused && !picked)) widget.caret.set(picked ?? { start: found.end, end: found.end });
     if (picked) widget.focused = null;
     widget.picked = picked;

@@ -49,7 +49,7 @@ export class SpansField {
     if (this.isFirst) SpansField.onText = this;
     this.palette.show(slot, this.pen.inHand);
     this.repaint();
-    const isFree = [document.body, this.surface].includes(document.activeElement);
+    const isFree = [document.body, this.surface].includes(document.activeElement) && !("previewPage" in this.fields.root.dataset);
     if (this.isFirst && isFree && this.fields.groups.shown()[0] === this.element) this.surface.focus({ preventScroll: true });
   }
 

@@ -122,7 +122,7 @@ def test_nested_allows_inside_and_overlapping_allows_all() -> None:
     [
         ({"labels": []}, "has 0 labels, a span field needs 1"),
         ({"nested": "yes"}, "nested of field 'entities' is not true or false"),
-        ({"snap": "letters"}, "snap of field 'entities' is 'letters': use one of characters, words"),
+        ({"whole_words": 1}, "whole_words of field 'entities' is not true or false"),
         ({"relations": [{"id": "In!", "name": "in"}]}, "label id 'In!' is not valid"),
     ],
 )
