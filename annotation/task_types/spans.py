@@ -11,8 +11,8 @@ Its answer:
 order of (start, -end, label); relations name them by position in that order.
 
 "nested" allows a span inside another, "overlapping" allows all; the same span with the same label never comes
-twice. "whole_words" is for the page that people mark on: where a selection ends inside a word the
-rest of it is taken in, in scripts that have spaces between words. What comes by other ways (imports, the API) is taken as given.
+twice. "whole_words" is for the page that people mark on: where a selection ends inside a word the rest of it is
+taken in, in scripts that have spaces between words. What comes by other ways is taken as given.
 """
 
 from __future__ import annotations
