@@ -10,8 +10,6 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from annotation.intake.records import FileInfo
-from annotation.intake.validate import Mapping
 from annotation.models import Project, Role
 from annotation.project_templates import TEMPLATES
 from annotation.selectors.exports import WHATS
@@ -25,7 +23,6 @@ ENCODINGS = [
         for name in ("utf-8", "utf-16", "gb18030", "big5", "shift_jis", "euc_kr", "cp1252", "cp1251")
     ),
 ]
-MOST_SHOWN_COLUMNS = 60
 
 
 class UploadForm(forms.Form):
@@ -52,58 +49,6 @@ class ReadingForm(forms.Form):
     def reading(self) -> dict[str, Any]:
         given = {key: self.cleaned_data[key] for key in ("encoding", "delimiter") if self.cleaned_data[key]}
         return {**given, "has_header": not self.cleaned_data["no_header"]}
-
-
-class MappingForm(forms.Form):
-    """Which column is what. Made for one file's columns."""
-
-    text = forms.ChoiceField(label=_("Text"), help_text=_("What people read and label."))
-    label = forms.ChoiceField(
-        label=_("Label"), required=False, help_text=_("Rows with a label here are taken as labelled.")
-    )
-    labels_from_file = forms.BooleanField(
-        label=_("Add the labels of the file to the project"), required=False
-    )
-    external_id = forms.ChoiceField(
-        label=_("Your own id"), required=False, help_text=_("Comes back in every export.")
-    )
-    split = forms.ChoiceField(
-        label=_("Split"),
-        required=False,
-        help_text=_("A column with train, validation or test. Without one the project draws it."),
-    )
-    meta = forms.MultipleChoiceField(
-        label=_("Keep beside the text"), required=False, widget=forms.CheckboxSelectMultiple
-    )
-
-    def __init__(self, *args: Any, info: FileInfo, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        columns = [(column, column) for column in info.columns]
-        self._choose("text", columns)
-        for name in ("label", "external_id", "split"):
-            self._choose(name, [("", _("none")), *columns])
-        self._choose("meta", columns[:MOST_SHOWN_COLUMNS])
-
-    def _choose(self, name: str, choices: list[tuple[str, Any]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices
-
-    def mapping(self) -> Mapping:
-        data = self.cleaned_data
-        return Mapping(
-            text=data["text"],
-            label=data["label"] or None,
-            external_id=data["external_id"] or None,
-            split=data["split"] or None,
-            meta=tuple(data["meta"]),
-        )
-
-    @staticmethod
-    def values(mapping: Mapping, *, labels_from_file: bool) -> dict[str, Any]:
-        """Initial data, or data of a form that is sent on for the person."""
-        found = {"text": mapping.text, "meta": list(mapping.meta), "labels_from_file": labels_from_file}
-        return {**found, **{name: getattr(mapping, name) or "" for name in ("label", "external_id", "split")}}
 
 
 EXPORTS = {

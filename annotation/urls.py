@@ -58,6 +58,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("p/<slug:slug>/import", imports.import_list, name="import"),
     path("p/<slug:slug>/import/<uuid:uuid>", imports.import_detail, name="import_detail"),
     path("p/<slug:slug>/import/<uuid:uuid>/state", imports.import_state, name="import_state"),
+    path("p/<slug:slug>/import/<uuid:uuid>/preview", imports.import_preview, name="import_preview"),
     path("p/<slug:slug>/import/<uuid:uuid>/read", imports.import_read, name="import_read"),
     path("p/<slug:slug>/import/<uuid:uuid>/discard", imports.import_discard, name="import_discard"),
     path("p/<slug:slug>/import/<uuid:uuid>/mend", imports.import_mend, name="import_mend"),

@@ -65,7 +65,6 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "bundles/label.css": ("css/label.css", "css/fields.css", "css/responses.css", "css/spans.css"),
     "bundles/label.js": (
         "js/label_api.js",
-        "js/label_stored.js",
         "js/label_outbox.js",
         "js/label_clock.js",
         "js/label_drafts.js",
@@ -74,8 +73,6 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         *FIELDS,
         "js/label_view.js",
         "js/label_lease.js",
-        "js/label_kept.js",
-        "js/label_outside.js",
         "js/label.js",
     ),
     "bundles/grid.js": ("js/grid.js",),
@@ -91,8 +88,10 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "js/check.js",
     ),
     "bundles/review.js": (*FIELDS, "js/review.js"),
-    "bundles/schema.css": ("css/schema.css",),
-    "bundles/schema.js": (*FIELDS, "js/schema_editor.js"),
+    "bundles/sample.css": ("css/sample.css",),
+    "bundles/schema.css": ("css/schema.css", "css/sample.css"),
+    "bundles/schema.js": (*FIELDS, "js/form_preview.js", "js/schema_editor.js"),
+    "bundles/preview.js": (*FIELDS, "js/form_preview.js"),
 }
 _IMPORT = re.compile(r'^import\s[^;]*?from\s+"\.\.?/[^"]+";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export\s+(?=(async\s+)?function|const|let|class)", re.MULTILINE)

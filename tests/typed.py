@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-from django.conf import settings
 
 from accounts.models import User
 from annotation.models import Item, Project, Slot
@@ -72,14 +69,6 @@ DIALOGUE = [
     {"role": "assistant", "content": "Which order?"},
     {"role": "user", "content": "The last one."},
 ]
-
-
-def _is_drawn(name: str) -> bool:
-    folder = Path(settings.BASE_DIR) / "templates" / "annotation" / "label" / "fields"
-    return all((folder / f"{one['type']}.html").exists() for one in FIELDS[name])
-
-
-DRAWN = [name for name in FIELDS if _is_drawn(name)]
 
 
 def definition(name: str) -> dict[str, Any]:

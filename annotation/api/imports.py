@@ -52,10 +52,17 @@ class UploadRequest(serializers.Serializer):
 
 
 class StartRequest(serializers.Serializer):
-    """Columns by name. `labels_from_file` adds the labels of the file to the project's."""
+    """Columns by name. `labels_from_file` adds the labels of the file to the project's. Labels come from one of
+    `label` (answers to the first field), `value` (all answers as JSON) and `best` (the preferred response).
+    """
 
-    text = serializers.CharField()
+    text = serializers.CharField(default="", allow_blank=True, help_text="May be empty beside `messages`.")
     label = serializers.CharField(default=None, allow_null=True)
+    value = serializers.CharField(default=None, allow_null=True)
+    messages = serializers.CharField(default=None, allow_null=True)
+    responses = serializers.ListField(child=serializers.CharField(), default=list)
+    best = serializers.CharField(default=None, allow_null=True)
+    draft = serializers.CharField(default=None, allow_null=True)
     external_id = serializers.CharField(default=None, allow_null=True)
     split = serializers.CharField(default=None, allow_null=True)
     meta = serializers.ListField(child=serializers.CharField(), default=list)

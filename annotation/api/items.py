@@ -24,11 +24,14 @@ MOST = 5000  # records a request; a larger set comes in several, or as a file
 
 
 class RecordShape(serializers.Serializer):
-    """One text. `label`: id or name. Without `split` the project draws one."""
+    """One text. `label`: an id or name, or the answer to the first field as JSON; `value`: the answers to all
+    fields, which goes before it. Without `split` the project draws one.
+    """
 
     text = serializers.CharField(trim_whitespace=False, allow_blank=True)
     external_id = serializers.CharField(default="", allow_blank=True, max_length=200)
-    label = serializers.CharField(default=None, allow_null=True, allow_blank=True)
+    label = serializers.JSONField(default=None, allow_null=True)
+    value = serializers.DictField(default=None, allow_null=True)
     split = serializers.ChoiceField(Item.Split.choices, default=None, allow_null=True)
     meta = serializers.DictField(default=dict)
     data = serializers.DictField(

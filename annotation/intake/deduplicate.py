@@ -23,7 +23,7 @@ class Repeat(NamedTuple):
 
     @property
     def conflict(self) -> bool:
-        mine, other = self.candidate.label, self.first.label
+        mine, other = self.candidate.value, self.first.value
         return mine is not None and other is not None and mine != other
 
 

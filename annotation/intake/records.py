@@ -108,3 +108,14 @@ def as_json(fields: Any) -> str:
     """A row as one JSON line: how a bad row of a Parquet file is shown, mended and imported again."""
     text = json.dumps(fields, ensure_ascii=False, default=str)
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def as_text(value: Any) -> str:
+    """A JSON value as a cell would show it; 1.0 as "1", since ids become floats in data frames."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return as_json(value) if isinstance(value, (dict, list)) else str(value)

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from annotation.intake import content
+from annotation.intake.answers import Answers, BadAnswer
 from annotation.intake.normalise import content_hash, normalise
-from annotation.intake.records import BadRow, FileInfo, IntakeError, Limits, Row, as_json, bad_row
-from annotation.task_types.labels import resolve
+from annotation.intake.records import BadRow, FileInfo, IntakeError, Limits, Row, as_json, as_text, bad_row
+from annotation.task_types.content import Content, content_of, dialogue_text
 
 LONGEST_TEXT = 100_000
 LONGEST_EXTERNAL_ID = 200
@@ -27,7 +28,9 @@ class Mapping:
     """Which column is what. `meta` columns are kept with the item; the schema says which are shown.
 
     `messages` holds a dialogue as JSON, `draft` what a response begins from. `responses` are two or more columns
-    with a text each, or one column with a JSON list of them.
+    with a text each, or one column with a JSON list of them. `text` may be empty where there is a dialogue: its
+    turns are the text then. Labels come from one of: `label`, answers to the schema's first field; `value`,
+    whole values as JSON; `best`, the response column that is preferred.
     """
 
     text: str
@@ -38,11 +41,27 @@ class Mapping:
     messages: str | None = None
     responses: tuple[str, ...] = ()
     draft: str | None = None
+    value: str | None = None
+    best: str | None = None
 
     def check(self, info: FileInfo) -> None:
         """Raise `IntakeError` (code "mapping") where a column is not in the file, or is asked for twice."""
-        wanted = [self.text, self.label, self.external_id, self.split]
-        named = [column for column in wanted if column is not None]
+        wanted = [self.text, self.label, self.external_id, self.split, self.value]
+        named = [column for column in wanted if column]
+        if not self.text and not self.messages and not self.responses:
+            raise IntakeError(
+                "mapping", "no column is chosen for the text: choose one, or one with a dialogue"
+            )
+        if len([one for one in (self.label, self.value, self.best) if one]) > 1:
+            raise IntakeError(
+                "mapping", "labels are asked for in two ways: choose one of label, value and best"
+            )
+        if self.best and (self.best not in self.responses or len(self.responses) < 2):
+            known = ", ".join(self.responses) or "none"
+            message = (
+                f"the better response {self.best!r} is not one of the response columns ({known}): add it"
+            )
+            raise IntakeError("mapping", message)
         for column in (*named, *self.meta, *self.content_columns):
             if column not in info.columns:
                 known = ", ".join(info.columns[:20])
@@ -52,6 +71,10 @@ class Mapping:
             raise IntakeError(
                 "mapping", "one column is chosen for two purposes: choose a column of its own for each"
             )
+
+    @property
+    def has_labels(self) -> bool:
+        return bool(self.label or self.value or self.best)
 
     @property
     def content_columns(self) -> tuple[str, ...]:
@@ -71,11 +94,11 @@ class Mapping:
 
 
 class Candidate(NamedTuple):
-    """A row that may become an item. `label` is a label id or None; `split` is the file's own word for it,
-    or None.
+    """A row that may become an item. `value` is what the file answers, by field, or None; `split` is the file's
+    own word for it, or None.
 
     `raw` is the row as it stands in the file, for a station further on that has to refuse it after all. `data`:
-    messages, responses, draft (task_types.content). `split_hash` is the hash of the prompt alone, so that one
+    messages, responses, draft (task_types.content). `prompt_hash` is the hash of the prompt alone, so that one
     prompt with other responses lands in the same split; None where the content hash serves.
     """
 
@@ -84,18 +107,23 @@ class Candidate(NamedTuple):
     normalised: str
     content_hash: str
     external_id: str | None
-    label: str | None
+    value: dict[str, Any] | None
     meta: dict[str, Any]
     split: str | None = None
     raw: str = ""
     data: dict[str, Any] = {}  # noqa: RUF012 never changed
-    split_hash: str | None = None
+    prompt_hash: str | None = None
+
+    @property
+    def prompt(self) -> str:
+        """What may not be divided between training and test."""
+        return self.prompt_hash or self.content_hash
 
 
 def candidate(
     row: Row,
     mapping: Mapping,
-    labels: AnyMapping[str, str] | None = None,
+    answers: Answers | None = None,
     *,
     longest_text: int = LONGEST_TEXT,
     limits: Limits = _LIMITS,
@@ -103,15 +131,15 @@ def candidate(
 ) -> Candidate | BadRow:
     """The candidate that a row is under `mapping`.
 
-    `labels` is `labels.lookup(field)`; a row without a label is fine. The text is kept as it is but for white
-    space at its ends. `needs`: what the schema asks of every item ("responses"). Codes of bad rows:
-    missing_column, empty_text (also one of invisible characters only), too_long, unknown_label, unknown_split,
+    `answers` reads its labels; a row without a label is fine. The text is kept as it is but for white space at
+    its ends. `needs`: what the schema asks of every item ("responses"). Codes of bad rows: missing_column,
+    empty_text (also one of invisible characters only), too_long, unknown_label, answer, unknown_split,
     external_id, content.
     """
     fields = row.fields
     try:
         data = content.of_row(fields, mapping) if mapping.content_columns else {}
-        text, normalised = _text(fields, mapping.text, longest_text)
+        text, normalised, shift = _text(fields, mapping.text, data, longest_text)
         own = content_hash(normalised)
         if lacking := sorted(set(needs) - data.keys()):
             raise _Refused(
@@ -123,22 +151,46 @@ def candidate(
             normalised,
             content.hash_of(normalised, data) if data else own,
             _external_id(fields, mapping.external_id) if mapping.external_id else None,
-            _label(fields, mapping.label, labels or {}) if mapping.label else None,
+            _value(fields, mapping, answers, content_of(text, data), shift) if mapping.has_labels else None,
             {column: fields.get(column) for column in mapping.meta},
             _split(fields, mapping.split) if mapping.split else None,
             row.raw,
             data,
-            own if data else None,
+            content.prompt_hash_of(normalised, data) if data else None,
         )
-    except (_Refused, content.BadContent) as refused:
+    except (_Refused, content.BadContent, BadAnswer) as refused:
         message = f"line {row.line} {refused.message}"
         return bad_row(row.line, row.raw or as_json(fields), refused.code, message, limits)
+
+
+def _value(
+    fields: dict[str, Any], mapping: Mapping, answers: Answers | None, item: Content, shift: int
+) -> dict[str, Any] | None:
+    """What the file answers. Without a schema nothing can be read."""
+    if mapping.best:
+        identity = content.response_ids(mapping)[mapping.best]
+        if not item.responses or fields.get(mapping.best) in (None, ""):
+            return None
+        return _known(answers).of_best(identity, item)
+    column = mapping.label or mapping.value or ""
+    cell = fields.get(column)
+    if cell is None or cell == "" or (isinstance(cell, str) and not cell.strip()):
+        return None
+    if mapping.value:
+        return _known(answers).of_value(cell, item, shift=shift)
+    return _known(answers).of_label(cell, item, shift=shift)
+
+
+def _known(answers: Answers | None) -> Answers:
+    if answers is None:
+        raise BadAnswer("has a label, and the project has no labels: add them first", "unknown_label")
+    return answers
 
 
 def refuse(found: Candidate, code: str, message: str, limits: Limits = _LIMITS) -> BadRow:
     """The bad row for a candidate that a later station cannot take."""
     raw = found.raw or as_json(
-        {"text": found.text, "id": found.external_id, "label": found.label, **found.meta}
+        {"text": found.text, "id": found.external_id, "label": found.value, **found.meta}
     )
     return bad_row(found.line, raw, code, message, limits)
 
@@ -152,35 +204,31 @@ class _Refused(Exception):
         self.message = message
 
 
-def _text(fields: dict[str, Any], column: str, longest: int) -> tuple[str, str]:
-    value = fields.get(column)
-    if value is None and column not in fields:
-        raise _Refused("missing_column", f"has no {column!r}: add it")
-    text = _as_text(value).strip()
+def _text(
+    fields: dict[str, Any], column: str, data: AnyMapping[str, Any], longest: int
+) -> tuple[str, str, int]:
+    """(text, normalised text, how many characters were taken off its beginning)."""
+    if not column:
+        value: Any = dialogue_text(data.get("messages", ()))
+        if not value:
+            raise _Refused("empty_text", "has neither a text nor a dialogue: write one, or leave the row out")
+    else:
+        value = fields.get(column)
+        if value is None and column not in fields:
+            raise _Refused("missing_column", f"has no {column!r}: add it")
+    whole = as_text(value)
+    text = whole.strip()
     normalised = normalise(text)
     if not normalised:
         raise _Refused("empty_text", f"has no text in {column!r}: write one, or leave the row out")
     if len(text) > longest:
         message = f"has a text of {len(text):,} characters, the limit is {longest:,}: shorten it"
         raise _Refused("too_long", message)
-    return text, normalised
-
-
-def _label(fields: dict[str, Any], column: str, labels: AnyMapping[str, str]) -> str | None:
-    given = _as_text(fields.get(column)).strip()
-    if not given:
-        return None
-    label = resolve(labels, given)
-    if label is None:
-        ids = list(dict.fromkeys(labels.values()))
-        known = ", ".join(ids[:5]) + (f", … {len(ids)} in all" if len(ids) > 5 else "") or "it has no labels"
-        message = f"has the label {given[:60]!r}, which is not in the schema ({known})"
-        raise _Refused("unknown_label", f"{message}: correct it, or add it to the schema")
-    return label
+    return text, normalised, len(whole) - len(whole.lstrip())
 
 
 def _external_id(fields: dict[str, Any], column: str) -> str | None:
-    external_id = _as_text(fields.get(column)).strip()
+    external_id = as_text(fields.get(column)).strip()
     if len(external_id) > LONGEST_EXTERNAL_ID:
         message = (
             f"has an id of {len(external_id):,} characters in {column!r}, limit {LONGEST_EXTERNAL_ID}: "
@@ -191,19 +239,8 @@ def _external_id(fields: dict[str, Any], column: str) -> str | None:
 
 
 def _split(fields: dict[str, Any], column: str) -> str | None:
-    given = _as_text(fields.get(column)).strip()
+    given = as_text(fields.get(column)).strip()
     if given and given.lower() not in SPLITS:
         message = f"has the split {given[:60]!r}, expected train, validation or test"
         raise _Refused("unknown_split", f"{message}: correct it, or leave the cell empty")
     return SPLITS[given.lower()] if given else None
-
-
-def _as_text(value: Any) -> str:
-    """A JSON value as a cell would show it; 1.0 as "1", since ids become floats in data frames."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return as_json(value) if isinstance(value, (dict, list)) else str(value)

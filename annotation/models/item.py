@@ -44,6 +44,9 @@ class Item(models.Model):
     split = models.CharField(max_length=10, choices=Split.choices)
     held_back = models.CharField(max_length=200, blank=True)  # why it must not be used; empty: it may
     external_id = models.CharField(max_length=200, blank=True)
+    # The hash of what a model is asked alone, where that is less than the content (responses, a dialogue beside
+    # a text): items that share it have one split. Empty where the content hash says the same.
+    prompt = models.CharField(max_length=32, blank=True, default="")
     meta = models.JSONField(default=dict, blank=True)
     data = models.JSONField(default=dict, blank=True)  # messages, responses, draft: task_types.content
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="items", db_index=False)
@@ -72,6 +75,7 @@ class Item(models.Model):
                 condition=models.Q(duplicate_of__isnull=False),
                 name="item_duplicate_row",
             ),
+            models.Index(fields=["project", "prompt"], condition=models.Q(prompt__gt=""), name="item_prompt"),
             models.Index(
                 fields=["duplicate_of"],
                 condition=models.Q(duplicate_of__isnull=False),

@@ -20,6 +20,7 @@ class LabelledItem(NamedTuple):
     split: str
     cluster: int
     content_hash: str
+    prompt: str  # empty where it is the content
     source: str
     data: dict[str, Any]
     value: dict[str, Any]
@@ -55,6 +56,7 @@ def labelled_items(project: Project) -> Iterator[LabelledItem]:
             "item__split",
             "item__cluster",
             "item__content_hash",
+            "item__prompt",
             "item__source__name",
             "item__data",
             "value",
@@ -65,6 +67,7 @@ def labelled_items(project: Project) -> Iterator[LabelledItem]:
 
 
 def test_items(project: Project) -> Iterator[tuple[int, int, str]]:
-    """(row, cluster, content hash) of every test item, labelled or not, duplicates too."""
+    """(row, cluster, hash of the prompt) of every test item, labelled or not, duplicates too."""
     found = Item.objects.filter(project=project, split=Item.Split.TEST)
-    return found.values_list("row", "cluster", "content_hash").iterator(20_000)
+    columns = found.values_list("row", "cluster", "prompt", "content_hash").iterator(20_000)
+    return ((row, cluster, prompt or content_hash) for row, cluster, prompt, content_hash in columns)

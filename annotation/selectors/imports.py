@@ -16,6 +16,7 @@ from annotation.intake.read import bad_rows_file, bad_rows_suffix
 from annotation.intake.records import BadRow, FileInfo
 from annotation.intake.validate import Mapping
 from annotation.models import Import, Project, RejectedRow
+from annotation.selectors import schemas
 from annotation.selectors.csv_cells import csv_line
 from jobs.models import Job
 
@@ -62,7 +63,9 @@ def preview(import_run: Import) -> Preview | None:
         .exclude(pk=import_run.pk)
         .first()
     )
-    chosen = mapping(import_run) or _mapping_mended(import_run, found) or guess_mapping(found)
+    schema = schemas.current(import_run.project)
+    asked = {one["type"] for one in schema.definition["fields"]} if schema else None
+    chosen = mapping(import_run) or _mapping_mended(import_run, found) or guess_mapping(found, asked)
     return Preview(info=found, mapping=chosen, same_file=twin)
 
 
@@ -71,7 +74,8 @@ def _mapping_mended(import_run: Import, found: FileInfo) -> Mapping | None:
     before = mapping(import_run.mends) if import_run.mends is not None else None
     if before is None:
         return None
-    named = {before.text, before.label, before.external_id, before.split, *before.meta} - {None}
+    single = (before.text, before.label, before.external_id, before.split, before.value)
+    named = {column for column in (*single, *before.meta, *before.content_columns) if column}
     return before if named <= set(found.columns) else None
 
 

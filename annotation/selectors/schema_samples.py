@@ -34,18 +34,29 @@ def is_answered(schema: SchemaVersion | None, field_name: str) -> bool:
 def preview(project: Project, definition: Mapping[str, Any], sound: Mapping[str, Any]) -> dict[str, Any]:
     """What the page needs to draw `sound`, the part of a definition that can be drawn, around an item."""
     item = _item(project, definition)
-    drafts = registry.drafts(sound, None, content_of(item["text"], item["data"]))
-    blocks = field_blocks.blocks(sound, drafts)
+    page = around(sound, item["text"], item["data"], item["meta"])
+    return {**page, "is_real": item["is_real"]}
+
+
+def around(
+    definition: Mapping[str, Any],
+    text: str,
+    data: Mapping[str, Any],
+    meta: Mapping[str, Any],
+    value: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What a page needs to draw a schema around an item, with an answer in it where there is one."""
+    drafts = value or registry.drafts(definition, None, content_of(text, data))
+    blocks = field_blocks.blocks(definition, drafts)
     slot = {
-        "text": item["text"],
-        "content": shown_content(item["data"], "preview"),
-        "meta": shown_meta(sound, item["meta"]),
+        "text": text,
+        "content": shown_content(data, "preview"),
+        "meta": shown_meta(definition, meta),
         "drafts": drafts,
     }
     return {
         **field_blocks.page(blocks),
         "item": slot,
-        "is_real": item["is_real"],
         "data": {
             "fields": [block.to_json() for block in blocks],
             "instant": field_blocks.is_instant(blocks),

@@ -57,7 +57,7 @@ class _Split:
     counts: Counter[str] = field(default_factory=Counter)  # of each label or option that the answers name
     sources: dict[int, str] = field(default_factory=dict)
     clusters: dict[int, int] = field(default_factory=dict)  # cluster -> row
-    hashes: dict[str, int] = field(default_factory=dict)  # content hash -> row
+    prompts: dict[str, int] = field(default_factory=dict)  # hash of the prompt -> row
     digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
 
 
@@ -172,7 +172,7 @@ def _note(split: _Split, item: LabelledItem, example: Mapping[str, Any]) -> None
     split.counts.update(example["uses"])
     split.sources[item.row] = item.source
     split.clusters[item.cluster] = item.row
-    split.hashes[item.content_hash] = item.row
+    split.prompts[item.prompt or item.content_hash] = item.row
     split.digest.update(f"{item.content_hash} {label}\n".encode())
 
 
@@ -201,9 +201,8 @@ def _labels_of(base: DatasetVersion | None) -> dict[str, dict[int, str]]:
 
 
 def _guard_leaks(project: Project, splits: dict[str, _Split], base_labels: dict[str, dict[int, str]]) -> None:
-    """Raise `LeakError` if something that trains (or tunes) is a test item, has been one in the base version,
-    or
-    shares its text or its duplicate cluster with one.
+    """Raise `LeakError` if something that trains (or tunes) is a test item, has been one in the base version, or
+    shares its prompt (its text, where that is all of it) or its duplicate cluster with one.
     """
     leaks: list[dict[str, Any]] = []
     for name in ("train", "validation"):
@@ -212,17 +211,17 @@ def _guard_leaks(project: Project, splits: dict[str, _Split], base_labels: dict[
             leaks.append({"split": name, "row": row, "test_row": row})
         if not split.labels:
             continue
-        for test_row, cluster, content_hash in reads.test_items(project):
-            row = split.clusters.get(cluster, split.hashes.get(content_hash, -1))
+        for test_row, cluster, prompt in reads.test_items(project):
+            row = split.clusters.get(cluster, split.prompts.get(prompt, -1))
             if row >= 0:
                 leaks.append({"split": name, "row": row, "test_row": test_row})
     if leaks:
         first = leaks[0]
         raise LeakError(
             _(
-                "%(count)s labelled items would train and are test items, or duplicates of test items (row "
-                "%(row)s and test row %(test_row)s among them): hold them back, or give them back their "
-                "split, then freeze again."
+                "%(count)s labelled items would train and are test items, duplicates of test items, or ask the "
+                "same as one (row %(row)s and test row %(test_row)s among them): hold them back, or give them "
+                "back their split, then freeze again."
             )
             % {"count": len(leaks), "row": first["row"], "test_row": first["test_row"]},
             details={"leaks": leaks[:MOST_SHOWN], "count": len(leaks)},

@@ -6,7 +6,7 @@ block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,9 @@ from django.utils.translation import gettext as _
 
 from accounts.services import audit
 from annotation.errors import ImportRefused
-from annotation.intake.read import count_values, rows
+from annotation.intake.answers import Answers
+from annotation.intake.content import response_ids
+from annotation.intake.read import MOST_VALUES, count_values, rows
 from annotation.intake.records import BadRow, FileInfo, IntakeError
 from annotation.intake.validate import Candidate, Mapping, candidate
 from annotation.models import Import, RejectedRow, SchemaVersion
@@ -36,6 +38,8 @@ from jobs.services.context import JobContext
 
 BLOCK_CHARACTERS = 8_000_000
 MOST_LABELS = 500
+LABELLED_TYPES = ("multilabel", "spans")  # types besides a classification whose labels a file can bring
+NEW_FIELD = {"name": "label", "type": "classification", "labels": []}
 
 
 @dataclass
@@ -75,7 +79,7 @@ def _read(
     ctx: JobContext, import_run: Import, info: FileInfo, mapping: Mapping, schema: SchemaVersion | None
 ) -> None:
     intake = _intake(import_run, mapping, schema)
-    labels = schema_reads.importable(schema)
+    answers = Answers(schema.definition, response_ids(mapping)) if schema is not None else None
     newest = schema_reads.current(import_run.project)
     wanted = needs(newest.definition) if newest is not None else frozenset()
     done, size = 0, max(1, info.size)
@@ -89,7 +93,7 @@ def _read(
         for row in rows(reads.path(import_run), info, on_progress=on_progress):
             if row.line <= in_already:
                 continue
-            found = row if isinstance(row, BadRow) else candidate(row, mapping, labels, needs=wanted)
+            found = row if isinstance(row, BadRow) else candidate(row, mapping, answers, needs=wanted)
             if isinstance(found, BadRow):
                 block.bad.append(found)
             else:
@@ -108,8 +112,7 @@ def _intake(import_run: Import, mapping: Mapping, schema: SchemaVersion | None) 
     common = {"project": import_run.project, "source": import_run.source, "import_run": import_run}
     if schema is None:
         return Intake(**common)
-    name = schema_reads.label_field(schema)["name"]
-    return Intake(**common, schema=schema, field_name=name, labeller=labellers.importer(import_run))
+    return Intake(**common, schema=schema, labeller=labellers.importer(import_run))
 
 
 @transaction.atomic
@@ -147,20 +150,20 @@ def _store(ctx: JobContext, import_run: Import, intake: Intake, block: _Block) -
 
 
 def _schema(import_run: Import, info: FileInfo, mapping: Mapping) -> SchemaVersion | None:
-    """The schema to read the label column with; None if there is none to read. Labels of the file are added
-    to
-    it where that was asked for.
+    """The schema to read the labels with; None if there are none to read. Labels of the file are added to it
+    where that was asked for.
     """
-    if mapping.label is None:
+    if not mapping.has_labels:
         return None
     current = schema_reads.current(import_run.project)
-    if not import_run.mapping.get(reads.LABELS_FROM_FILE):
+    if mapping.label is None or not import_run.mapping.get(reads.LABELS_FROM_FILE):
         return current
-    found = count_values(reads.path(import_run), info, mapping.label)
-    field_now = schema_reads.label_field(current) if current is not None else {"name": "label", "labels": []}
+    definition = current.definition if current is not None else {"fields": [NEW_FIELD]}
+    found = _labels_in(import_run, info, mapping.label, definition)
+    field_now = definition["fields"][0]
     labels = [dict(label) for label in field_now["labels"]]
     known = lookup(field_now)
-    for name, _count in sorted(found.items()):
+    for name in sorted(found):
         if resolve(known, name) is None:
             identity = label_id(name, {label["id"] for label in labels})
             labels.append({"id": identity, "name": name})
@@ -176,6 +179,33 @@ def _schema(import_run: Import, info: FileInfo, mapping: Mapping) -> SchemaVersi
             % {"column": mapping.label, "count": len(found), "most": MOST_LABELS}
         )
     return schemas.publish_labels(import_run.project, labels, by=import_run.created_by)
+
+
+def _labels_in(
+    import_run: Import, info: FileInfo, column: str, definition: dict[str, Any]
+) -> Collection[str]:
+    """The labels that a column names, of a field of any type that has labels."""
+    path, kind = reads.path(import_run), definition["fields"][0]["type"]
+    if kind == "classification":
+        return count_values(path, info, column)
+    if kind not in LABELLED_TYPES:
+        raise ImportRefused(
+            _(
+                "The first field of this project has no labels that a file could bring: leave that out, or "
+                "choose another column."
+            )
+        )
+    answers, found = Answers(definition), set[str]()
+    for row in rows(path, info):
+        if not isinstance(row, BadRow):
+            found.update(name for name in answers.named(row.fields.get(column)) if name)
+            if len(found) > MOST_VALUES:
+                raise IntakeError(
+                    "mapping",
+                    f"column {column!r} names more than {MOST_VALUES:,} labels by line {row.line}: choose the "
+                    "column that holds the labels",
+                )
+    return found
 
 
 @transaction.atomic

@@ -121,14 +121,7 @@ def start(
         chosen.check(info)
     except IntakeError as error:
         raise _refused(error) from error
-    if chosen.label and not labels_from_file and schemas.current(import_run.project) is None:
-        raise SchemaMissing(
-            _(
-                "This project has no labels yet, so the column “%(column)s” cannot be read: take the labels "
-                "from the file, add them in the settings, or choose no label column."
-            )
-            % {"column": chosen.label}
-        )
+    _check_labels(import_run.project, chosen, labels_from_file)
     stored = {**chosen.to_json(), reads.LABELS_FROM_FILE: labels_from_file}
     if import_run.lines_done and {**import_run.mapping, reads.LABELS_FROM_FILE: labels_from_file} != stored:
         raise ImportRefused(
@@ -136,6 +129,28 @@ def start(
             % {"count": import_run.lines_done}
         )
     return _started(import_run, stored, by)
+
+
+def _check_labels(project: Project, chosen: Mapping, labels_from_file: bool) -> None:
+    """Refuse labels that no schema could take, before a row is read."""
+    schema = schemas.current(project)
+    column = chosen.label or chosen.value or chosen.best
+    if column and schema is None and not (chosen.label and labels_from_file):
+        raise SchemaMissing(
+            _(
+                "This project has no labels yet, so the column “%(column)s” cannot be read: take the labels "
+                "from the file, add them in the settings, or choose no label column."
+            )
+            % {"column": column}
+        )
+    if chosen.best and schema is not None and schemas.label_field(schema)["type"] != "preference":
+        raise ImportRefused(
+            _(
+                "The first field of this project is no preference, so no response can be the better one: leave "
+                "that out."
+            ),
+            code="import_mapping",
+        )
 
 
 @transaction.atomic

@@ -38,7 +38,6 @@ class Intake:
     source: Source
     import_run: Import | None = None
     schema: SchemaVersion | None = None
-    field_name: str = "label"
     labeller: Labeller | None = None
     is_repeatable: bool = False
 
@@ -103,13 +102,13 @@ def store(intake: Intake, candidates: Sequence[Candidate]) -> Stored:
     _insert_items(intake, layout.firsts, homes, ids, now)
     if layout.repeats:
         _insert_items(intake, layout.repeats, homes, ids, now, duplicates=True)
-    has_labels = intake.labeller is not None and any(c.label is not None for c in kept)
+    has_labels = intake.labeller is not None and any(c.value is not None for c in kept)
     stored.added, stored.duplicates = len(layout.firsts), len(layout.repeats)
     stored.unchanged = layout.unchanged
     if has_labels:
         fresh: dict[int, Candidate] = {}
         for c in kept:
-            if c.label is not None and c.content_hash not in before:
+            if c.value is not None and c.content_hash not in before:
                 fresh.setdefault(_pk(homes[c.content_hash], ids), c)
         stored.labelled = item_labels.store(intake, fresh, set(in_already.values()), now)
     if intake.is_repeatable:
@@ -181,13 +180,38 @@ def _laid_out(
 
 
 def _new_homes(project: Project, firsts: Sequence[tuple[int, Candidate]]) -> dict[str, _Home]:
-    """A new text is a cluster of its own; the file's split goes before the drawn one."""
-    hashes = [candidate.split_hash or candidate.content_hash for _row, candidate in firsts]
-    drawn = assign_splits(hashes, project.seed, project.validation_share, project.test_share)
+    """A new text is a cluster of its own. Its split is that of the items with the same prompt, else the file's,
+    else the drawn one.
+    """
+    prompts = [candidate.prompt for _row, candidate in firsts]
+    drawn = assign_splits(prompts, project.seed, project.validation_share, project.test_share)
+    given = _splits_of(project, [candidate for _row, candidate in firsts])
     return {
-        candidate.content_hash: _Home(row, row, candidate.split or split, None)
+        candidate.content_hash: _Home(
+            row, row, given.setdefault(candidate.prompt, candidate.split or split), None
+        )
         for (row, candidate), split in zip(firsts, drawn, strict=True)
     }
+
+
+def _splits_of(project: Project, candidates: Sequence[Candidate]) -> dict[str, str]:
+    """The splits of the prompts that the project holds already, by their hash."""
+    asked = list({candidate.prompt for candidate in candidates})
+    texts = list({candidate.prompt for candidate in candidates if candidate.prompt != candidate.content_hash})
+    found: dict[str, str] = {}
+    with connection.cursor() as cursor:
+        for column, hashes, condition in (
+            ("prompt", asked, "prompt > ''"),  # as the partial index has it
+            ("content_hash", texts, "duplicate_of_id IS NULL"),
+        ):
+            if hashes:
+                cursor.execute(
+                    f"SELECT {column}, split FROM {Item._meta.db_table} WHERE project_id = %s "
+                    f"AND {condition} AND {column} IN ({', '.join(['%s'] * len(hashes))})",
+                    [project.pk, *hashes],
+                )
+                found |= dict(cursor.fetchall())
+    return found
 
 
 def _next_row(project: Project) -> int:
@@ -201,7 +225,7 @@ def _pk(home: _Home, ids: Mapping[int, int]) -> int:
 
 ITEM_COLUMNS = (
     *("id", "uuid", "row", "text", "normalised", "content_hash", "duplicate_of"),
-    *("cluster", "split", "held_back", "external_id", "meta", "data"),
+    *("cluster", "split", "held_back", "external_id", "prompt", "meta", "data"),
 )
 
 
@@ -238,7 +262,8 @@ def _item(
     """The cells of `ITEM_COLUMNS` behind the id."""
     held_back = ""
     if candidate.split is not None and candidate.split != home.split:
-        held_back = f"the file puts it in {candidate.split}, the same text is in {home.split} already"
+        same = "prompt" if duplicate_of is None else "text"
+        held_back = f"the file puts it in {candidate.split}, the same {same} is in {home.split} already"
     return (
         uuid,
         row,
@@ -250,6 +275,7 @@ def _item(
         home.split,
         held_back,
         candidate.external_id or "",
+        "" if candidate.prompt == candidate.content_hash else candidate.prompt,
         json.dumps(candidate.meta, ensure_ascii=False) if candidate.meta else "{}",
         json.dumps(candidate.data, ensure_ascii=False) if candidate.data else "{}",
     )

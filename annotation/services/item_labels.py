@@ -12,39 +12,44 @@ from django.utils.translation import gettext as _
 from annotation.intake.validate import BadRow, Candidate, refuse
 from annotation.models import Annotation, Resolution, Slot
 from annotation.services.bulk_rows import insert, uuids
+from annotation.task_types.registry import task_type
+
+SHORT, KEPT = 200, 10_000  # characters of a value, and how many posteriors are kept at hand
 
 if TYPE_CHECKING:
+    from annotation.models import SchemaVersion
     from annotation.services.item_blocks import Intake
 
 
-def given(intake: Intake, candidates: Sequence[Candidate], in_already: Mapping[str, int]) -> dict[str, str]:
-    """The labels that this labeller gave earlier to texts of this block, by content hash. `in_already`: the
+def given(intake: Intake, candidates: Sequence[Candidate], in_already: Mapping[str, int]) -> dict[str, Any]:
+    """The values that this labeller gave earlier to texts of this block, by content hash. `in_already`: the
     first item of each text that the project holds.
     """
-    labelled = {c.content_hash for c in candidates if c.label is not None} & in_already.keys()
+    labelled = {c.content_hash for c in candidates if c.value is not None} & in_already.keys()
     if intake.labeller is None or not labelled:
         return {}
     hashes = {in_already[content_hash]: content_hash for content_hash in labelled}
     earlier = Annotation.objects.filter(labeller=intake.labeller, item_id__in=list(hashes)).order_by("pk")
-    return {
-        hashes[item_id]: value.get(intake.field_name, "")
-        for item_id, value in earlier.values_list("item_id", "value")
-    }
+    return {hashes[item_id]: value for item_id, value in earlier.values_list("item_id", "value")}
 
 
 def without_conflicts(
-    candidates: Sequence[Candidate], before: Mapping[str, str]
+    candidates: Sequence[Candidate], before: Mapping[str, Any]
 ) -> tuple[list[Candidate], list[BadRow]]:
     """The candidates that do not give a text a second, different label; and those that do, as bad rows."""
     said, kept, refused = dict(before), [], []
     for candidate in candidates:
-        if candidate.label is not None:
-            earlier = said.setdefault(candidate.content_hash, candidate.label)
-            if earlier != candidate.label:
+        if candidate.value is not None:
+            earlier = said.setdefault(candidate.content_hash, candidate.value)
+            if earlier != candidate.value:
                 message = _(
                     "line %(line)s gives the label “%(label)s” to a text that an earlier line gives "
                     "“%(earlier)s”: decide for one of them"
-                ) % {"line": candidate.line, "label": candidate.label, "earlier": earlier}
+                ) % {
+                    "line": candidate.line,
+                    "label": _told(candidate.value),
+                    "earlier": _told(earlier),
+                }
                 refused.append(refuse(candidate, "label_conflict", message))
                 continue
         kept.append(candidate)
@@ -60,7 +65,8 @@ def store(intake: Intake, fresh: Mapping[int, Candidate], in_already: Collection
     looked_at = _looked_at([item_id for item_id in fresh if item_id in in_already])
     prefix = "line" if intake.import_run else f"item-{time.time_ns():x}"
     project, labeller, schema = intake.project.pk, intake.labeller.pk, intake.schema.pk
-    values = {pk: json.dumps({intake.field_name: c.label}, ensure_ascii=False) for pk, c in fresh.items()}
+    values = {pk: json.dumps(c.value, ensure_ascii=False) for pk, c in fresh.items()}
+    posteriors = _Posteriors(intake.schema)
     insert(
         Annotation,
         ("uuid", "item", "value", "client_key"),
@@ -77,7 +83,7 @@ def store(intake: Intake, fresh: Mapping[int, Candidate], in_already: Collection
         Resolution,
         ("item", "value", "posterior"),
         [
-            (pk, values[pk], json.dumps({intake.field_name: {c.label: 1.0}}))
+            (pk, values[pk], posteriors.of(c.value or {}, values[pk]))
             for pk, c in fresh.items()
             if pk not in looked_at
         ],
@@ -88,6 +94,37 @@ def store(intake: Intake, fresh: Mapping[int, Candidate], in_already: Collection
         created_at=now,
     )
     return len(fresh)
+
+
+class _Posteriors:
+    """What one answer says of each field, as JSON; that of a short value is worked out once."""
+
+    def __init__(self, schema: SchemaVersion) -> None:
+        self._fields = {one["name"]: one for one in schema.definition["fields"]}
+        self._made: dict[str, str] = {}
+
+    def of(self, value: Mapping[str, Any], written: str) -> str:
+        known = self._made.get(written)
+        if known is None:
+            known = json.dumps(
+                {
+                    name: task_type(self._fields[name]).combine(self._fields[name], [answer]).posterior
+                    for name, answer in value.items()
+                },
+                ensure_ascii=False,
+            )
+            if len(written) < SHORT and len(self._made) < KEPT:
+                self._made[written] = known
+        return known
+
+
+def _told(value: Mapping[str, Any]) -> str:
+    """A value in a sentence: the label of a single field, else the JSON, cut where it is long."""
+    answers = list(value.values())
+    if len(answers) == 1 and isinstance(answers[0], str):
+        return answers[0]
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else text[:119] + "…"
 
 
 def _looked_at(item_ids: Sequence[int]) -> set[int]:

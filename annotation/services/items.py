@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.services import audit
+from annotation.intake.answers import Answers
 from annotation.intake.records import as_json
 from annotation.intake.validate import BadRow, Candidate, Mapping, Row, candidate
 from annotation.models import Labeller, Project, Source
@@ -34,11 +35,13 @@ _TEXT_ALONE = replace(_MAPPING, messages=None, responses=(), draft=None)
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One text to add. `label` is a label's id or name; `split` None lets the project draw it."""
+    """One text to add. `label` answers the schema's first field (an id or name of a label, JSON of other types:
+    see intake.answers), `value` all of it by field; `split` None lets the project draw it."""
 
     text: str
     external_id: str = ""
-    label: str | None = None
+    label: Any = None
+    value: dict[str, Any] | None = None
     split: str | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)  # messages, responses, draft
@@ -77,14 +80,14 @@ def add_items(
     """
     guard_writable(project)
     origin, _made = Source.objects.get_or_create(project=project, name=source[:200], defaults={"kind": kind})
-    intake, labels = _intake(project, origin)
+    intake, answers = _intake(project, origin)
     wanted = needs(intake.schema.definition) if intake.schema else frozenset()
     found: list[Candidate] = []
     refused: list[BadRow] = []
     positions: list[int] = []
     count = 0
     for count, record in enumerate(records, 1):
-        checked = _checked(count, record, labels, wanted)
+        checked = _checked(count, record, answers, wanted)
         if isinstance(checked, BadRow):
             refused.append(checked)
         else:
@@ -104,31 +107,24 @@ def add_items(
     return Added(item_ids=item_ids, refused=refused, **totals)
 
 
-def _intake(project: Project, origin: Source) -> tuple[Intake, dict[str, str]]:
+def _intake(project: Project, origin: Source) -> tuple[Intake, Answers | None]:
     schema = schemas.current(project)
     if schema is None:
-        return Intake(project=project, source=origin, is_repeatable=True), {}
+        return Intake(project=project, source=origin, is_repeatable=True), None
     labeller, _made = Labeller.objects.get_or_create(
         project=project, kind=Labeller.Kind.IMPORT, key=f"source-{origin.pk}", defaults={"name": origin.name}
     )
-    label_field = schemas.label_field(schema)
-    intake = Intake(
-        project=project,
-        source=origin,
-        schema=schema,
-        field_name=label_field["name"],
-        labeller=labeller,
-        is_repeatable=True,
-    )
-    return intake, schemas.importable(schema)
+    intake = Intake(project=project, source=origin, schema=schema, labeller=labeller, is_repeatable=True)
+    return intake, Answers(schema.definition)
 
 
 def _checked(
-    number: int, record: Record, labels: dict[str, str], wanted: Collection[str]
+    number: int, record: Record, answers: Answers | None, wanted: Collection[str]
 ) -> Candidate | BadRow:
     fields = {
         "text": record.text,
         "label": record.label,
+        "value": record.value,
         "external_id": record.external_id,
         "split": record.split,
     }
@@ -137,5 +133,7 @@ def _checked(
         message = f"line {number} has the unknown key {unknown[0]!r} in data: use {', '.join(KEYS)}"
         return BadRow(number, as_json(record.data)[:10_000], "content", message)
     mapping = _MAPPING if record.data else _TEXT_ALONE
-    checked = candidate(Row(number, {**record.data, **fields}, ""), mapping, labels, needs=wanted)
+    if record.value is not None:
+        mapping = replace(mapping, label=None, value="value")
+    checked = candidate(Row(number, {**record.data, **fields}, ""), mapping, answers, needs=wanted)
     return checked if isinstance(checked, BadRow) else checked._replace(meta=record.meta)

@@ -125,5 +125,7 @@ def publish_labels(
     name = schemas.label_field(current)["name"] if current is not None else "label"
     made = definition_of(labels, name=name)
     if current is not None:
-        made = {**current.definition, "fields": [*made["fields"], *current.definition["fields"][1:]]}
+        first, *others = current.definition["fields"]
+        changed = {**first, "labels": made["fields"][0]["labels"]}
+        made = {**current.definition, "fields": [changed, *others]}
     return publish(project, made, by=by)

@@ -14,10 +14,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from annotation import permissions
 from annotation.errors import AnnotationError, ImportRefused, SchemaMissing
-from annotation.forms import MappingForm, ReadingForm, UploadForm
-from annotation.models import Import, Project
+from annotation.forms import ReadingForm, UploadForm
+from annotation.mapping_form import MappingForm
+from annotation.models import Import, Project, SchemaVersion
+from annotation.selectors import import_samples, schemas
 from annotation.selectors import imports as reads
-from annotation.selectors import schemas
 from annotation.selectors.projects import get_project
 from annotation.services import imports
 from annotation.views.downloads import download
@@ -73,9 +74,11 @@ def import_detail(request: HttpRequest, slug: str, uuid: UUID) -> HttpResponse:
         import_run.mapping.get(reads.LABELS_FROM_FILE, schema is None and preview.mapping.label)
     )
     initial = MappingForm.values(preview.mapping, labels_from_file=wants_labels)
-    form = MappingForm(request.POST or None, info=preview.info, initial=initial)
-    if request.method == "POST" and form.is_valid() and _started(request, import_run, form):
+    form = MappingForm(request.POST or None, info=preview.info, types=_types(schema), initial=initial)
+    shows = request.POST.get("act") == "show"
+    if request.method == "POST" and form.is_valid() and not shows and _started(request, import_run, form):
         return redirect("annotation:import_detail", slug=slug, uuid=uuid)
+    chosen = form.mapping() if form.is_bound and form.is_valid() else preview.mapping
     context = {
         "project": project,
         "import_run": import_run,
@@ -83,11 +86,39 @@ def import_detail(request: HttpRequest, slug: str, uuid: UUID) -> HttpResponse:
         "columns": preview.info.columns[:12],
         "rows": [[row.get(c, "") for c in preview.info.columns[:12]] for row in preview.info.preview],
         "schema": schema,
+        "compares": "preference" in _types(schema)[:1],
+        "sample": import_samples.first_item(import_run, chosen, labels_from_file=_takes_labels(form)),
         "form": form,
         "reading": ReadingForm(initial={"encoding": preview.info.encoding}),
         "job": reads.job(import_run),
     }
     return render(request, "annotation/import/columns.html", context, status=422 if form.errors else 200)
+
+
+def _types(schema: SchemaVersion | None) -> list[str]:
+    return [one["type"] for one in schema.definition["fields"]] if schema else []
+
+
+def _takes_labels(form: MappingForm) -> bool:
+    """Whether the labels of the file are to be added, as the form says or begins with."""
+    return bool(form["labels_from_file"].value())
+
+
+@login_required
+@require_POST
+def import_preview(request: HttpRequest, slug: str, uuid: UUID) -> HttpResponse:
+    """The first item under the columns as they stand in the form. Writes nothing."""
+    project = get_project(request.user, slug, permissions.can_engineer)
+    import_run = get_object_or_404(project.imports.select_related("project"), uuid=uuid)
+    info, schema = reads.info(import_run), schemas.current(project)
+    sample = import_samples.FirstItem()
+    if info is not None:
+        form = MappingForm(request.POST, info=info, types=_types(schema))
+        if form.is_valid():
+            sample = import_samples.first_item(
+                import_run, form.mapping(), labels_from_file=_takes_labels(form)
+            )
+    return render(request, "annotation/import/_preview.html", {"project": project, "sample": sample})
 
 
 def _started(request: HttpRequest, import_run: Import, form: MappingForm) -> bool:

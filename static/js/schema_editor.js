@@ -1,18 +1,15 @@
 // The editor of a schema: the preview follows what is typed, and buttons that add, move or remove change the form
 // without loading the page anew. The server does the work: without scripts the same buttons send the form.
 
-import { Fields } from "./label_fields.js";
+import { formPreview } from "./form_preview.js";
 
-const TYPED_MS = 250;
 const LEAVES = ["save", "as-json", "as-form"]; // buttons that are sent as they are
 
 class SchemaEditor {
   constructor(form) {
     this.form = form;
     this.native = false;
-    this.wire();
     form.addEventListener("submit", (event) => this.submit(event));
-    form.addEventListener("input", () => this.later());
     form.addEventListener("change", (event) => this.changed(event.target));
     form.addEventListener("keydown", (event) => this.onKey(event));
   }
@@ -58,36 +55,7 @@ class SchemaEditor {
     const focused = fresh.dataset.focus || document.activeElement?.id;
     old.replaceWith(fresh);
     if (focused) document.getElementById(focused)?.focus();
-    this.preview();
-  }
-
-  later() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.preview(), TYPED_MS);
-  }
-
-  async preview() {
-    clearTimeout(this.timer);
-    this.running?.abort();
-    this.running = new AbortController();
-    const { signal } = this.running;
-    try {
-      const answer = await fetch(this.form.dataset.previewUrl, { method: "POST", body: this.body(""), signal });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = page.querySelector("[data-schema-preview]");
-      if (!answer.ok || !fresh) return;
-      document.querySelector("[data-schema-preview]").replaceWith(fresh);
-      this.wire();
-    } catch {
-      // typed on meanwhile, or no connection: the last preview stays
-    }
-  }
-
-  // Let the fields of the preview work as on the labelling page.
-  wire() {
-    const root = document.querySelector("[data-preview-page]");
-    const data = JSON.parse(document.getElementById("preview-data").textContent);
-    new Fields(root, data).show(data.slot, data.slot.drafts);
+    formPreview.renew();
   }
 }
 

@@ -56,7 +56,7 @@ def test_it_previews_what_is_typed_and_saves_it(open_page: Any, width: int) -> N
     }
 
 
-@pytest.mark.parametrize("name", [name for name in typed.DRAWN if name != "classification"])
+@pytest.mark.parametrize("name", [name for name in typed.FIELDS if name != "classification"])
 def test_the_fields_of_the_preview_work_for_every_type(open_page: Any, name: str) -> None:
     user = make_user(is_superuser=True)
     project = typed.labelled_project(name, by=user, count=2)

@@ -27,8 +27,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("project", help="the project's address")
         parser.add_argument("file", type=Path)
-        parser.add_argument("--text", help="column with the text; guessed if left out")
+        parser.add_argument("--text", help="column with the text; guessed if left out, '' for none")
         parser.add_argument("--label", help="column with labels; none is read if left out")
+        parser.add_argument("--value", help="column with the answers to all fields as JSON, instead")
+        parser.add_argument("--best", help="response column that is preferred to the others, instead")
+        parser.add_argument("--messages", help="column with a dialogue: a JSON list of turns")
+        parser.add_argument(
+            "--responses",
+            action="append",
+            default=[],
+            help="column with a response to compare; repeatable, or one with a JSON list",
+        )
+        parser.add_argument("--draft", help="column that a response begins from")
         parser.add_argument("--id", help="column with your own id of a row")
         parser.add_argument("--split", help="column with train, validation or test")
         parser.add_argument(
@@ -82,12 +92,13 @@ class Command(BaseCommand):
         assert info is not None
         for warning in info.warnings:
             self.stderr.write(warning)
+        text = options["text"]
         return Mapping(
-            text=options["text"] or guess_mapping(info).text,
-            label=options["label"],
+            text=guess_mapping(info).text if text is None else text,
+            **{name: options[name] for name in ("label", "value", "best", "split", "messages", "draft")},
             external_id=options["id"],
-            split=options["split"],
             meta=tuple(options["meta"]),
+            responses=tuple(options["responses"]),
         )
 
     def _run(self, job: Job) -> None:

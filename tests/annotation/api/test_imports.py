@@ -5,7 +5,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from annotation.models import Import, Item, Project, Role
+from annotation.models import Import, Item, Project, Resolution, Role
+from annotation.services import projects
 from jobs.services import jobs
 from tests.factories import add_member, make_project
 
@@ -77,3 +78,15 @@ def test_it_shows_no_import_of_another_project(api: APIClient, project: Project)
     made = upload(api, other, b"text\none\n").json()
     assert api.get(reverse("annotation-api:import", args=[project.slug, made["uuid"]])).status_code == 404
     assert api.get(reverse("annotation-api:imports", args=[project.slug])).json()["results"] == []
+
+
+def test_it_starts_a_file_of_pairs_with_the_better_response(api: APIClient) -> None:
+    project = projects.create("Pairs", definition={"fields": [{"name": "preferred", "type": "preference"}]})
+    api.force_login(add_member(project, Role.ENGINEER))
+    made = upload(api, project, b"prompt,chosen,rejected\nWhere?,Here,No\n").json()
+    args = [project.slug, made["uuid"]]
+    columns = {"text": "prompt", "responses": ["chosen", "rejected"], "best": "chosen"}
+    started = api.post(reverse("annotation-api:import-start", args=args), columns, format="json")
+    assert started.status_code == 202
+    jobs.run(_job_pk(started.json()["job"]))
+    assert Resolution.objects.get().value == {"preferred": {"ranking": [["r1"], ["r2"]]}}

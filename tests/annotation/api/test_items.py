@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from annotation.models import Item, ItemTag, Prelabel, Project, Resolution, Role, Tag
 from annotation.services import item_actions, search_index
 from jobs.models import Job
+from tests import typed
 from tests.factories import add_member, make_item, make_items, make_labels, make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -213,3 +214,23 @@ def test_it_takes_no_items_from_an_annotator(project: Project) -> None:
     assert client.post(url(project), records).status_code == 403
     assert client.get(url(project)).status_code == 403
     assert not Item.objects.exists()
+
+
+def test_it_takes_content_and_whole_values(api: APIClient) -> None:
+    project = typed.make_project("preference")
+    api.force_login(add_member(project, Role.ENGINEER))
+    records = [
+        {"text": "Where?", "data": {"responses": ["Here", "There"]}, "value": typed.answer("preference", 0)},
+        {"text": "When?", "data": {"responses": ["Now", "Then"]}, "label": {"ranking": [["r1", "r2"]]}},
+        {"text": "Why?", "data": {"responses": ["Because"]}},
+        {"text": "Who?", "data": {"responses": ["I", "You"]}, "value": {"preferred": {"ranking": [["r9"]]}}},
+        {"text": "What?"},
+    ]
+    answer = api.post(url(project), {"source": "feed", "items": records}, format="json").json()
+    assert (answer["added"], answer["labelled"]) == (2, 2)
+    assert [(one["index"], one["code"]) for one in answer["refused"]] == [
+        (2, "content"),
+        (3, "answer"),
+        (4, "content"),
+    ]
+    assert Resolution.objects.order_by("pk").first().value == typed.answer("preference", 0)

@@ -3,14 +3,18 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotation.intake.answers import Answers
 from annotation.intake.deduplicate import deduplicate
 from annotation.intake.records import Row
 from annotation.intake.validate import Candidate, Mapping, candidate
 
+LABELS = [{"id": "a", "name": "a"}, {"id": "b", "name": "b"}]
+ANSWERS = Answers({"fields": [{"name": "label", "type": "classification", "labels": LABELS}]})
+
 
 def made(line: int, text: str, label: str | None = None) -> Candidate:
     fields = {"text": text, "label": label}
-    found = candidate(Row(line, fields, ""), Mapping(text="text", label="label"), {"a": "a", "b": "b"})
+    found = candidate(Row(line, fields, ""), Mapping(text="text", label="label"), ANSWERS)
     assert isinstance(found, Candidate)
     return found
 

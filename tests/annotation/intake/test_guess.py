@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from annotation.intake import read
 from annotation.intake.guess import guess_mapping
+from annotation.intake.validate import Mapping
 
 
 def guessed(tmp_path, text: str):
@@ -34,3 +37,57 @@ def test_it_takes_the_longest_column_where_no_name_helps(tmp_path):
 def test_it_never_guesses_a_split_nor_what_is_kept_beside_the_text(tmp_path):
     mapping = guessed(tmp_path, "text,label,split\none,a,train\ntwo,b,test\n")
     assert (mapping.split, tuple(mapping.meta)) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "types", "expected"),
+    [
+        (
+            ("prompt", "chosen", "rejected"),
+            ("Hi", "Hello", "What"),
+            {"preference"},
+            {"text": "prompt", "responses": ("chosen", "rejected")},
+        ),
+        (("prompt", "chosen", "rejected"), ("Hi", "Hello", "What"), {"classification"}, {"text": "prompt"}),
+        (
+            ("question", "response_b", "response_a", "id"),
+            ("Hi", "Hello", "What", "7"),
+            None,
+            {"text": "question", "responses": ("response_b", "response_a"), "external_id": "id"},
+        ),
+        (
+            ("instruction", "completions"),
+            ("Hi", ["Hello", "What"]),
+            {"preference"},
+            {"text": "instruction", "responses": ("completions",)},
+        ),
+        (
+            ("conversations", "id"),
+            ([{"from": "human", "value": "Hi"}], "7"),
+            {"classification"},
+            {"text": "", "messages": "conversations", "external_id": "id"},
+        ),
+        (
+            ("chosen", "rejected"),
+            ([{"role": "user", "content": "Hi"}], [{"role": "user", "content": "Hi"}]),
+            {"preference"},
+            {"text": "", "responses": ("chosen", "rejected")},
+        ),
+        (
+            ("instruction", "output"),
+            ("Hi", "Hello"),
+            {"response"},
+            {"text": "instruction", "draft": "output"},
+        ),
+        (("instruction", "output"), ("Hi", "Hello there"), {"classification"}, {"text": "instruction"}),
+        (("answer",), ("Hi",), {"response"}, {"text": "answer"}),
+    ],
+)
+def test_it_guesses_dialogues_responses_and_drafts_where_they_are_asked_for(
+    tmp_path, columns, cells, types, expected
+):
+    path = tmp_path / "file.jsonl"
+    path.write_text(json.dumps(dict(zip(columns, cells, strict=True))) + "\n")
+    found = guess_mapping(read.sniff(path), types)
+    found.check(read.sniff(path))
+    assert found == Mapping(**expected)

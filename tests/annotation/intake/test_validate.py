@@ -5,10 +5,10 @@ import json
 import pytest
 
 from annotation.intake import validate
+from annotation.intake.answers import Answers
 from annotation.intake.normalise import content_hash
 from annotation.intake.records import BadRow, FileInfo, IntakeError, Row
 from annotation.intake.validate import Candidate, Mapping, candidate
-from annotation.task_types import labels
 
 FIELD = {
     "name": "label",
@@ -18,7 +18,7 @@ FIELD = {
         {"id": "card", "name": "Card lost"},
     ],
 }
-LABELS = labels.lookup(FIELD)
+LABELS = Answers({"fields": [FIELD]})
 EVERYTHING = Mapping(text="text", label="label", external_id="id", split="part", meta=("source",))
 
 
@@ -32,27 +32,24 @@ def test_it_makes_a_candidate_of_a_row():
     }
     found = candidate(Row(3, fields, "raw"), EVERYTHING, LABELS)
     assert found == Candidate(
-        3, "MY money", "my money", content_hash("my money"), "7", "refund", {"source": "web"},
+        3, "MY money", "my money", content_hash("my money"), "7", {"label": "refund"}, {"source": "web"},
         "validation", "raw",
     )  # fmt: skip
 
 
 def test_it_needs_no_more_than_a_text():
     found = candidate(Row(1, {"text": "hello"}, ""), Mapping(text="text"))
-    assert (found.label, found.external_id, found.split, found.meta) == (None, None, None, {})
+    assert (found.value, found.external_id, found.split, found.meta) == (None, None, None, {})
     empty = {"text": "hello", "label": " ", "id": None, "part": "", "source": None}
     found = candidate(Row(1, empty, ""), EVERYTHING, LABELS)
-    assert (found.label, found.external_id, found.split) == (None, None, None)
+    assert (found.value, found.external_id, found.split) == (None, None, None)
 
 
 @pytest.mark.parametrize("given", ["refund", "REFUND REQUEST", " refund  request ", "退款", "Ｒefund"])
 def test_it_knows_a_label_by_id_and_by_name_in_any_case(given):
-    assert (
-        candidate(
-            Row(1, {"text": "x", "label": given}, ""), Mapping(text="text", label="label"), LABELS
-        ).label
-        == "refund"
-    )
+    assert candidate(
+        Row(1, {"text": "x", "label": given}, ""), Mapping(text="text", label="label"), LABELS
+    ).value == {"label": "refund"}
 
 
 @pytest.mark.parametrize("value", [42, 4.5, True, ["a", "b"]])
@@ -90,8 +87,8 @@ def test_it_shows_a_bad_row_without_raw_text_as_json():
 
 
 def test_it_says_that_a_schema_has_no_labels():
-    found = candidate(Row(1, {"text": "x", "label": "a"}, ""), Mapping(text="text", label="label"), {})
-    assert "(it has no labels)" in found.message
+    found = candidate(Row(1, {"text": "x", "label": "a"}, ""), Mapping(text="text", label="label"))
+    assert (found.code, "the project has no labels" in found.message) == ("unknown_label", True)
 
 
 def test_it_lets_a_later_station_refuse_a_candidate():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from annotation.selectors import schemas
 from annotation.services import imports as services
 from annotation.services import projects
 from jobs.services import jobs
+from tests import typed
 from tests.factories import add_member, make_import, make_project, make_user, run_import
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,7 +42,7 @@ def upload(client: Client, project: Project, data: bytes, name: str = "texts.csv
 def pages_of(project: Project) -> list[tuple[str, str]]:
     import_run = make_import(project, lines=["text", "one"])
     names = ("import_detail", "import_state", "import_mend", "import_report")
-    posts = ("import_read", "import_discard")
+    posts = ("import_read", "import_preview", "import_discard")
     return [
         ("get", url("import", project)),
         ("get", url("export", project)),
@@ -225,3 +227,69 @@ def test_it_asks_few_queries_however_many_imports(
         make_import(project, lines=["text", "one"], name=f"{number}.csv")
     with django_assert_max_num_queries(12):
         engineer.get(url("import", project))
+
+
+def test_it_shows_the_first_item_as_people_will_see_it(
+    client: Client, django_assert_max_num_queries: Any
+) -> None:
+    project = typed.make_project("preference")
+    client.force_login(add_member(project, Role.ENGINEER))
+    lines = [
+        {"prompt": "", "chosen": "a", "rejected": "b"},
+        {"prompt": "Where is it?", "chosen": "On its **way**.", "rejected": "<b>No</b>", "channel": "chat"},
+    ]
+    import_run = make_import(project, lines=map(json.dumps, lines), name="pairs.jsonl")
+    page = client.get(url("import_detail", project, import_run))
+    assert page.context["form"].initial["responses"] == ["chosen", "rejected"]
+    assert page.context["compares"]
+    sample = page.context["sample"]
+    assert sample.page["item"]["text"] == "Where is it?"
+    assert "line 1 has no text" in sample.complaint and "line 1 has no text" in page.text
+    assert "<b>No</b>" not in page.text
+    sent = {"text": "prompt", "responses": ["chosen", "rejected"], "meta": ["channel"]}
+    with django_assert_max_num_queries(8):
+        shown = client.post(url("import_preview", project, import_run), sent)
+    assert shown.status_code == 200
+    assert shown.context["sample"].meta == [("channel", "chat")]
+    assert {one["text"] for one in shown.context["sample"].page["item"]["content"]["responses"]} == {
+        "On its **way**.",
+        "<b>No</b>",
+    }
+    wrong = client.post(url("import_preview", project, import_run), {"text": "prompt"})
+    assert wrong.context["sample"].page is None and "line 1 has no text" in wrong.text
+    none = client.post(url("import_preview", project, import_run), {})
+    assert "no column is chosen for the text" in none.text
+    without_scripts = client.post(url("import_detail", project, import_run), {**sent, "act": "show"})
+    assert without_scripts.context["sample"].meta == [("channel", "chat")]
+    import_run.refresh_from_db()
+    assert import_run.state == "uploaded"
+
+
+def test_it_shows_the_answer_that_a_row_brings(client: Client) -> None:
+    project = typed.make_project("spans")
+    client.force_login(add_member(project, Role.ENGINEER))
+    row = {"text": "  Ana waits in Berlin", "entities": [[2, 5, "Person"]]}
+    import_run = make_import(project, lines=[json.dumps(row)], name="spans.jsonl")
+    sent = {"text": "text", "label": "entities"}
+    shown = client.post(url("import_preview", project, import_run), sent)
+    assert shown.context["sample"].answer == "Person 0–3"
+    client.post(url("import_detail", project, import_run), sent)
+    run_import(import_run)
+    assert import_run.labelled == 1
+
+
+def test_it_imports_dialogues_without_a_text_column(engineer: Client, project: Project) -> None:
+    turns = [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]
+    import_run = make_import(project, lines=[json.dumps({"conversations": turns})], name="chat.jsonl")
+    page = engineer.get(url("import_detail", project, import_run))
+    assert (page.context["form"].initial["messages"], page.context["form"].initial["text"]) == (
+        "conversations",
+        "",
+    )
+    engineer.post(url("import_detail", project, import_run), {"text": "", "messages": "conversations"})
+    run_import(import_run)
+    assert project.items.get().text == "user: Hi\nassistant: Hello"
+    assert (
+        "Texts from the column “conversations”"
+        in engineer.get(url("import_detail", project, import_run)).text
+    )

@@ -124,3 +124,25 @@ def test_it_exports_to_standard_output(capfdbinary: pytest.CaptureFixture[bytes]
     make_project("Bank")
     call("export", "bank", "--format", "csv", "--what", "items")
     assert capfdbinary.readouterr().out.startswith("\ufeffrow,item,".encode())
+
+
+def test_it_imports_pairs_dialogues_and_drafts(tmp_path: Path) -> None:
+    preference = {"fields": [{"name": "preferred", "type": "preference"}]}
+    projects.create("Pairs", slug="pairs", definition=preference)
+    file = tmp_path / "pairs.csv"
+    file.write_text("prompt,chosen,rejected\nWhere?,Here,No\nWhen?,Now,\n")
+    options = ("--responses", "chosen", "--responses", "rejected", "--best", "chosen")
+    out, err = call("import_items", "pairs", file, *options)
+    assert out == "pairs.csv: 1 added, 0 duplicates, 1 rejected, 1 labelled\n"
+    assert "1 × content" in err
+    projects.create("Replies", slug="replies", definition={"fields": [{"name": "reply", "type": "response"}]})
+    chat = tmp_path / "chat.jsonl"
+    turns = [{"from": "human", "value": "Hi"}]
+    row = {"m": turns, "d": "Hello", "answers": {"reply": {"text": "Hello!"}}}
+    chat.write_text(json.dumps(row) + "\n")
+    out, _err = call(
+        "import_items", "replies", chat, "--text", "", "--messages", "m", "--draft", "d", "--value", "answers"
+    )
+    assert out == "chat.jsonl: 1 added, 0 duplicates, 0 rejected, 1 labelled\n"
+    item = Project.objects.get(slug="replies").items.get()
+    assert item.data == {"messages": [{"role": "user", "content": "Hi"}], "draft": "Hello"}
