@@ -175,6 +175,7 @@ def count(files: list[str]) -> dict[str, Any]:
     per_slot = standing.values("slot").annotate(n=Count("pk")).filter(n__gt=1)
     same_person = (
         Slot.objects.filter(project=project, person__isnull=False)
+        .exclude(purpose="self")  # asked again on purpose
         .values("item", "person")
         .annotate(n=Count("pk"))
         .filter(n__gt=1)

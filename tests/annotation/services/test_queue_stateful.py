@@ -1,4 +1,4 @@
-"""The queue driven at random by several people, with time running out in between.
+"""The queue driven at random by several people, with time running out and the server dying in between.
 
 Invariants, checked after every step against a plain model of what happened:
 
@@ -15,6 +15,10 @@ Invariants, checked after every step against a plain model of what happened:
    there may be one, and a further look is bought only while no other is open.
 7. Looks that measure a person (gold, qualification, self-consistency) are theirs alone: they decide nothing,
    and what is given back is withdrawn.
+8. A server killed before its commit leaves no trace of the request; killed after it, before the reply, the
+   request is stored. Sent again, as the page does, both come to the same: stored once.
+9. Two windows of one person hold the same items. Whichever answers later corrects the earlier; what one window
+   passed on or took back, the other cannot answer for.
 
 At the end new people label until nothing is handed out: then no slot is left over.
 """
@@ -23,6 +27,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -51,6 +56,10 @@ OPEN = ("free", "leased")
 MEASURING = ("gold", "qualification", "self")
 people = st.integers(0, PEOPLE - 1)
 choices = st.integers(0, 10_000)
+
+
+class Killed(BaseException):
+    """The server's end."""
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -198,6 +207,60 @@ class QueueMachine(RuleBasedStateMachine):
             assert first.pk == second.pk == slot.pk
             del self.standing[slot.pk]
 
+    @rule(who=people, choice=choices, label=st.sampled_from(LABELS))
+    def die_while_an_answer_is_stored(self, who: int, choice: int, label: str) -> None:
+        slot = self.pick(Slot.objects.filter(state="leased", person=self.people[who]), choice)
+        if slot is None:
+            return
+        key = f"key {next(self.numbers)}"
+        self.die(lambda: self.send(who, slot, label, key))
+        self.submit(who, slot, label, key)
+
+    @rule(who=people, choice=choices)
+    def die_in_another_request(self, who: int, choice: int) -> None:
+        user = self.people[who]
+        self.die(lambda: queue.lease(self.project, user, count=3))
+        self.die(lambda: queue.release(self.project, user, Slot.objects.values_list("uuid", flat=True)))
+        self.die(queue.release_expired)
+        if slot := self.pick(Slot.objects.filter(state="leased", person=user), choice):
+            self.die(lambda: queue.skip(self.project, user, slot.uuid, "no label fits"))
+        if slot := self.pick(Slot.objects.filter(state="done", person=user), choice):
+            self.die(lambda: labelling.undo(self.project, user, slot.uuid))
+
+    @rule(who=people, choice=choices, label=st.sampled_from(LABELS))
+    def lose_the_reply(self, who: int, choice: int, label: str) -> None:
+        """The answer is in, the page does not know it: it sends it again, and is not handed the item again."""
+        slot = self.pick(Slot.objects.filter(state="leased", person=self.people[who]), choice)
+        if slot is None:
+            return
+        key = f"key {next(self.numbers)}"
+        self.submit(who, slot, label, key)
+        assert slot.pk not in {held.pk for held in queue.lease(self.project, self.people[who], count=9)}
+        again = self.send(who, slot, label, key)
+        assert (again.created, again.slot.pk) == (False, slot.pk)
+
+    @rule(who=people, choice=choices, labels=st.tuples(st.sampled_from(LABELS), st.sampled_from(LABELS)))
+    def answer_in_two_windows(self, who: int, choice: int, labels: tuple[str, str]) -> None:
+        windows = [queue.lease(self.project, self.people[who], count=2) for _window in range(2)]
+        assert [slot.pk for slot in windows[0]] == [slot.pk for slot in windows[1]]
+        if not windows[0]:
+            return
+        slot = windows[0][choice % len(windows[0])]
+        keys = [f"key {next(self.numbers)}" for _window in windows]
+        for label, key in zip(labels, keys, strict=True):
+            self.submit(who, slot, label, key)
+        late = self.send(
+            who, slot, labels[0], keys[0]
+        )  # the first window's retry, behind the second's answer
+        assert (late.created, late.annotation.value) == (False, {"label": labels[0]})
+
+    @rule(who=people, choice=choices, label=st.sampled_from(LABELS))
+    def answer_what_the_other_window_passed_on(self, who: int, choice: int, label: str) -> None:
+        slot = self.pick(Slot.objects.filter(state="skipped", person=self.people[who]), choice)
+        if slot is not None:
+            with pytest.raises(SlotTaken):
+                self.send(who, slot, label, f"key {next(self.numbers)}")
+
     @rule(choice=choices, how_many=st.integers(1, 3))
     def run_out(self, choice: int, how_many: int) -> None:
         held = list(Slot.objects.filter(state="leased").order_by("pk"))[choice % 3 :][:how_many]
@@ -300,8 +363,20 @@ class QueueMachine(RuleBasedStateMachine):
     def send(self, who: int, slot: Slot, label: str, key: str) -> labelling.Submission:
         return labelling.submit(self.project, self.people[who], slot.uuid, {"label": label}, client_key=key)
 
-    def submit(self, who: int, slot: Slot, label: str) -> None:
-        key = f"key {next(self.numbers)}"
+    def die(self, request: Callable[[], Any]) -> None:
+        """The request up to its commit, and then no more of it."""
+        before = self.stored()
+        with pytest.raises(Killed), transaction.atomic():
+            request()
+            raise Killed
+        assert self.stored() == before
+
+    def stored(self) -> list[list[dict[str, Any]]]:
+        tables = (Slot, Annotation, Resolution, Review, Cursor)
+        return [list(table.objects.order_by("pk").values()) for table in tables]
+
+    def submit(self, who: int, slot: Slot, label: str, key: str = "") -> None:
+        key = key or f"key {next(self.numbers)}"
         made = self.send(who, slot, label, key)
         assert made.created
         self.count_bought(slot)
