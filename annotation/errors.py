@@ -55,6 +55,13 @@ class ViewRefused(AnnotationError):
     code = "view_refused"
 
 
+class MembershipEnded(AnnotationError):
+    """The person belonged to the project and does no longer."""
+
+    code = "membership_ended"
+    status = 403
+
+
 class InviteInvalid(AnnotationError):
     code = "invite_invalid"
     status = 410
@@ -86,6 +93,14 @@ class LabelRefused(AnnotationError):
     """The answer does not fit the schema; `details` holds the value as it was sent."""
 
     code = "label_refused"
+
+
+class SchemaChanged(LabelRefused):
+    """The answer was given to fields of an older schema and does not fit the current one; `details` holds the
+    value and the number of the current version."""
+
+    code = "schema_changed"
+    status = 409
 
 
 class SlotUnknown(AnnotationError):

@@ -15,6 +15,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext as _
 
+from annotation.errors import ProjectArchived
 from annotation.models import Membership, Project, Role
 
 RANKS = {Role.ANNOTATOR: 1, Role.REVIEWER: 2, Role.ENGINEER: 3, Role.ADMIN: 4}
@@ -52,11 +53,14 @@ def has_role(user: Any, project: Project, role: Role) -> bool:
 
 
 def require(need: Callable[[Any, Project], bool], user: Any, project: Project) -> None:
-    """Raise PermissionDenied, with what to do, unless a member of the project may do what `need` asks."""
+    """Raise PermissionDenied, with what to do, unless a member of the project may do what `need` asks;
+    ProjectArchived (as a 403) where it is the project's state that forbids it.
+    """
     if need(user, project):
         return
     if project.state == Project.State.ARCHIVED:
-        raise PermissionDenied(_("This project is archived: an admin can take it up again in its settings."))
+        sentence = _("This project is archived: an admin can take it up again in its settings.")
+        raise ProjectArchived(sentence, status=403)
     raise PermissionDenied(_("Your role in this project does not allow this: ask one of its admins."))
 
 

@@ -65,6 +65,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "bundles/label.css": ("css/label.css", "css/fields.css", "css/responses.css", "css/spans.css"),
     "bundles/label.js": (
         "js/label_api.js",
+        "js/label_stored.js",
         "js/label_outbox.js",
         "js/label_clock.js",
         "js/label_drafts.js",
@@ -73,6 +74,8 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         *FIELDS,
         "js/label_view.js",
         "js/label_lease.js",
+        "js/label_kept.js",
+        "js/label_outside.js",
         "js/label.js",
     ),
     "bundles/grid.js": ("js/grid.js",),

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from annotation.admin import data, gold, people, work  # noqa: F401
+from annotation.admin import data, gold, people, work, workspace  # noqa: F401

@@ -84,12 +84,18 @@ class SubmitRequest(HeldRequest):
         default=None, allow_null=True, help_text="The suggestion that was shown."
     )
     active_ms = serializers.IntegerField(default=0, min_value=0, max_value=10**12)
+    schema = serializers.IntegerField(
+        default=None,
+        allow_null=True,
+        help_text="Number of the version that the fields shown were of: one that changed meanwhile is told.",
+    )
 
 
 class SubmitAnswer(serializers.Serializer):
     stored = serializers.BooleanField()
     created = serializers.BooleanField(help_text="False when this client key was stored before.")
     annotation = serializers.UUIDField()
+    schema = serializers.IntegerField(help_text="Number of the current version.")
     next = SlotShape(many=True)
     progress = TodayShape()
 
@@ -178,13 +184,15 @@ def submit(request: Request, slug: str) -> Response:
         client_key=asked["client_key"],
         prelabel_uuid=asked["prelabel"],
         active_ms=asked["active_ms"],
+        schema_number=asked["schema"],
     )
     return Response(
         {
             "stored": True,
             "created": stored.created,
             "annotation": stored.annotation.uuid,
-            "next": _topped_up(project, request, asked, stored.annotation.schema_version),
+            "schema": stored.schema.number,
+            "next": _topped_up(project, request, asked, stored.schema),
             "progress": progress.today(project, request.user),
         }
     )

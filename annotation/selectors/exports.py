@@ -42,7 +42,7 @@ def resolutions(project: Project) -> tuple[Columns, Iterator[Rows]]:
 
 
 def items(project: Project) -> tuple[Columns, Iterator[Rows]]:
-    """Every item by row, with its final label where it has one."""
+    """Every item by row, with its final label where it has one; deleted ones are left out."""
     labels = _Labels(project)
     return _item_columns(labels), _item_blocks(project, labels)
 
@@ -130,14 +130,16 @@ def _resolution_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
     current = Resolution.objects.filter(project=project, is_current=True)
     for block in _blocks(current, "pk", _DECIDED_FIELDS):
         decided = {item_id: rest for _pk, item_id, *rest in block}
-        firsts = Item.objects.filter(pk__in=decided).values_list(*_ITEM_FIELDS)
-        twins = Item.objects.filter(duplicate_of__in=list(decided)).values_list(*_ITEM_FIELDS)
+        alive = Item.objects.exclude(held_back=Item.DELETED)
+        firsts = alive.filter(pk__in=decided).values_list(*_ITEM_FIELDS)
+        twins = alive.filter(duplicate_of__in=list(decided)).values_list(*_ITEM_FIELDS)
         found = sorted((*firsts, *twins), key=lambda item: item[2])
         yield [_item_row(labels, item, decided) for item in found]
 
 
 def _item_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
-    for block in _blocks(Item.objects.filter(project=project), "row", _ITEM_FIELDS):
+    alive = Item.objects.filter(project=project).exclude(held_back=Item.DELETED)
+    for block in _blocks(alive, "row", _ITEM_FIELDS):
         wanted = {item[2] or item[1] for item in block}
         current = Resolution.objects.filter(item_id__in=wanted, is_current=True)
         decided = {item_id: rest for item_id, *rest in current.values_list(*_DECIDED_FIELDS)}

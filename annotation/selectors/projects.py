@@ -11,6 +11,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 
 from accounts.selectors.prepared import given, prepared
+from annotation.errors import MembershipEnded
 from annotation.models import Membership, Project, Role
 from annotation.permissions import Viewer, require
 
@@ -22,9 +23,14 @@ def get_project(user: Any, slug: str, need: Need) -> Project:
 
     Raises:
         Http404: there is none, or the user does not belong to it: whether it exists is not told.
+        MembershipEnded: they belonged to it and do no longer.
         PermissionDenied: a member without the role.
     """
     project = _visible(user, slug)
+    if project is None and user.is_authenticated and _has_left(user, slug):
+        raise MembershipEnded(
+            _("You do not belong to this project any more: ask one of its admins if you should.")
+        )
     if project is None:
         raise Http404(_("There is no such project, or you do not belong to it."))
     require(need, user, project)
@@ -44,6 +50,10 @@ def _visible(user: Any, slug: str) -> Project | None:
     if project is not None:
         project.viewer = Viewer(user.pk, role)  # type: ignore[attr-defined]
     return project
+
+
+def _has_left(user: Any, slug: str) -> bool:
+    return Membership.objects.filter(user=user, project__slug=slug, is_active=False).exists()
 
 
 @prepared

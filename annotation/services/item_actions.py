@@ -55,7 +55,7 @@ def _assignee(project: Project, given: Options) -> dict[str, Any]:
     """`to`: "everybody", "person:UUID" or "group:UUID"."""
     kind, _sep, name = given.get("to", "everybody").partition(":")
     identity = _uuid(name)
-    if kind in ("", "everybody"):
+    if kind == "everybody":
         return {"to": EVERYBODY}
     if kind == "group":
         group = Group.objects.filter(project=project, uuid=identity).first()

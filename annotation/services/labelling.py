@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.selectors.prepared import given, insert, prepared, prepared_update
-from annotation.errors import LabelRefused, NothingToUndo, SlotTaken, SlotUnknown
+from annotation.errors import LabelRefused, NothingToUndo, SchemaChanged, SlotTaken, SlotUnknown
 from annotation.models import Annotation, Labeller, Prelabel, Project, SchemaVersion, Slot
 from annotation.selectors import gold, prelabel_policy, schemas
 from annotation.selectors.queue import presentation_seed
@@ -31,11 +31,13 @@ _MODE = Annotation.PrelabelMode
 
 @dataclass(frozen=True)
 class Submission:
-    """What came of a submit. `created` is False when the same client key was stored before."""
+    """What came of a submit. `created` is False when the same client key was stored before. `schema`: the
+    current one, which may be newer than that of the answer."""
 
     annotation: Annotation
     slot: Slot
     created: bool
+    schema: SchemaVersion
 
 
 @transaction.atomic
@@ -49,6 +51,7 @@ def submit(
     prelabel_uuid: uuid.UUID | None = None,
     active_ms: int = 0,
     check_share: float | None = None,
+    schema_number: int | None = None,
 ) -> Submission:
     """Store one answer: field name -> value, labels by id.
 
@@ -57,9 +60,13 @@ def submit(
     share of all answers (`check_share`, else the project's) is drawn for a spot check, and the item's final
     label is brought up to date, all in one transaction; neither for an answer that measures the person (gold).
 
+    `schema_number` is the version that the fields on the screen were of. An answer that also fits the current
+    one is stored under the version that it was given to.
+
     Raises:
         LabelRefused: the value does not fit the schema, or the client key is missing; nothing typed is lost,
         the value is in the details.
+        SchemaChanged: it does not fit the current schema, and the fields were of an older one.
         SlotUnknown, SlotTaken: see `queue.take`.
         ProjectArchived: nothing may be written any more.
     """
@@ -72,16 +79,17 @@ def submit(
         batches.lock_ranks(project)  # a look may be bought, and the project is locked before all else
     labeller = _locked(project, user)
     earlier = _stored(labeller, client_key)
+    current = schemas.require(project)
     if earlier is not None:
-        return Submission(earlier, earlier.slot, created=False)
-    schema = schemas.require(project)
+        return Submission(earlier, earlier.slot, created=False, schema=current)
     slot = queue.take(project, user, slot_uuid, value=dict(value))
     content = content_of(slot.item.text, slot.item.data)
-    answer = checked(schema, value, content)
+    schema, answer = _under(project, current, schema_number, value, content)
     if slot.state == Slot.State.SKIPPED:
         raise SlotTaken(_("You skipped this item: it has gone to somebody else."), details={"value": answer})
     standing = _standing(project, slot)
     prelabel, mode = _prelabel(project, schema, slot, prelabel_uuid)
+    shown = prelabel if mode == _MODE.SHOWN else None
     annotation = Annotation(
         project=project,
         item=slot.item,
@@ -94,23 +102,56 @@ def submit(
         supersedes_id=standing,
         prelabel=prelabel,
         prelabel_mode=mode,
-        accepted_prelabel=mode == _MODE.SHOWN
-        and prelabel is not None
-        and prelabel_policy.agrees(prelabel.value, answer),
-        trace=_trace(schema, user, slot, content, answer, prelabel if mode == _MODE.SHOWN else None),
+        accepted_prelabel=shown is not None and prelabel_policy.agrees(shown.value, answer),
+        trace=_trace(schema, user, slot, content, answer, shown),
         active_ms=max(0, min(int(active_ms), LONGEST_LOOK_MS)),
     )
     insert(annotation)
+    _finish(project, slot, annotation, current, check_share)
+    return Submission(annotation, slot, created=True, schema=current)
+
+
+def _finish(
+    project: Project, slot: Slot, annotation: Annotation, current: SchemaVersion, check_share: float | None
+) -> None:
+    """What follows from an answer that was just stored."""
     slot.state, slot.lease_expires_at = Slot.State.DONE, None
     slot.done_at = slot.done_at or timezone.now()
     _done().run(pk=slot.pk, at=slot.done_at)
-    if standing is not None:
-        reviews.withdraw(standing)
-    if not slot.is_measuring:
-        reviews.draw(project, annotation, check_share)
-        if resolutions.resolve_locked(project, [slot.item], schema).unsure:
-            overlap.buy(project, [slot.item_id])
-    return Submission(annotation, slot, created=True)
+    if annotation.supersedes_id is not None:
+        reviews.withdraw(annotation.supersedes_id)
+    if slot.is_measuring:
+        return
+    reviews.draw(project, annotation, check_share)
+    if resolutions.resolve_locked(project, [slot.item], current).unsure:
+        overlap.buy(project, [slot.item_id])
+
+
+def _under(
+    project: Project,
+    current: SchemaVersion,
+    number: int | None,
+    value: Mapping[str, Any],
+    content: Content,
+) -> tuple[SchemaVersion, dict[str, Any]]:
+    """The version that an answer is stored under, and the answer as it is stored."""
+    if number in (None, current.number):
+        return current, checked(current, value, content)
+    given_to = project.schemas.filter(number=number).first()
+    try:
+        checked(current, value, content)
+        if given_to is not None:
+            return given_to, checked(given_to, value, content)
+    except LabelRefused as error:
+        raise SchemaChanged(
+            _(
+                "The fields have changed while you were labelling, and this answer does not fit the new ones: "
+                "%(reason)s. What you entered is kept: look it over and send it again."
+            )
+            % {"reason": str(error).rstrip(".")},
+            details={"value": dict(value), "schema": current.number},
+        ) from error
+    return current, checked(current, value, content)
 
 
 @prepared_update(state=Slot.State.DONE, lease_expires_at=None, done_at=given("at", DateTimeField()))

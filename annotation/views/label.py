@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import GyreError
 from annotation import permissions
-from annotation.models import Project, Slot
+from annotation.models import Project, SchemaVersion, Slot
 from annotation.selectors import field_blocks, key_maps, progress, projects, schemas
 from annotation.selectors import queue as queue_selectors
 from annotation.selectors.field_blocks import FieldBlock
@@ -57,7 +58,8 @@ def label(request: HttpRequest, slug: str) -> HttpResponse:
         "message": _paused(project),
         "may_engineer": permissions.can_engineer(request.user, project),
         "skip_reasons": skip_reasons(),
-        "data": _data(request, project, blocks, payloads),
+        "schema": schema,
+        "data": _data(request, project, schema, blocks, payloads),
     }
     return render(request, "annotation/label/label.html", context)
 
@@ -94,13 +96,18 @@ def _paused(project: Project) -> str:
 
 
 def _data(
-    request: HttpRequest, project: Project, blocks: list[FieldBlock], payloads: list[dict[str, Any]]
+    request: HttpRequest,
+    project: Project,
+    schema: SchemaVersion,
+    blocks: list[FieldBlock],
+    payloads: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """What the scripts need: the items held, addresses, and every sentence they may write."""
     api = reverse("annotation-api:next", args=[project.slug]).removesuffix("next")
     return {
         "project": project.slug,
         "user": str(request.user.uuid),
+        "schema": schema.number,
         "fields": [block.to_json() for block in blocks],
         "instant": field_blocks.is_instant(blocks),
         "slots": payloads,
@@ -112,6 +119,8 @@ def _data(
             "waiting": _("%s waiting"),
             "offline": _("offline, %s kept here"),
             "signed-out": _("log in again, %s kept here"),
+            "stopped": _("not sent, %s kept here"),
+            "changed": _("The fields have changed meanwhile: these are the new ones."),
             "progress": _("%s of %s today"),
             "round": _("round %s"),
             "missing": _("Answer this first."),
@@ -174,14 +183,21 @@ def _submit(request: HttpRequest, project: Project, *, accept: bool) -> None:
     definition = schemas.require(project).definition
     prelabel = _uuid(request.POST.get("prelabel"))
     value = queue_selectors.suggested(project, _slot(request), prelabel) if accept else {}
-    labelling.submit(
+    value = value or from_form(definition, request.POST.getlist)
+    given = request.POST.get("schema", "")
+    send = partial(
+        labelling.submit,
         project,
         request.user,
         _slot(request),
-        value or from_form(definition, request.POST.getlist),
-        client_key=request.POST.get("client_key") or uuid.uuid4().hex,
+        value,
         prelabel_uuid=prelabel,
+        schema_number=int(given) if given.isdecimal() else None,
     )
+    stored = send(client_key=request.POST.get("client_key") or uuid.uuid4().hex)
+    if not stored.created and stored.annotation.value != value:
+        # the back button brought the form back with the key it had: a new answer corrects the one before
+        send(client_key=uuid.uuid4().hex)
 
 
 def _slot(request: HttpRequest) -> uuid.UUID:

@@ -1,7 +1,7 @@
 // The labelling page. A key press swaps in the next item, which is here already, and the answer is sent behind it.
 
 import { call } from "./label_api.js";
-import { Outbox, newKey } from "./label_outbox.js";
+import { Outbox } from "./label_outbox.js";
 import { ActiveClock } from "./label_clock.js";
 import { Drafts } from "./label_drafts.js";
 import { Fields } from "./label_fields.js";
@@ -9,6 +9,8 @@ import { askReason } from "./label_reason.js";
 import { Undo } from "./label_undo.js";
 import { ItemView } from "./label_view.js";
 import { Held, showAgain } from "./label_lease.js";
+import { Kept } from "./label_kept.js";
+import { Outside } from "./label_outside.js";
 
 const root = document.querySelector("[data-label-page]");
 const data = JSON.parse(document.getElementById("label-data").textContent);
@@ -23,7 +25,8 @@ const outbox = new Outbox({
   send: (entry) => call(data.urls[entry.kind], entry.kind === "submit" ? { ...entry.body, exclude: held.ids(), count: 3 } : entry.body),
   onStored: stored,
   onRefused: refused,
-  onState: (state, count) => view.saved(state, count),
+  onStopped: (error) => kept.show(error.message),
+  onState: (state, count) => { view.saved(state, count); kept.list(); },
 });
 
 const held = new Held({
@@ -33,6 +36,8 @@ const held = new Held({
   onChange: paint,
 });
 
+const kept = new Kept(root, data, outbox);
+const outside = new Outside({ data, outbox, held, drafts, view });
 const undo = new Undo({ outbox, held, clock, onGone: () => view.notice(data.texts.skipped) });
 
 function paint() {
@@ -41,7 +46,7 @@ function paint() {
   view.paint(slot);
   if (!slot) return;
   // what was begun here goes before what was taken back, and that before a suggestion; a schema of one key shows no choice as made
-  const begun = data.instant ? slot.previous : (drafts.get(slot.slot) ?? slot.previous ?? slot.drafts);
+  const begun = drafts.get(slot.slot) ?? slot.previous ?? (data.instant ? undefined : slot.drafts);
   fields.show(slot, begun);
 }
 
@@ -57,30 +62,30 @@ function stored(entry, answer) {
     undo.forget();
     held.putFirst(answer.slot);
   }
-  if (!outbox.entries().length) held.refill();
+  if (outbox.entries().length) return;
+  held.refill();
+  outside.fields(answer.schema);
 }
 
 function refused(entry, error) {
   view.notice(error.message);
-  showAgain(held, entry, error);
+  if (!outside.changed(entry, error)) showAgain(held, entry, error);
 }
 
 function leave(kind, body, value) {
   const slot = held.current();
   if (!slot) return;
-  const key = newKey();
   held.queue.shift();
   paint();
+  const key = outbox.post(kind, { slot: slot.slot, ...body }, { shown: data.instant ? true : slot, text: slot.text.slice(0, 200) });
   undo.note({ key, kind, slot, value });
-  outbox.add({ key, kind, body: { slot: slot.slot, client_key: key, ...body }, shown: data.instant ? true : slot });
   drafts.drop(slot.slot); // last: at no moment is the answer kept nowhere
   view.notice("");
   if (!held.current()) held.refill();
 }
 
 function send(value) {
-  const slot = held.current();
-  leave("submit", { value, prelabel: slot?.prelabel?.uuid ?? null, active_ms: clock.take() }, value);
+  leave("submit", { value, prelabel: held.current()?.prelabel?.uuid ?? null, active_ms: clock.take(), schema: data.schema }, value);
 }
 
 const actions = {
@@ -102,14 +107,10 @@ form.addEventListener("submit", (event) => {
   else if (held.current()) actions[button.value]?.();
 });
 
-const skipDialog = askReason(document.getElementById("skip"), (reason) => {
-  clock.take();
-  leave("skip", { reason });
-});
+const skipDialog = askReason(document.getElementById("skip"), (reason) => { clock.take(); leave("skip", { reason }); });
 
 const flagDialog = askReason(document.getElementById("flag"), (text) => {
-  const key = newKey();
-  outbox.add({ key, kind: "flag", body: { slot: held.current().slot, text, client_key: key } });
+  outbox.post("flag", { slot: held.current().slot, text });
   view.notice(data.texts.flagged);
 });
 

@@ -42,12 +42,24 @@ export class Held {
     if (this.current() !== current) this.onChange();
   }
 
+  // What is held may be answered or gone: ask anew. Without a connection it stays, and an answer to it is a correction.
+  async startOver() {
+    await this.ask((slots) => {
+      this.queue = slots.filter((slot) => !this.busy().has(slot.slot));
+      this.onChange();
+    });
+  }
+
   async refill() {
-    if (this.asking || this.queue.length >= HOLD) return;
+    if (this.queue.length < HOLD) await this.ask((slots) => this.merge(slots));
+  }
+
+  async ask(take) {
+    if (this.asking) return;
     this.asking = true;
     try {
       const response = await this.call(`${this.data.urls.next}?count=${HOLD}`);
-      if (response.ok) this.merge((await response.json()).slots);
+      if (response.ok) take((await response.json()).slots);
     } catch {
       /* offline: asked again when the next answer is stored, or by the timer */
     } finally {

@@ -1,42 +1,33 @@
 // What was answered and is not stored on the server yet. It lives in localStorage, so neither a dead line nor a closed
 // tab loses an answer. Entries go out one by one, in order; each carries a key made here, so sending twice stores once.
 
+import { Stored, newKey } from "./label_stored.js";
+
 const RETRY_MS = [1000, 2000, 4000, 8000, 15000, 30000];
 
+const FOR_GOOD = ["membership_ended", "project_archived"];
 const PAINT_FIRST_MS = 20; // a frame: sending must not hold up the next item; the answer is safe in storage already
 
-export function newKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is missing on plain http
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-export class Outbox {
-  // options: storageKey, send(entry) -> Promise<Response>, onStored(entry, answer), onRefused(entry, error), onState(state, count)
+export class Outbox extends Stored {
+  // options: storageKey, send(entry) -> Promise<Response>, onStored(entry, answer), onRefused(entry, error),
+  // onStopped(error) when nothing can be sent any more, onState(state, count)
   constructor(options) {
+    super(options.storageKey);
     Object.assign(this, options);
     this.sending = null;
     this.failures = 0;
     this.timer = 0;
     this.flushing = false;
+    this.stopped = false;
     window.addEventListener("online", () => this.flush());
     window.addEventListener("focus", () => this.flush());
   }
 
-  entries() {
-    try {
-      return JSON.parse(localStorage.getItem(this.storageKey)) || [];
-    } catch {
-      return this.fallback || [];
-    }
-  }
-
-  write(entries) {
-    this.fallback = entries; // storage may be full or forbidden: then it lasts as long as the page
-    try {
-      localStorage.setItem(this.storageKey, JSON.stringify(entries));
-    } catch {
-      /* kept in this.fallback */
-    }
+  // A new entry of this kind with a key of its own; gives the key.
+  post(kind, body, more = {}) {
+    const key = newKey();
+    this.add({ key, kind, body: { ...body, client_key: key }, ...more });
+    return key;
   }
 
   add(entry) {
@@ -56,11 +47,12 @@ export class Outbox {
 
   show(state) {
     const count = this.entries().length;
-    this.onState(count || state === "signed-out" ? state : "saved", count);
+    const now = this.stopped ? "stopped" : state;
+    this.onState(count || now === "signed-out" ? now : "saved", count);
   }
 
   async flush() {
-    if (this.flushing) return;
+    if (this.flushing || this.stopped) return;
     this.flushing = true;
     clearTimeout(this.timer);
     const work = () => this.sendAll();
@@ -94,6 +86,7 @@ export class Outbox {
       if (!response) return this.later("offline");
     }
     if (response.status >= 500 || response.status === 429) return this.later("offline");
+    if (FOR_GOOD.includes(answer.code)) return this.stop(answer);
     if (response.status === 401 || response.status === 403) return this.later("signed-out");
     this.failures = 0;
     this.write(this.entries().filter((one) => one.key !== entry.key));
@@ -101,6 +94,20 @@ export class Outbox {
     else this.onRefused(entry, answer);
     this.show("waiting");
     return "done";
+  }
+
+  // The person may not answer here any more: nothing is sent again by itself, and nothing is thrown away.
+  stop(error) {
+    this.stopped = true;
+    this.failures = 0;
+    this.show("stopped");
+    this.onStopped(error);
+    return "later";
+  }
+
+  tryAgain() {
+    this.stopped = false;
+    return this.flush();
   }
 
   later(state) {

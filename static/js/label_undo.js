@@ -1,6 +1,6 @@
 // Taking back: first what was done in this page, the latest first; what was done before that, the server knows.
 
-import { newKey } from "./label_outbox.js";
+import { newKey } from "./label_stored.js";
 
 export class Undo {
   // options: outbox, held, clock, onGone() when a skipped item is with others already

@@ -223,7 +223,8 @@ def test_it_is_closed_to_strangers_and_outsiders(project: Project) -> None:
 def test_it_refuses_a_label_from_a_person_who_was_removed(call: Any, project: Project, ana: Any) -> None:
     [slot, *_] = call("next").json()["slots"]
     project.memberships.filter(user=ana).update(is_active=False)
-    assert call("submit", answer(slot["slot"])).status_code == 404
+    refused = call("submit", answer(slot["slot"]))
+    assert (refused.status_code, refused.json()["code"]) == (403, "membership_ended")
     assert not Annotation.objects.exists()
 
 

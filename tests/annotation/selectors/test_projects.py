@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from annotation import permissions
+from annotation.errors import MembershipEnded, ProjectArchived
 from annotation.models import Project, Role
 from annotation.selectors.projects import get_project, projects_of, scopes_run_by
 from annotation.services import memberships, projects
@@ -50,7 +51,7 @@ def test_it_shuts_out_who_was_deactivated_here_or_everywhere() -> None:
     project = make_project()
     user = add_member(project)
     memberships.deactivate(membership_of(project, user))
-    with pytest.raises(Http404):
+    with pytest.raises(MembershipEnded, match="not belong to this project any more"):
         get_project(user, project.slug, permissions.is_member)
     other = add_member(project)
     other.is_active = False
@@ -61,7 +62,7 @@ def test_it_lets_nobody_label_in_an_archived_project_but_its_admin_look() -> Non
     project = make_project()
     admin = add_member(project, Role.ADMIN)
     projects.archive(project)
-    with pytest.raises(PermissionDenied, match="archived"):
+    with pytest.raises(ProjectArchived, match="archived"):
         get_project(admin, project.slug, permissions.can_label)
     assert get_project(admin, project.slug, permissions.can_admin) == project
 

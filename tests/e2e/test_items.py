@@ -1,0 +1,104 @@
+"""The data manager in a browser: search, filter, mark, tag, queue first, look at one item by keyboard."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from annotation.models import Project, Role
+from annotation.services import batches, prelabels, search_index
+from tests import factories
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+TEXTS = [
+    "I was charged twice for the same card payment",
+    "我的钱还没到账，怎么办？",
+    "My card was stolen, please block it",
+    "How long does a refund take?",
+    "退款什么时候到账",
+    "The card payment was declined",
+]
+
+
+@pytest.fixture
+def project() -> Project:
+    made = factories.make_project("Bank", overlap_share=0, evaluation_items=0)
+    items = factories.make_items(made, TEXTS, split="train", source="mails.csv")
+    model = factories.make_model_labeller(made)
+    prelabels.store(made, model, [(item.pk, {"label": "refund"}, 0.6, {}) for item in items[:4]])
+    batches.publish(made, [batches.Pick(row=row) for row in (0, 2, 3)], origin="1", title="Round 1")
+    search_index.catch_up(made)
+    return made
+
+
+def rows(page: Page) -> list[str]:
+    return page.locator(".items-table tbody tr td:nth-child(2)").all_inner_texts()
+
+
+def test_items_are_found_marked_tagged_and_queued_first(open_page, project) -> None:
+    reviewer = factories.add_member(project, Role.REVIEWER)
+    page = open_page(reviewer, f"/p/{project.slug}/items")
+    page.get_by_label("Search the text").fill("card pay")
+    page.keyboard.press("Enter")
+    expect(page.locator(".items-table tbody tr")).to_have_count(2)
+    assert rows(page) == ["0", "5"]
+    page.get_by_label("All on this page").check()
+    expect(page.locator("[data-marked]")).to_have_text("2 / 2")
+    page.get_by_label("Action").select_option("tag")
+    page.get_by_role("button", name="Look at it first").click()
+    expect(page.get_by_role("heading", name="Tag: 2 items")).to_be_visible()
+    page.get_by_label("Tag", exact=True).fill("ask the bank")
+    page.get_by_role("button", name="Tag", exact=True).click()
+    expect(page.locator(".message.success")).to_contain_text("Tag: 2 items.")
+    assert "text=card+pay" in page.url
+    expect(page.locator(".tag")).to_have_count(2)
+
+    page.get_by_role("link", name="Show all").click()
+    page.get_by_label("Tag").first.select_option(label="ask the bank")
+    expect(page.locator(".items-table tbody tr")).to_have_count(2)
+    page.get_by_label("all that match").check()
+    page.get_by_label("Action").select_option("queue_first")
+    page.get_by_role("button", name="Look at it first").click()
+    page.get_by_role("button", name="Queue first").click()
+    expect(page.locator(".message.success")).to_contain_text("Queue first: 2 items.")
+    waiting = project.slots.filter(state="free").order_by("rank").values_list("item__row", flat=True)
+    assert list(waiting) == [0, 5, 2, 3]
+
+
+def test_chinese_is_found_as_it_is_written(open_page, project) -> None:
+    page = open_page(factories.add_member(project, Role.REVIEWER), f"/p/{project.slug}/items?text=到账")
+    assert rows(page) == ["1", "4"]
+
+
+def test_a_view_is_saved_and_opened_again(open_page, project) -> None:
+    page = open_page(
+        factories.add_member(project, Role.REVIEWER), f"/p/{project.slug}/items?state=waiting&sort=-row"
+    )
+    page.get_by_role("button", name="Save this view").click()
+    page.get_by_label("Name").fill("In the queue")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.goto(f"/p/{project.slug}/items")
+    assert len(rows(page)) == 6
+    page.get_by_role("link", name="In the queue").click()
+    expect(page.locator(".items-table tbody tr")).to_have_count(3)
+    assert rows(page) == ["3", "2", "0"]
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_label("Source").last.check()
+    page.get_by_role("button", name="Show these").click()
+    expect(page.get_by_role("columnheader", name="Source")).to_be_visible()
+
+
+def test_one_item_is_read_and_left_by_keyboard(open_page, project) -> None:
+    page = open_page(factories.add_member(project, Role.REVIEWER), f"/p/{project.slug}/items?text=card")
+    page.get_by_role("link", name="2", exact=True).click()
+    expect(page.get_by_role("heading", name="Item 2")).to_be_visible()
+    page.keyboard.press("j")
+    expect(page.get_by_role("heading", name="Item 5")).to_be_visible()
+    page.keyboard.press("k")
+    expect(page.get_by_role("heading", name="Item 2")).to_be_visible()
+    page.keyboard.press("k")
+    expect(page.get_by_role("heading", name="Item 0")).to_be_visible()
+    page.keyboard.press("b")
+    expect(page.get_by_role("heading", name="Items")).to_be_visible()
+    assert page.get_by_label("Search the text").input_value() == "card"
