@@ -16,7 +16,7 @@ export class SpanInput {
     surface.addEventListener("mousedown", (event) => { if (this.isOn() && !this.isTouch && !event.button && !event.shiftKey) getSelection().removeAllRanges(); });
     surface.addEventListener("dblclick", (event) => this.isOn() && this.onDoubleClick(event));
     document.addEventListener("pointerdown", (event) => this.onPointer(event), { signal, capture: true });
-    document.addEventListener("pointerup", () => { if (this.isOn() && this.isPointing) setTimeout(() => this.finish()); }, { signal });
+    document.addEventListener("pointerup", () => this.onRelease(), { signal });
     document.addEventListener("selectionchange", () => this.isOn() && this.read(), { signal });
     const keys = new SpanKeys(widget, this);
     document.addEventListener("keydown", (event) => { if (this.isOn() && keys.press(event)) event.preventDefault(); }, { signal });
@@ -39,9 +39,16 @@ export class SpanInput {
   }
 
   onPointer(event) {
+    this.isDown = true;
     this.isPointing = this.widget.surface.contains(event.target);
     this.isTouch = event.pointerType === "touch";
     if (this.isPointing && this.isOn()) this.widget.fields.groups.activate(this.widget.element);
+  }
+
+  // What was selected is known once the browser is done with the release; by then a double click may hold it down again.
+  onRelease() {
+    this.isDown = false;
+    if (this.isOn() && this.isPointing) setTimeout(() => { if (!this.isDown) this.finish(); });
   }
 
   // Takes over what the browser has selected. That nothing is selected counts only where somebody clicked so: a tap on a
