@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests import factories
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
+SCRIPTS = Path(__file__).parent
 TEXT = "Ana Müller from Berlin works for Siemens."
 NEXT = "Nothing to see here."
 LABELS = [
@@ -544,6 +546,17 @@ def test_it_works_without_scripts(open_page, project) -> None:
 
 def opened_plain(open_page: Any, project: Project) -> Page:
     return open_page(factories.add_member(project), f"/p/{project.slug}/label", java_script_enabled=False)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_marks_are_readable_and_named(open_page, project, width: int, theme: Any) -> None:
+    page = opened(open_page, project, width=width, color_scheme=theme)
+    press(page, "ArrowRight", "1", *["ArrowRight"] * 3, "2", "End", "3", "Shift+Tab", "r", "Shift+Tab", "1")
+    expect(page.locator("[data-relation-list] li")).to_have_count(1)
+    for script in ("contrasts.js", "nameless.js"):
+        assert page.evaluate((SCRIPTS / script).read_text("utf-8")) == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 def busy_ms(session: Any) -> float:
