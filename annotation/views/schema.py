@@ -18,7 +18,7 @@ from annotation.models import Project, SchemaVersion
 from annotation.schema_editor import edits, pages
 from annotation.schema_editor.draft import Draft, can_be_drafted, definition_of, draft_of
 from annotation.schema_editor.reading import read_draft
-from annotation.selectors import schema_samples, schemas
+from annotation.selectors import outdated, schema_samples, schemas
 from annotation.selectors.projects import get_project
 from annotation.services import schemas as services
 from annotation.task_types import registry
@@ -143,6 +143,7 @@ def _form(request: HttpRequest, project: Project, draft: Draft, *, status: int =
     if request.headers.get("X-Requested-With") == "editor":
         return render(request, "annotation/schema/_fields.html", context, status=status)
     context |= {"preview": pages.preview(project, definition_of(draft)), "mode": "form"}
+    context["outdated"] = outdated.outdated(project)
     return render(request, "annotation/schema/edit.html", context, status=status)
 
 

@@ -15,6 +15,7 @@ from annotation import permissions
 from annotation.errors import AnnotationError
 from annotation.forms import SettingsForm
 from annotation.schema_editor import pages
+from annotation.selectors import outdated
 from annotation.selectors import schemas as schema_reads
 from annotation.selectors.projects import get_project, has_items
 from annotation.services import projects
@@ -40,5 +41,11 @@ def settings(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect("annotation:settings", slug=slug)
     schema = schema_reads.current(project)
     fields = pages.summaries(schema.definition) if schema else []
-    context = {"project": project, "form": form, "schema": schema, "fields": fields}
+    context = {
+        "project": project,
+        "form": form,
+        "schema": schema,
+        "fields": fields,
+        "outdated": outdated.outdated(project),
+    }
     return render(request, "annotation/settings/settings.html", context, status=422 if form.errors else 200)
