@@ -145,6 +145,12 @@ class GoldRefused(AnnotationError):
     code = "gold_refused"
 
 
+class PatternRefused(AnnotationError):
+    """A pattern cannot be used: it is no expression, too slow, or for a label that is not there."""
+
+    code = "pattern_refused"
+
+
 class BulkRefused(AnnotationError):
     """Suggestions cannot be accepted in bulk now, or what was accepted cannot be undone."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from annotation.models import Project, Role
+from annotation.models import Pattern, Project, Role
 from annotation.project_templates import TEMPLATES
 from annotation.selectors.exports import WHATS
 from annotation.selectors.table_formats import FORMATS
@@ -152,3 +152,32 @@ class JoinForm(forms.Form):
 def lines(text: str) -> list[str]:
     """The lines of a text that hold something, each once."""
     return list(dict.fromkeys(" ".join(line.split()) for line in text.splitlines() if line.strip()))
+
+
+class PatternForm(forms.Form):
+    """One pattern for one label. `options`: the project's fields with labels, of `selectors.patterns`."""
+
+    target = forms.ChoiceField(label=_("Suggests"))
+    kind = forms.ChoiceField(label=_("As"), choices=Pattern.Kind.choices, initial=Pattern.Kind.KEYWORD)
+    pattern = forms.CharField(
+        label=_("Pattern"),
+        max_length=300,
+        help_text=_("A word or phrase, found as whole words; or a regular expression. Case does not count."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, options: list[Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        groups = [
+            (option.title, [(f"{option.name}:{label.id}", label.name) for label in option.labels])
+            for option in options
+        ]
+        target = self.fields["target"]
+        assert isinstance(target, forms.ChoiceField)
+        target.choices = groups if len(groups) > 1 else groups[0][1]
+
+    def described(self) -> dict[str, str]:
+        """As `services.patterns.add` takes it."""
+        field, label = self.cleaned_data["target"].split(":", 1)
+        given = {name: self.cleaned_data[name] for name in ("kind", "pattern")}
+        return {"field": field, "label": label, **given}

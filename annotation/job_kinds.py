@@ -9,10 +9,19 @@ from django.utils.translation import gettext_lazy as _
 from annotation.models import Project
 from annotation.permissions import can_engineer, can_review
 from annotation.selectors import bulk_acceptance as bulk_reads
+from annotation.selectors import patterns as pattern_reads
 from annotation.selectors.imports import KIND as IMPORT_ITEMS
 from annotation.selectors.projects import scopes_run_by
 from annotation.selectors.search_states import KIND as INDEX_ITEMS
-from annotation.services import bulk_acceptance, import_runs, item_actions, overlap, queue, search_index
+from annotation.services import (
+    bulk_acceptance,
+    import_runs,
+    item_actions,
+    overlap,
+    patterns,
+    queue,
+    search_index,
+)
 from jobs import registry
 from jobs.models import Job
 
@@ -83,6 +92,15 @@ registry.register(
     may_see=may_engineer,
     may_cancel=may_engineer,
 )
+registry.register(
+    pattern_reads.KIND,
+    patterns.run,
+    label=_("Suggestions by patterns"),
+    resource="cpu",
+    may_see=may_engineer,
+    may_cancel=may_engineer,
+)
+registry.register_periodic("annotation.suggest_by_patterns", 30.0, patterns.tick)
 registry.register_periodic("annotation.settle_bulk", 10.0, bulk_acceptance.settle_all)
 registry.register_periodic("annotation.refit_consensus", 30.0, overlap.start_due)
 registry.register_periodic("annotation.release_expired", 5.0, queue.release_expired)

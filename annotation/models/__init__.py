@@ -11,6 +11,7 @@ from .item import Item
 from .key_map import KeyMap
 from .labeller import Labeller
 from .membership import Invite, Membership, Role
+from .pattern import Pattern, PatternPass
 from .project import Project
 from .queue import Batch, Cursor, Slot
 from .rejection import Rejection
@@ -45,6 +46,8 @@ __all__ = [
     "Labeller",
     "LabellerSkill",
     "Membership",
+    "Pattern",
+    "PatternPass",
     "Prelabel",
     "Project",
     "RejectedRow",

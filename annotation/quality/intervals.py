@@ -70,6 +70,17 @@ def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Estimate:
     return Estimate(share, low, high, n)
 
 
+def wilson_centre(successes: int, n: int, confidence: float = CONFIDENCE) -> float:
+    """The centre of Wilson's interval: the share drawn to one half, the more the fewer trials there are.
+
+    ValueError unless 0 <= successes <= n.
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"found {successes} successes in {n} trials: expected 0 <= successes <= trials")
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    return (successes + z * z / 2) / (n + z * z)
+
+
 def newcombe(
     successes_a: int, n_a: int, successes_b: int, n_b: int, confidence: float = CONFIDENCE
 ) -> Estimate:

@@ -26,6 +26,7 @@ from annotation.models import (
 from annotation.quality.acceptance import Calibration, Pair, accuracy_above, calibrate
 from annotation.quality.intervals import Estimate, wilson
 from annotation.selectors import prelabel_policy, schemas
+from annotation.selectors.looks import decided_unaided
 from annotation.selectors.value_text import value_text
 from annotation.task_types import registry
 from annotation.task_types.registry import InvalidValue
@@ -74,29 +75,12 @@ def labellers(project: Project) -> list[Labeller]:
 
 
 def evidence(project: Project, labeller: Labeller, definition: Mapping[str, Any]) -> list[Pair]:
-    """(confidence, right?) of the suggestions that could be accepted in bulk and whose item is resolved:
-    by people of whom one at least did not see a suggestion, or with a decided spot check.
-
-    Both are independent of whether the suggestion was right: an answer that changed what it was shown counts no
-    more than one that took it over. One query.
+    """(confidence, right?) of the suggestions that could be accepted in bulk and whose item is resolved, as
+    `looks.decided_unaided` demands. One query.
     """
-    looks = Annotation.objects.filter(
-        item=OuterRef("item"),
-        slot__isnull=False,
-        is_retraction=False,
-        superseded_by__slot__isnull=True,
-        labeller__kind=Labeller.Kind.PERSON,
-    )
-    unaided = looks.exclude(prelabel_mode=Annotation.PrelabelMode.SHOWN)
-    checks = Review.objects.filter(
-        item=OuterRef("item"),
-        kind=Review.Kind.SPOT_CHECK,
-        state=Review.State.DONE,
-        verdict__in=[Review.Verdict.RIGHT, Review.Verdict.WRONG],
-    )
     current = FilteredRelation("item__resolutions", condition=Q(item__resolutions__is_current=True))
     found = Prelabel.objects.filter(project=project, labeller=labeller).annotate(final=current)
-    found = found.filter(Q(Exists(unaided)) | Q(Exists(checks)), final__isnull=False)
+    found = found.filter(decided_unaided(), final__isnull=False)
     modes = prelabel_policy.label_modes(definition)
     rows = found.order_by("-pk").values_list("value", "confidence", "final__value")[:EVIDENCE]
     return [

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.json import KT
 
-from annotation.models import Annotation, Labeller, Project, Slot
+from annotation.models import Annotation, Labeller, Project, Review, Slot
 
 MOST = 200_000  # the newest looks that a report reads: about a second of work
 
@@ -39,6 +39,29 @@ def standing(project: Project) -> QuerySet[Annotation]:
         labeller__kind=Labeller.Kind.PERSON,
         superseded_by__slot__isnull=True,  # not superseded at all, or by a reviewer, whose answer has no slot
     ).exclude(slot__purpose__in=Slot.MEASURING)
+
+
+def decided_unaided() -> Q:
+    """Of rows with an `item`: it was labelled by somebody who saw no suggestion, or went through a spot check.
+
+    Both are independent of whether a suggestion was right: an answer that changed what it was shown counts no
+    more than one that took it over.
+    """
+    looks = Annotation.objects.filter(
+        item=OuterRef("item"),
+        slot__isnull=False,
+        is_retraction=False,
+        superseded_by__slot__isnull=True,
+        labeller__kind=Labeller.Kind.PERSON,
+    )
+    unaided = looks.exclude(prelabel_mode=Annotation.PrelabelMode.SHOWN)
+    checks = Review.objects.filter(
+        item=OuterRef("item"),
+        kind=Review.Kind.SPOT_CHECK,
+        state=Review.State.DONE,
+        verdict__in=[Review.Verdict.RIGHT, Review.Verdict.WRONG],
+    )
+    return Q(Exists(unaided)) | Q(Exists(checks))
 
 
 def newest(project: Project, field: str, *, most: int = MOST) -> list[Look]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from typing import Any
 
@@ -33,6 +34,7 @@ from annotation.services import (
     queue,
     reviews,
 )
+from annotation.services.schemas import publish
 from jobs.models import Job, State
 from jobs.services import jobs
 from tests.factories import add_member, make_items, make_model_labeller, make_project
@@ -173,9 +175,9 @@ def test_evaluation_items_and_strict_labels_are_never_accepted(scene: Scene) -> 
     scene.suggest(judged, 0.99)
     strict = make_items(scene.project, 1, split="train")
     scene.suggest(strict, 0.99, "card-lost")
-    definition = schemas.require(scene.project).definition
+    definition = copy.deepcopy(schemas.require(scene.project).definition)
     definition["fields"][0]["labels"][1]["mode"] = "manual"
-    scene.project.schemas.update(definition=definition)
+    publish(scene.project, definition)
     scene.accept()
     assert [scene.method_of(item) for item in [*judged, *strict]] == [""] * 5
 

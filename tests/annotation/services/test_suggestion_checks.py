@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from typing import Any
 
@@ -13,6 +14,7 @@ from annotation.models import Annotation, Item, Prelabel, Project, Rejection, Re
 from annotation.selectors import bulk_acceptance, schemas
 from annotation.selectors.suggestion_checks import cards, marks
 from annotation.services import batches, prelabels, projects, queue, suggestion_checks
+from annotation.services.schemas import publish
 from tests.factories import add_member, make_items, make_model_labeller, make_project
 
 pytestmark = pytest.mark.django_db
@@ -146,9 +148,9 @@ def test_hidden_strict_and_partial_suggestions_are_not_asked_about(
     projects.update_settings(project, prelabel_hidden_share=0.0, mode="manual")
     assert suggestion_checks.lease(project, ana) == []
     projects.update_settings(project, mode="assisted")
-    definition = schemas.require(project).definition
+    definition = copy.deepcopy(schemas.require(project).definition)
     definition["fields"].append({**definition["fields"][0], "name": "second"})
-    project.schemas.update(definition=definition)
+    publish(project, definition)
     assert suggestion_checks.lease(project, ana) == []
 
 
