@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0015_rejection'),
+        ('annotation', '0016_item_prompt'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
