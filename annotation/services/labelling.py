@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.selectors.prepared import given, insert, prepared, prepared_update
 from annotation.errors import LabelRefused, NothingToUndo, SchemaChanged, SlotTaken, SlotUnknown
 from annotation.models import Annotation, Labeller, Prelabel, Project, SchemaVersion, Slot
-from annotation.selectors import gold, prelabel_policy, schemas
+from annotation.selectors import gold, past_answers, prelabel_policy, schemas
 from annotation.selectors.queue import presentation_seed
 from annotation.services import batches, labellers, overlap, queue, resolutions, reviews
 from annotation.services.archive import guard_writable
@@ -268,8 +268,8 @@ def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Sl
         project=project,
         labeller=labeller,
         slot__isnull=False,
-        superseded_by__isnull=True,
         is_retraction=False,
+        superseded_by__isnull=True,
     )
     if slot_uuid is not None:
         slot = (
@@ -280,7 +280,7 @@ def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Sl
         mine = mine.filter(slot=slot)
         if slot.state == Slot.State.LEASED and not mine.exists():
             return slot
-    last = gold.changeable(project, mine).order_by("-pk").first()
+    last = past_answers.changeable(project, mine).order_by("-pk").first()
     if last is None:
         raise NothingToUndo(
             _("There is nothing to take back: your earlier answers here were reviewed, or there are none.")
