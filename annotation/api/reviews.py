@@ -25,10 +25,13 @@ class LookShape(serializers.Serializer):
 
     person = serializers.IntegerField()
     value = serializers.DictField(help_text="Field name to answer.")
-    said = serializers.CharField(help_text="The value in words.")
+    said = serializers.CharField(
+        help_text="The value in words; responses are A, B ... in the order of content."
+    )
     active_seconds = serializers.FloatField(allow_null=True)
     accepted = serializers.BooleanField(help_text="A suggestion was shown and taken unchanged.")
     is_checked = serializers.BooleanField(help_text="The answer that this spot check is about.")
+    edits = serializers.CharField(help_text="How far a text is from its draft, in words; or empty.")
 
 
 class ReviewShape(serializers.Serializer):

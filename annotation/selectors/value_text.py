@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from annotation.selectors.choices import in_language
 from annotation.task_types import registry
 
@@ -24,6 +27,21 @@ def value_text(
     parts = [_answer_text(field, value[field["name"]]) for field in fields if field["name"] in value]
     text = " · ".join(parts)
     return text if not longest or len(text) <= longest else text[: longest - 1] + "…"
+
+
+def trace_text(trace: Mapping[str, Any]) -> str:
+    """How far texts are from the drafts that they began from; "" where none did."""
+    edits = [one for one in trace.values() if isinstance(one, Mapping) and "edit_distance" in one]
+    if not edits:
+        return ""
+    distance, characters = (sum(one[key] for one in edits) for key in ("edit_distance", "draft_characters"))
+    if not distance:
+        return _("the draft, unchanged")
+    return ngettext(
+        "%(n)s edit of a draft of %(characters)s characters",
+        "%(n)s edits of a draft of %(characters)s characters",
+        distance,
+    ) % {"n": distance, "characters": characters}
 
 
 def _answer_text(field: Mapping[str, Any], answer: Any) -> str:

@@ -172,7 +172,22 @@ def draft(field: Mapping[str, Any], answer: Any, content: Content) -> dict[str, 
         return None
     if answer.get("strength") in [one["id"] for one in field.get("strengths", ())]:
         found["strength"] = answer["strength"]
+    given = answer.get("reasons") or ()
+    if reasons := [one["id"] for one in field.get("reasons", ()) if one["id"] in given]:
+        found["reasons"] = reasons
     return found
+
+
+def letter(position: int) -> str:
+    """How people call the response at a place of their screen, counted from 0: A, B, C ..."""
+    return chr(ord("A") + position)
+
+
+def lettered(answer: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any]:
+    """The answer with the letters of the screen in place of ids, for words: its reader sees no ids."""
+    named = {identity: letter(position) for position, identity in enumerate(order)}
+    groups = [sorted(named.get(identity, identity) for identity in group) for group in answer["ranking"]]
+    return {**answer, "ranking": groups}
 
 
 def shown_order(ids: Sequence[str], seed: str) -> list[str]:

@@ -6,6 +6,7 @@ from django import template
 from django.utils.safestring import SafeString
 
 from annotation import markdown
+from annotation.task_types import preference
 
 register = template.Library()
 
@@ -13,7 +14,7 @@ register = template.Library()
 @register.filter
 def letter(position: int) -> str:
     """How the response at a position, counted from 1, is called on the screen: A, B, C ..."""
-    return chr(ord("A") + position - 1)
+    return preference.letter(position - 1)
 
 
 @register.filter

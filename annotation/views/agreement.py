@@ -22,7 +22,7 @@ from annotation.selectors import disagreements as disagreement_reads
 from annotation.selectors.choices import in_language
 from annotation.selectors.projects import get_project
 from annotation.task_types.registry import field_of
-from annotation.views import anchoring
+from annotation.views import anchoring, position_bias
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def agreement(request: HttpRequest, slug: str) -> HttpResponse:
         "sources": report.sources,
         "learnt": consensus.learnt(project, report.field),
         "anchoring": None if report.is_empty else anchoring.block(project),
+        "position": position_bias.block(project, field_of({"fields": fields}, report.field)),
     }
     return render(request, "annotation/agreement/agreement.html", context)
 

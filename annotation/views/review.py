@@ -16,10 +16,11 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.errors import GyreError
 from annotation import permissions
-from annotation.models import Project, Review, SchemaVersion
+from annotation.models import Item, Project, Review, SchemaVersion
 from annotation.selectors import field_blocks, key_maps, projects, review_cards, schemas
 from annotation.services import reviews
-from annotation.task_types.registry import InvalidValue, from_form
+from annotation.task_types.content import content_of
+from annotation.task_types.registry import InvalidValue, from_form, validate_value
 
 
 @login_required
@@ -50,7 +51,7 @@ def _data(card: review_cards.Card, blocks: list[field_blocks.FieldBlock]) -> dic
     return {
         "fields": [block.to_json() for block in blocks],
         "instant": field_blocks.is_instant(blocks),
-        "slot": {"text": card.text, "content": card.content, "meta": card.meta},
+        "slot": {"text": card.text, "content": card.content, "meta": card.meta, "drafts": card.drafts},
         "given": card.given,
         "looks": [look.value for look in card.looks],
         "texts": {"missing": _("Answer this first.")},
@@ -69,7 +70,7 @@ def _decide(request: HttpRequest, project: Project, schema: SchemaVersion) -> Ht
         elif action == "right":
             verdict = Review.Verdict.RIGHT
         else:
-            value = _value(request, schema)
+            value = _value(request, schema, found.item)
             is_given = found.annotation is not None and found.annotation.value == value
             verdict = Review.Verdict.RIGHT if is_given else Review.Verdict.WRONG
         reviews.decide(
@@ -85,18 +86,19 @@ def _decide(request: HttpRequest, project: Project, schema: SchemaVersion) -> Ht
     return back
 
 
-def _value(request: HttpRequest, schema: SchemaVersion) -> dict[str, Any]:
-    """The answer: as the scripts made it, or from the form's own fields."""
+def _value(request: HttpRequest, schema: SchemaVersion, item: Item) -> dict[str, Any]:
+    """The answer as it would be stored: as the scripts made it, or from the form's own fields."""
     made = request.POST.get("answer", "")
-    if not made:
+    if made:
+        try:
+            value = dict(json.loads(made))
+        except (TypeError, ValueError) as error:
+            raise InvalidValue(_("The answer did not arrive whole: load the page again.")) from error
+    else:
         value = from_form(schema.definition, request.POST.getlist)
         if not any(value.values()):
             raise InvalidValue(_("Nothing was chosen: say right, unsure, or choose a label."))
-        return value
-    try:
-        return dict(json.loads(made))
-    except ValueError as error:
-        raise InvalidValue(_("The answer did not arrive whole: load the page again.")) from error
+    return validate_value(schema.definition, value, content_of(item.text, item.data))
 
 
 def _uuid(given: str | None) -> uuid.UUID | None:

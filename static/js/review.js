@@ -1,5 +1,6 @@
 // The reviewing page: plain form posts. Scripts paint the answer into the fields and send it whole; a key that is pressed
-// again before anybody can have read the new item is turned away.
+// again before anybody can have read the new item is turned away. Once the answer is changed it cannot be called right any
+// more, so that Enter never throws a correction away.
 
 import { Fields } from "./label_fields.js";
 
@@ -15,22 +16,26 @@ function isSame(a, b) {
 }
 
 function review(form, data) {
-  const right = form.querySelector("button[value=right]");
+  const right = form.querySelector("[name=action][value=right]");
+  const correct = form.querySelector("[name=action][value=correct]");
   const fields = new Fields(reviewPage, data, { onChange: offer });
 
   // what was corrected is no longer right as it was given: Enter shall not throw the correction away
   function offer() {
-    if (right && !data.instant) right.disabled = !isSame(fields.partial(), data.given);
+    const isChanged = !data.instant && !isSame(fields.partial(), data.given);
+    if (right) right.disabled = isChanged;
+    correct?.classList.toggle("primary", isChanged || !right);
   }
 
   fields.show(data.slot, data.given);
+  offer();
   reviewPage.addEventListener("click", (event) => {
     const take = event.target.closest("[data-take]");
     if (take) fields.show(data.slot, data.looks[Number(take.dataset.take)]);
   });
   form.addEventListener("submit", (event) => {
     if (performance.now() - shownAt < UNREAD_MS) return event.preventDefault();
-    if (event.submitter?.value !== "correct") return;
+    if (event.submitter !== correct) return;
     const value = fields.value();
     if (value) form.elements.answer.value = JSON.stringify(value);
     else event.preventDefault();
