@@ -20,3 +20,9 @@ def test_it_lets_no_markup_or_script_through(text: str) -> None:
     html = render(text)
     for tag in ("<script", "<img", "<a ", "<b>"):
         assert tag not in html
+
+
+def test_aligned_columns_bring_no_inline_style() -> None:
+    html = render("| a | b |\n|---|:-:|\n| 1 | 2 |\n")
+    assert "style" not in html
+    assert "<td>2</td>" in html

@@ -9,7 +9,7 @@ export class PreferenceField {
   constructor(element, field, fields) {
     const part = (name) => element.querySelector(`[data-${name}]`);
     Object.assign(this, { element, fields, texts: part("texts").dataset });
-    this.cards = new ResponseCards(part("responses"), part("card"), this.texts.response);
+    this.cards = new ResponseCards(part("responses"), part("card"), this.texts.cardName);
     this.strengths = part("strengths");
     this.reasons = part("reasons");
     this.nothing = part("no-responses");
