@@ -17,6 +17,8 @@ TOOLS: dict[str, dict[str, str]] = {  # buttons of a type beside its answers, wi
     "spans": {"relate": "r"},
     "response": {"write": "e", "preview": "p", "changes": "d", "restore": "r"},
 }
+# The list of keys in label/keys/ that a type shares; else it has one of its own name.
+KEY_LISTS = {"classification": "labels", "multilabel": "labels"}
 CROWDED_LABELS = 24  # so many labels stand close
 WIDE = ("preference", "response")  # types that read and write side by side
 CROWDED = 7  # a scale of more points has narrow cells
@@ -168,6 +170,7 @@ def page(found: list[FieldBlock]) -> dict[str, Any]:
         "blocks": found,
         "instant": instant,
         "types": list(dict.fromkeys(block.type for block in found)),
+        "key_lists": list(dict.fromkeys(KEY_LISTS.get(block.type, block.type) for block in found)),
         "has_tree": any(block.is_tree for block in found),
         "has_search": any(block.has_search for block in found),
         "is_many": instant and len(found[0].choices) > CROWDED_LABELS,

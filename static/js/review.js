@@ -8,7 +8,7 @@ const UNREAD_MS = 250;
 const reviewPage = document.querySelector("[data-review-page]");
 const shownAt = performance.now();
 
-// Whether two values say the same, in whatever order their keys come from the database.
+// Whether two values say the same, in whatever order their keys come.
 function isSame(a, b) {
   if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return a === b;
   const keys = Object.keys(a);
@@ -19,15 +19,17 @@ function review(form, data) {
   const right = form.querySelector("[name=action][value=right]");
   const correct = form.querySelector("[name=action][value=correct]");
   const fields = new Fields(reviewPage, data, { onChange: offer });
+  let given = {};
 
   // what was corrected is no longer right as it was given: Enter shall not throw the correction away
   function offer() {
-    const isChanged = !data.instant && !isSame(fields.partial(), data.given);
+    const isChanged = !data.instant && !isSame(fields.partial(), given);
     if (right) right.disabled = isChanged;
     correct?.classList.toggle("primary", isChanged || !right);
   }
 
   fields.show(data.slot, data.given);
+  given = fields.partial();
   offer();
   reviewPage.addEventListener("click", (event) => {
     const take = event.target.closest("[data-take]");
@@ -35,7 +37,7 @@ function review(form, data) {
   });
   form.addEventListener("submit", (event) => {
     if (performance.now() - shownAt < UNREAD_MS) return event.preventDefault();
-    if (event.submitter !== correct) return;
+    if (!correct || event.submitter !== correct) return;
     const value = fields.value();
     if (value) form.elements.answer.value = JSON.stringify(value);
     else event.preventDefault();

@@ -44,6 +44,7 @@ def test_a_page_knows_its_types_once_each() -> None:
     tree = {"name": "label", "type": "classification", "labels": labels}
     page = field_blocks.page(field_blocks.blocks({"fields": [tree, {**tree, "name": "second"}]}))
     assert page["types"] == ["classification"]
+    assert page["key_lists"] == ["labels"]
     assert (page["instant"], page["has_tree"], page["has_search"], page["is_wide"]) == (
         False,
         True,

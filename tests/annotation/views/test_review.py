@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 import uuid
 from typing import Any
 
@@ -9,7 +11,7 @@ from django.urls import reverse
 
 from annotation.models import Project, Review, Role
 from annotation.services import batches, labelling, queue
-from tests import factories
+from tests import factories, typed
 
 pytestmark = pytest.mark.django_db
 
@@ -107,3 +109,50 @@ def test_an_empty_queue_teaches(client: Client) -> None:
 def test_an_annotator_may_not_review(client: Client, project: Project) -> None:
     client.force_login(factories.add_member(project))
     assert client.get(reverse("annotation:review", args=[project.slug])).status_code == 403
+
+
+def typed_review(client: Client, kind: str, **settings: Any) -> tuple[Project, str, str]:
+    """The reviewing page of the first answer to a project of this type: (project, address, html)."""
+    project = typed.make_project(kind, spot_check_share=1, **settings)
+    typed.add_items(project, kind, 1)
+    typed.publish(project)
+    typed.label(project, kind, factories.add_member(project))
+    page = reverse("annotation:review", args=[project.slug])
+    client.force_login(factories.add_member(project, Role.REVIEWER))
+    return project, page, client.get(page).content.decode()
+
+
+def test_it_names_responses_by_the_letters_of_the_reviewers_screen(client: Client) -> None:
+    _project, _page, html = typed_review(client, "preference")
+    said = re.search(r"<strong>(\w) &gt; (\w), Much better, More polite</strong>", html)
+    assert said
+    first_id = re.search(r'data-response="(r\d)"', html)
+    assert first_id
+    assert said.group(1) == ("A" if first_id.group(1) == "r1" else "B")
+
+
+def test_it_tells_how_far_a_text_is_from_its_draft_and_sends_the_draft(client: Client) -> None:
+    _project, _page, html = typed_review(client, "response")
+    assert "edits of a draft of 12 characters" in html
+    data = re.search(r'<script id="review-data" type="application/json">(.*?)</script>', html, re.DOTALL)
+    assert data
+    assert json.loads(data.group(1))["slot"]["drafts"] == {"reply": {"text": "Please wait."}}
+
+
+def test_an_answer_that_says_the_same_in_another_writing_is_right(client: Client) -> None:
+    _project, page, _html = typed_review(client, "response")
+    review = Review.objects.get()
+    same = {"reply": {"text": review.annotation.value["reply"]["text"] + "  \r\n"}}
+    client.post(page, {"review": review.uuid, "action": "correct", "answer": json.dumps(same)})
+    review.refresh_from_db()
+    assert (review.verdict, review.correction) == ("right", None)
+
+
+@pytest.mark.parametrize("sent", ["[", "3", '{"reply": {"text": ""}}', '{"note": 1}'])
+def test_an_answer_that_cannot_be_read_or_does_not_fit_is_told(client: Client, sent: str) -> None:
+    _project, page, _html = typed_review(client, "response")
+    review = Review.objects.get()
+    response = client.post(page, {"review": review.uuid, "action": "correct", "answer": sent}, follow=True)
+    assert 'class="message error"' in response.content.decode()
+    review.refresh_from_db()
+    assert review.state == "pending"
