@@ -27,7 +27,10 @@ class PreferencesForm(forms.ModelForm):
 
     class Meta:
         model = User
-        fields = ["first_name", "last_name", "email", "language", "theme", "time_zone", "mails_notices"]
+        fields = [
+            *("first_name", "last_name", "email", "language", "theme", "time_zone"),
+            *("mails_notices", "break_minutes"),
+        ]
 
 
 class TokenForm(forms.Form):

@@ -68,6 +68,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
         "js/label_stored.js",
         "js/label_outbox.js",
         "js/label_clock.js",
+        "js/label_break.js",
         "js/label_drafts.js",
         "js/label_reason.js",
         "js/label_undo.js",
@@ -83,6 +84,7 @@ BUNDLES: dict[str, tuple[str, ...]] = {
     "bundles/items.js": ("js/items.js",),
     "bundles/check.js": (
         "js/label_api.js",
+        "js/label_stored.js",
         "js/label_outbox.js",
         "js/label_clock.js",
         "js/made.js",

@@ -14,6 +14,14 @@ class Theme(models.TextChoices):
     DARK = "dark", _("Dark")
 
 
+BREAKS = (
+    (0, _("Off")),
+    (25, _("After 25 minutes")),
+    (50, _("After 50 minutes")),
+    (90, _("After 90 minutes")),
+)
+
+
 class User(AbstractUser):
     """A person. People are deactivated, never deleted: their labels and the audit log point here."""
 
@@ -23,6 +31,15 @@ class User(AbstractUser):
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True)  # empty: UTC
     mails_notices = models.BooleanField(
         _("news by mail"), default=False, help_text=_("What you have not read here after a few minutes.")
+    )
+
+    break_minutes = models.PositiveSmallIntegerField(
+        _("reminder to take a break"),
+        choices=BREAKS,
+        default=0,
+        help_text=_(
+            "After so much time at work on the labelling page; a pause of five minutes counts as one."
+        ),
     )
 
     class Meta(AbstractUser.Meta):

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import AccountsError, NameTaken, PasswordRefused
 from accounts.models import User
-from accounts.models.user import Theme
+from accounts.models.user import BREAKS, Theme
 from accounts.services import audit
 
 
@@ -113,6 +113,7 @@ def set_preferences(
     theme: str | None = None,
     time_zone: str | None = None,
     mails_notices: bool | None = None,
+    break_minutes: int | None = None,
 ) -> None:
     """Change what a person may choose for themselves; None leaves a field as it is."""
     if language and language not in dict(settings.LANGUAGES):
@@ -124,6 +125,12 @@ def set_preferences(
     if time_zone and time_zone not in available_timezones():
         raise AccountsError(
             _("“%(zone)s” is no time zone: give one such as Asia/Shanghai.") % {"zone": time_zone}
+        )
+    if break_minutes is not None and break_minutes not in dict(BREAKS):
+        known = ", ".join(str(minutes) for minutes, _name in BREAKS)
+        raise AccountsError(
+            _("A reminder after %(minutes)s minutes is not offered: choose one of %(known)s.")
+            % {"minutes": break_minutes, "known": known}
         )
     if email and User.objects.filter(email__iexact=email).exclude(pk=user.pk).exists():
         raise NameTaken(_("A person with the address %(email)s exists already.") % {"email": email})
@@ -137,6 +144,7 @@ def set_preferences(
             "theme": theme,
             "time_zone": time_zone,
             "mails_notices": mails_notices,
+            "break_minutes": break_minutes,
         }.items()
         if value is not None
     }

@@ -108,6 +108,7 @@ def _data(
         "project": project.slug,
         "user": str(request.user.uuid),
         "schema": schema.number,
+        "break_minutes": request.user.break_minutes,
         "fields": [block.to_json() for block in blocks],
         "instant": field_blocks.is_instant(blocks),
         "slots": payloads,

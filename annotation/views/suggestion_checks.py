@@ -65,6 +65,7 @@ def _data(request: HttpRequest, project: Project, cards: list[dict[str, Any]]) -
             "waiting": _("%s waiting"),
             "offline": _("offline, %s kept here"),
             "signed-out": _("log in again, %s kept here"),
+            "stopped": _("not sent, %s kept here"),
             "progress": _("%s of %s today"),
         },
     }

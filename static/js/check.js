@@ -1,7 +1,8 @@
 // The quick pass over suggestions. A key swaps in the next one, which is here already; the verdict is sent behind it.
 
 import { call } from "./label_api.js";
-import { Outbox, newKey } from "./label_outbox.js";
+import { newKey } from "./label_stored.js";
+import { Outbox } from "./label_outbox.js";
 import { ActiveClock } from "./label_clock.js";
 import { CheckView } from "./check_view.js";
 import { Held } from "./label_lease.js";

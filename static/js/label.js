@@ -3,6 +3,7 @@
 import { call } from "./label_api.js";
 import { Outbox } from "./label_outbox.js";
 import { ActiveClock } from "./label_clock.js";
+import { BreakReminder } from "./label_break.js";
 import { Drafts } from "./label_drafts.js";
 import { Fields } from "./label_fields.js";
 import { askReason } from "./label_reason.js";
@@ -58,10 +59,7 @@ function keep() {
 function stored(entry, answer) {
   view.progress(answer.progress);
   held.merge(answer.next);
-  if (entry.kind === "undo" && answer.slot && held.current()?.slot !== answer.slot.slot && !entry.shown) {
-    undo.forget();
-    held.putFirst(answer.slot);
-  }
+  undo.stored(entry, answer);
   if (outbox.entries().length) return;
   held.refill();
   outside.fields(answer.schema);
@@ -116,5 +114,6 @@ const flagDialog = askReason(document.getElementById("flag"), (text) => {
 
 paint();
 root.dataset.ready = "";
+new BreakReminder(clock, data.break_minutes, document.getElementById("break"));
 outbox.show("waiting");
 outbox.flush(); // what an earlier visit could not send

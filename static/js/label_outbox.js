@@ -10,7 +10,7 @@ const PAINT_FIRST_MS = 20; // a frame: sending must not hold up the next item; t
 
 export class Outbox extends Stored {
   // options: storageKey, send(entry) -> Promise<Response>, onStored(entry, answer), onRefused(entry, error),
-  // onStopped(error) when nothing can be sent any more, onState(state, count)
+  // onState(state, count), and if wanted onStopped(error) when nothing can be sent any more
   constructor(options) {
     super(options.storageKey);
     Object.assign(this, options);
@@ -101,7 +101,7 @@ export class Outbox extends Stored {
     this.stopped = true;
     this.failures = 0;
     this.show("stopped");
-    this.onStopped(error);
+    this.onStopped?.(error);
     return "later";
   }
 

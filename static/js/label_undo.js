@@ -14,8 +14,11 @@ export class Undo {
     this.done.push(step);
   }
 
-  forget() {
+  // An answer of the server to an undo of which this page did not know the item: that one comes back.
+  stored(entry, answer) {
+    if (entry.kind !== "undo" || entry.shown || !answer.slot || this.held.current()?.slot === answer.slot.slot) return;
     this.done.length = 0;
+    this.held.putFirst(answer.slot);
   }
 
   last() {
