@@ -5,15 +5,17 @@ it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from annotation.models import Pattern, Project, Role
+from annotation.models import Item, Pattern, Project, Role
 from annotation.project_templates import TEMPLATES
-from annotation.selectors.exports import WHATS
 from annotation.selectors.table_formats import FORMATS
+from annotation.selectors.training_rows import Choice
+from annotation.services.exports import KINDS
 from annotation.services.projects import SETTINGS
 
 ENCODINGS = [
@@ -55,16 +57,38 @@ EXPORTS = {
     "resolutions": _("final labels: one row an item that has one"),
     "annotations": _("every answer: who gave it, when, with which suggestion"),
     "items": _("all items, with their label where they have one"),
+    "training": _("training examples: what a model learns from, as training libraries read it"),
 }
 
 
 class ExportForm(forms.Form):
+    """`fields`: names of the schema's fields."""
+
     what = forms.ChoiceField(
-        label=_("What"), choices=[(what, EXPORTS[what]) for what in WHATS], widget=forms.RadioSelect
+        label=_("What"), choices=[(what, EXPORTS[what]) for what in KINDS], widget=forms.RadioSelect
     )
     format = forms.ChoiceField(
         label=_("Format"), choices=[(name, name.upper()) for name in FORMATS], widget=forms.RadioSelect
     )
+    field = forms.ChoiceField(label=_("Of which field"), required=False)
+    split = forms.ChoiceField(
+        label=_("Of which split"), required=False, choices=[("", _("all")), *Item.Split.choices]
+    )
+    dialogue = forms.BooleanField(
+        label=_("Write texts as dialogues"),
+        required=False,
+        help_text=_("Prompts and responses as lists of turns, for models that chat."),
+    )
+
+    def __init__(self, *args: Any, fields: Iterable[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["field"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [("", _("the first")), *((name, name) for name in fields)]
+
+    def choice(self) -> Choice:
+        data = self.cleaned_data
+        return Choice(field=data["field"], split=data["split"], dialogue=data["dialogue"])
 
 
 class ProjectForm(forms.Form):

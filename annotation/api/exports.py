@@ -11,20 +11,33 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from annotation.api.shapes import checked
+from annotation.models import Item
 from annotation.permissions import can_engineer
 from annotation.selectors import agreement
-from annotation.selectors.exports import WHATS
 from annotation.selectors.projects import get_project
 from annotation.selectors.table_formats import FORMATS
+from annotation.selectors.training_rows import Choice
 from annotation.services import exports
 from annotation.views.downloads import download
 
 
+class ChoiceRequest(serializers.Serializer):
+    """Which training examples; nothing to other exports."""
+
+    field = serializers.CharField(
+        default="", allow_blank=True, help_text="A field's name; the first if empty."
+    )
+    split = serializers.ChoiceField(Item.Split.choices, default="", allow_blank=True)
+    dialogue = serializers.BooleanField(default=False, help_text="Write texts as dialogues of one turn.")
+
+
 @extend_schema(
-    summary="Download labels, annotations or items",
+    summary="Download labels, annotations, items or training examples",
     parameters=[
-        OpenApiParameter("what", enum=list(WHATS), location=OpenApiParameter.PATH),
+        OpenApiParameter("what", enum=list(exports.KINDS), location=OpenApiParameter.PATH),
         OpenApiParameter("file_format", enum=list(FORMATS), location=OpenApiParameter.PATH),
+        ChoiceRequest,
     ],
     responses={(200, exports.content_type(name).partition(";")[0]): OpenApiTypes.BINARY for name in FORMATS},
 )
@@ -32,7 +45,8 @@ from annotation.views.downloads import download
 def export(request: Request, slug: str, what: str, file_format: str) -> Any:
     """A stream: a project of any size is sent block by block."""
     project = get_project(request.user, slug, can_engineer)
-    parts = exports.stream(project, what, file_format, by=request.user)
+    choice = Choice(**checked(ChoiceRequest, request.query_params))
+    parts = exports.stream(project, what, file_format, by=request.user, choice=choice)
     return download(parts, exports.file_name(project, what, file_format), exports.content_type(file_format))
 
 

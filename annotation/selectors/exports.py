@@ -17,6 +17,13 @@ from annotation.selectors.table_formats import Columns, Rows
 from annotation.task_types import registry
 
 BLOCK = 5000
+# Columns of the items and answers themselves: a field that is called so gets "_answer" behind its name.
+FIXED = frozenset(
+    ["row", "item", "external_id", "text", "split", "value", "confidence", "method", "votes", "decided_at"]
+    + ["duplicate_of_row", "source", "meta", "data", "annotation", "labeller", "labeller_kind", "purpose"]
+    + ["is_retraction", "supersedes", "superseded_by", "prelabel", "prelabel_mode", "accepted_prelabel"]
+    + ["bulk_acceptance", "active_ms", "trace", "schema_version", "guideline_version", "created_at"]
+)
 
 
 class _Labels:
@@ -24,7 +31,9 @@ class _Labels:
 
     def __init__(self, project: Project) -> None:
         current = schemas.current(project)
-        self.columns: Columns = registry.columns(current.definition) if current else {}
+        found: Columns = registry.columns(current.definition) if current else {}
+        self._names = tuple(found)
+        self.columns = {f"{name}_answer" if name in FIXED else name: kind for name, kind in found.items()}
         versions = SchemaVersion.objects.filter(project=project)
         self._definitions = {version.pk: version.definition for version in versions}
 
@@ -32,7 +41,7 @@ class _Labels:
         found = (
             registry.export(self._definitions[schema_id], value) if value and schema_id is not None else {}
         )
-        return tuple(found.get(name) for name in self.columns)
+        return tuple(found.get(name) for name in self._names)
 
 
 def resolutions(project: Project) -> tuple[Columns, Iterator[Rows]]:
@@ -58,6 +67,7 @@ def annotations(project: Project) -> tuple[Columns, Iterator[Rows]]:
         "text": "text",
         "split": "text",
         **labels.columns,
+        "value": "json",
         "labeller": "text",
         "labeller_kind": "text",
         "purpose": "text",
@@ -82,6 +92,7 @@ WHATS: dict[str, Callable[[Project], tuple[Columns, Iterator[Rows]]]] = {
     "annotations": annotations,
     "items": items,
 }
+TRAINING = "training"  # beside them: training_rows, which takes a field, a split and a form
 
 _ITEM_FIELDS = (
     *("pk", "duplicate_of_id", "row", "uuid", "external_id", "text", "split"),
@@ -98,6 +109,7 @@ def _item_columns(labels: _Labels) -> Columns:
         "text": "text",
         "split": "text",
         **labels.columns,
+        "value": "json",
         "confidence": "number",
         "method": "text",
         "votes": "integer",
@@ -116,7 +128,7 @@ def _item_row(labels: _Labels, item: tuple[Any, ...], decided: dict[int, tuple[A
     return (
         *(row, str(uuid), external_id, text, split),
         *labels.cells(value, schema_id),
-        *(confidence, method, votes, created_at, first_row, source, meta, data or None),
+        *(value, confidence, method, votes, created_at, first_row, source, meta, data or None),
     )
 
 
@@ -128,7 +140,7 @@ def _confidence(posterior: dict[str, dict[str, float]] | None) -> float | None:
 
 def _resolution_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
     current = Resolution.objects.filter(project=project, is_current=True)
-    for block in _blocks(current, "pk", _DECIDED_FIELDS):
+    for block in blocks(current, "pk", _DECIDED_FIELDS):
         decided = {item_id: rest for _pk, item_id, *rest in block}
         alive = Item.objects.exclude(held_back=Item.DELETED)
         firsts = alive.filter(pk__in=decided).values_list(*_ITEM_FIELDS)
@@ -139,7 +151,7 @@ def _resolution_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
 
 def _item_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
     alive = Item.objects.filter(project=project).exclude(held_back=Item.DELETED)
-    for block in _blocks(alive, "row", _ITEM_FIELDS):
+    for block in blocks(alive, "row", _ITEM_FIELDS):
         wanted = {item[2] or item[1] for item in block}
         current = Resolution.objects.filter(item_id__in=wanted, is_current=True)
         decided = {item_id: rest for item_id, *rest in current.values_list(*_DECIDED_FIELDS)}
@@ -162,7 +174,7 @@ _ANNOTATION_FIELDS = (
 
 
 def _annotation_blocks(project: Project, labels: _Labels) -> Iterator[Rows]:
-    for block in _blocks(Annotation.objects.filter(project=project), "pk", _ANNOTATION_FIELDS):
+    for block in blocks(Annotation.objects.filter(project=project), "pk", _ANNOTATION_FIELDS):
         yield [_annotation_row(labels, *row[1:]) for row in block]
 
 
@@ -174,13 +186,13 @@ def _annotation_row(
     return (
         *(str(uuid), str(item), row, external_id, text, split),
         *labels.cells(value, schema_id),
-        *(labeller, kind, purpose, is_retraction),
+        *(value or None, labeller, kind, purpose, is_retraction),
         *(str(supersedes) if supersedes else None, str(superseded_by) if superseded_by else None),
         *(prelabel, mode, accepted, str(bulk) if bulk else None, *rest),
     )
 
 
-def _blocks(found: QuerySet[Any], key: str, fields: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
+def blocks(found: QuerySet[Any], key: str, fields: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
     """Blocks of (key, *fields) in the order of the unique column `key`."""
     last: Any = None
     while True:

@@ -15,9 +15,17 @@ import pyarrow.parquet as pq
 from annotation.selectors.csv_cells import guarded
 
 Rows = list[tuple[Any, ...]]
-Columns = dict[str, str]  # name -> kind: text, integer, number, flag, time, json
+Columns = dict[str, str]  # name -> kind: text, integer, number, flag, time, json, or one of NESTED
 
+# lists of labels, turns of a dialogue, spans, relations between spans
+NESTED = {
+    "texts": pa.list_(pa.string()),
+    "turns": pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])),
+    "spans": pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64()), ("label", pa.string())])),
+    "links": pa.list_(pa.struct([("from", pa.int64()), ("to", pa.int64()), ("label", pa.string())])),
+}
 _ARROW = {
+    **NESTED,
     "text": pa.string(),
     "integer": pa.int64(),
     "number": pa.float64(),

@@ -25,6 +25,7 @@ from annotation.models import DatasetVersion, Project, SchemaVersion
 from annotation.selectors import datasets as reads
 from annotation.selectors import schemas
 from annotation.selectors.datasets import SPLITS, LabelledItem
+from annotation.selectors.training_rows import examples_of
 from annotation.services.archive import guard_writable
 from annotation.task_types import registry
 from annotation.task_types.content import content_of
@@ -145,21 +146,16 @@ def _write(project: Project, schema: SchemaVersion, folder: Path) -> tuple[dict[
 
 def _example(label_field: Mapping[str, Any], item: LabelledItem) -> dict[str, Any] | None:
     """The cells that depend on the answer; None where the schema no longer takes it."""
-    name, kind = label_field["name"], registry.task_type(label_field)
-    if name not in item.value:
+    kind = registry.task_type(label_field)
+    found = examples_of(label_field, content_of(item.text, item.data), item.value)
+    if found is None:
         return None
-    content = content_of(item.text, item.data)
-    try:
-        answer = kind.validate_answer(label_field, item.value[name], content)
-    except registry.InvalidValue:
-        return None
+    answer, examples = found
     label = (
         kind.category(label_field, answer)
         or hashlib.blake2b(_json(answer).encode(), digest_size=8).hexdigest()
     )
-    rows = None
-    if label_field["type"] != CATEGORICAL:
-        rows = _json(kind.training_examples(label_field, content, answer))
+    rows = None if label_field["type"] == CATEGORICAL else _json(examples)
     return {"label": label, "uses": kind.uses(answer), "examples": rows}
 
 

@@ -10,25 +10,54 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from accounts.services import audit
 from annotation.errors import ExportRefused
-from annotation.models import Project
-from annotation.selectors.exports import WHATS
-from annotation.selectors.table_formats import FORMATS
+from annotation.models import Item, Project
+from annotation.selectors.exports import TRAINING, WHATS
+from annotation.selectors.table_formats import FORMATS, NESTED, Columns, Rows
+from annotation.selectors.training_rows import Choice, training
+from annotation.task_types.registry import InvalidDefinition
+
+KINDS = (*WHATS, TRAINING)
 
 
 def stream(
-    project: Project, what: str = "resolutions", format: str = "jsonl", *, by: User | None = None
+    project: Project,
+    what: str = "resolutions",
+    format: str = "jsonl",
+    *,
+    by: User | None = None,
+    choice: Choice | None = None,
 ) -> Iterator[bytes]:
-    """The whole export, block by block. `what` is a key of `WHATS`, `format` of `FORMATS`.
+    """The whole export, block by block. `what` is one of `KINDS`, `format` of `FORMATS`; `choice` says which
+    training examples.
 
     Raises:
-        ExportRefused: there is no such thing or format; before the first byte.
+        ExportRefused: there is no such thing, format, field or split, or the format has no place for it; before
+        the first byte.
+        SchemaMissing: training examples of a project without labels.
     """
-    _check(what, WHATS.keys(), _("There is no export “%(given)s”: choose one of %(known)s."))
-    _check(format, FORMATS.keys(), _("There is no format “%(given)s”: choose one of %(known)s."))
+    _check(what, KINDS, _("There is no export “%(given)s”: choose one of %(known)s."))
+    _check(format, FORMATS, _("There is no format “%(given)s”: choose one of %(known)s."))
+    if what == TRAINING:
+        columns, blocks = _training(project, format, choice or Choice())
+    else:
+        columns, blocks = WHATS[what](project)
     audit.record("export.started", actor=by, scope=project.uuid, target=project, what=what, format=format)
-    columns, blocks = WHATS[what](project)
     write, _content_type = FORMATS[format]
     return write(columns, blocks)
+
+
+def _training(project: Project, format: str, choice: Choice) -> tuple[Columns, Iterator[Rows]]:
+    if choice.split:
+        _check(choice.split, Item.Split.values, _("There is no split “%(given)s”: choose one of %(known)s."))
+    try:
+        columns, blocks = training(project, choice)
+    except InvalidDefinition as error:
+        raise ExportRefused(str(error)) from error
+    if format == "csv" and NESTED.keys() & set(columns.values()):
+        raise ExportRefused(
+            _("These training examples hold lists, which CSV has no place for: choose JSONL or Parquet.")
+        )
+    return columns, blocks
 
 
 def content_type(format: str) -> str:

@@ -78,6 +78,10 @@ def training_examples(field: Mapping[str, Any], content: Content, answer: str) -
     return [{"text": content.text, "label": answer}]
 
 
+def example_columns(field: Mapping[str, Any], *, dialogue: bool) -> dict[str, str]:
+    return {"text": "text", "label": "text"}
+
+
 def columns(field: Mapping[str, Any]) -> dict[str, str]:
     return {field["name"]: "text", f"{field['name']}_name": "text"}
 

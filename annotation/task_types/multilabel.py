@@ -112,6 +112,10 @@ def training_examples(
     return [{"text": content.text, "labels": list(answer)}]
 
 
+def example_columns(field: Mapping[str, Any], *, dialogue: bool) -> dict[str, str]:
+    return {"text": "text", "labels": "texts"}
+
+
 def columns(field: Mapping[str, Any]) -> dict[str, str]:
     return {field["name"]: "json", f"{field['name']}_names": "text"}
 

@@ -229,6 +229,10 @@ def _reply(content: Content, text: str) -> str | list[dict[str, str]]:
     return [{"role": "assistant", "content": text}] if content.messages else text
 
 
+def example_columns(field: Mapping[str, Any], *, dialogue: bool) -> dict[str, str]:
+    return dict.fromkeys(("prompt", "chosen", "rejected"), "turns" if dialogue else "text")
+
+
 def columns(field: Mapping[str, Any]) -> dict[str, str]:
     name = field["name"]
     found = {f"{name}_ranking": "json", f"{name}_best": "text"}

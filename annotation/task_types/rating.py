@@ -161,8 +161,12 @@ def draft(field: Mapping[str, Any], answer: Any, content: Content) -> dict[str, 
 def training_examples(
     field: Mapping[str, Any], content: Content, answer: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    """The text (or dialogue) and its points."""
-    return [{"text": content.text, "ratings": dict(answer)}]
+    """The text (or dialogue) and its points, a key a dimension as in the export."""
+    return [{"text": content.text, **export(field, answer)}]
+
+
+def example_columns(field: Mapping[str, Any], *, dialogue: bool) -> dict[str, str]:
+    return {"text": "text", **columns(field)}
 
 
 def columns(field: Mapping[str, Any]) -> dict[str, str]:

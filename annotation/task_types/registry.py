@@ -95,6 +95,8 @@ class TaskType:
         uses: (answer) -> ids of labels and options that it names.
         draft: (field, answer of a pre-label or None, content) -> what people begin from, or None.
         training_examples: (field, content, answer) -> rows that an objective learns from.
+        example_columns: (field, dialogue) -> kinds of the keys of these rows; `dialogue` says that every item
+            is taken as one.
         columns, export: (field) -> kinds of the flat columns; (field, answer) -> their cells.
         from_form: (field, sent) -> the answer of a form sent without scripts.
         describe: (field, answer, name of an option) -> the answer in words.
@@ -117,6 +119,7 @@ class TaskType:
     uses: Callable[[Any], set[str]]
     draft: Callable[[Field, Any, Content], Any]
     training_examples: Callable[[Field, Content, Any], list[dict[str, Any]]]
+    example_columns: Callable[..., dict[str, str]]
     columns: Callable[[Field], dict[str, str]]
     export: Callable[[Field, Any], dict[str, Any]]
     from_form: Callable[[Field, Callable[[str], list[str]]], Any]
@@ -152,6 +155,7 @@ def _type(
         uses=module.uses,
         draft=module.draft,
         training_examples=module.training_examples,
+        example_columns=module.example_columns,
         columns=module.columns,
         export=module.export,
         from_form=module.from_form,

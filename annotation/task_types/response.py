@@ -122,6 +122,10 @@ def training_examples(
     return [{"messages": [*messages, {"role": "assistant", "content": answer["text"]}]}]
 
 
+def example_columns(field: Mapping[str, Any], *, dialogue: bool) -> dict[str, str]:
+    return {"messages": "turns"}
+
+
 def columns(field: Mapping[str, Any]) -> dict[str, str]:
     return {field["name"]: "text"}
 

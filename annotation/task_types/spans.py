@@ -239,8 +239,13 @@ def draft(field: Mapping[str, Any], answer: Any, content: Content) -> dict[str, 
 def training_examples(
     field: Mapping[str, Any], content: Content, answer: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """The text and its spans, offsets in code points."""
-    return [{"text": content.text, **answer}]
+    """The text and its spans, and what their offsets count."""
+    return [{"text": content.text, **answer, "unit": UNIT}]
+
+
+def example_columns(field: Mapping[str, Any], *, dialogue: bool) -> dict[str, str]:
+    links = {"relations": "links"} if field.get("relations") else {}
+    return {"text": "text", "spans": "spans", **links, "unit": "text"}
 
 
 def columns(field: Mapping[str, Any]) -> dict[str, str]:

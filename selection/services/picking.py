@@ -16,6 +16,7 @@ from selection.round_spec import COLD_START_LIMIT, RoundSpec
 from selection.services import pool
 from selection.strategies.registry import STRATEGIES
 from training.models import ModelVersion
+from training.objectives.registry import OBJECTIVES
 
 PROGRAM = "selection.programs.pick"
 COLD_START = "cold_start"
@@ -42,11 +43,16 @@ def pool_limit(spec: RoundSpec, *, cold: bool) -> int:
 
 def plan(round_: Round, spec: RoundSpec) -> Plan:
     """The strategy that can run with what is there."""
-    return plan_for(round_.model, has_labels=round_.dataset is not None, spec=spec)
+    kind = round_.dataset.manifest.get("type", "classification") if round_.dataset else "classification"
+    is_learnable = kind in OBJECTIVES
+    has_labels = round_.dataset is not None and is_learnable
+    return plan_for(round_.model, has_labels=has_labels, spec=spec, is_learnable=is_learnable)
 
 
-def plan_for(model: ModelVersion | None, *, has_labels: bool, spec: RoundSpec) -> Plan:
-    """See `plan`. Probabilities need a model, hardness needs labels; embeddings are always there."""
+def plan_for(
+    model: ModelVersion | None, *, has_labels: bool, spec: RoundSpec, is_learnable: bool = True
+) -> Plan:
+    """See `plan`. Probabilities need a model, hardness labels that a probe can learn; embeddings are always there."""
     has = {"embeddings"} | ({"probs"} if model else set()) | ({"hardness"} if has_labels else set())
     if STRATEGIES[spec.strategy].needs <= has:
         return Plan(strategy=spec.strategy, settings=spec.settings, model=model, note="")
@@ -54,6 +60,11 @@ def plan_for(model: ModelVersion | None, *, has_labels: bool, spec: RoundSpec) -
         "There is no model yet, so this batch is half drawn at random and half spread over the kinds of text "
         "in the pool."
     )
+    if not is_learnable:
+        note = _(
+            "No objective learns from labels of this type yet, so this batch is half drawn at random and half "
+            "spread over the kinds of text in the pool."
+        )
     return Plan(strategy=COLD_START, settings={}, model=None, note=note)
 
 

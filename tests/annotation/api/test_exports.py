@@ -63,3 +63,16 @@ def test_it_reports_agreement(api: APIClient, project: Project) -> None:
     assert "one label" in body["alpha"]["note"]
     assert body["pairs"][0]["items"] == 2
     assert body["between"][0][0] == 4
+
+
+def test_it_streams_training_examples(api: APIClient, project: Project) -> None:
+    page = reverse("annotation-api:export", args=[project.slug, "training", "jsonl"])
+    lines = [
+        json.loads(line)
+        for line in b"".join(api.get(page, {"split": "train"}).streaming_content).splitlines()
+    ]  # type: ignore[attr-defined]
+    assert [(line["text"], line["label"]) for line in lines] == [("one", "refund"), ("two", "refund")]
+    assert b"".join(api.get(page, {"split": "test"}).streaming_content) == b""  # type: ignore[attr-defined]
+    refused = api.get(page, {"field": "nonsense"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "export_refused")
+    assert api.get(page, {"split": "dev"}).status_code == 400

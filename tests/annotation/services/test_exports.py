@@ -12,7 +12,7 @@ from accounts.models import AuditEntry
 from annotation.errors import ExportRefused
 from annotation.models import Annotation, Project
 from annotation.selectors import exports as reads
-from annotation.services import exports, labellers
+from annotation.services import exports, labellers, projects
 from annotation.services.items import Record, add_items
 from tests.factories import make_project, make_user
 
@@ -143,3 +143,25 @@ def test_it_logs_who_took_what_out() -> None:
     entry = AuditEntry.objects.get(verb="export.started")
     assert (entry.actor, entry.scope, entry.data) == (user, project.uuid, {"what": "items", "format": "csv"})
     assert exports.file_name(project, "items", "csv").startswith(f"{project.slug}-items-")
+
+
+def test_a_field_that_is_called_like_a_column_has_a_column_of_its_own() -> None:
+    labels = [{"id": "a", "name": "A"}, {"id": "b", "name": "B"}]
+    definition = {
+        "fields": [{"name": name, "type": "classification", "labels": labels} for name in ("text", "row")]
+    }
+    project = projects.create("Odd", definition=definition)
+    add_items(project, [Record(text="one", value={"text": "a", "row": "b"})], source="feed")
+    for what in reads.WHATS:
+        found = lines(project, what)[0]
+        assert (found["text"], found["row"], found["text_answer"], found["row_answer"]) == (
+            "one",
+            0,
+            "a",
+            "b",
+        )
+        assert (
+            set(lines(project, what)[0]) - {"text_answer", "text_name", "row_answer", "row_name"}
+            <= reads.FIXED
+        )
+        assert table(project, what)[0]["text_answer"] == "a"

@@ -215,7 +215,8 @@ def test_there_is_no_draft_of_what_does_not_fit(given_answer: Any) -> None:
 
 def test_training_rows_exports_and_words() -> None:
     found = answer(span(0, 3), span(18, 24, "place"), relations=[link(0, 1)])
-    assert spans.training_examples(RELATED, CONTENT, found) == [{"text": TEXT, **found}]
+    rows = spans.training_examples(RELATED, CONTENT, found)
+    assert rows == [{"text": TEXT, **found, "unit": "unicode code points"}]
     assert spans.export(RELATED, found) == {
         "entities": found["spans"],
         "entities_relations": [link(0, 1)],

@@ -10,6 +10,7 @@ from accounts.models import AuditEntry
 from annotation.models import Role
 from annotation.services import datasets
 from annotation.services.items import Record, add_items
+from tests import typed
 from tests.factories import add_member, make_project
 
 pytestmark = pytest.mark.django_db
@@ -45,3 +46,16 @@ def test_it_lists_frozen_datasets(client: Client) -> None:
     datasets.freeze(project)
     client.force_login(add_member(project, Role.ADMIN))
     assert "v1" in client.get(reverse("annotation:export", args=["bank"])).text
+
+
+def test_it_downloads_training_examples_and_says_what_cannot_be(client: Client) -> None:
+    project = typed.labelled_project("response", count=2)
+    client.force_login(add_member(project, Role.ENGINEER))
+    page = reverse("annotation:export_download", args=[project.slug])
+    sent = {"what": "training", "format": "jsonl", "split": "train", "field": "reply"}
+    answer = client.post(page, sent)
+    rows = [json.loads(line) for line in b"".join(answer.streaming_content).splitlines()]  # type: ignore[attr-defined]
+    assert [row["messages"][-1]["content"] for row in rows] == ["You get it back, 0.", "You get it back, 1."]
+    refused = client.post(page, {**sent, "format": "csv"})
+    assert (refused.status_code, "CSV has no place for" in refused.text) == (422, True)
+    assert client.post(page, {**sent, "field": "nonsense"}).status_code == 422

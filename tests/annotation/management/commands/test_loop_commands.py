@@ -146,3 +146,11 @@ def test_it_imports_pairs_dialogues_and_drafts(tmp_path: Path) -> None:
     assert out == "chat.jsonl: 1 added, 0 duplicates, 0 rejected, 1 labelled\n"
     item = Project.objects.get(slug="replies").items.get()
     assert item.data == {"messages": [{"role": "user", "content": "Hi"}], "draft": "Hello"}
+    out_file = tmp_path / "sft.jsonl"
+    call("export", "replies", "--what", "training", "--out", out_file)
+    assert json.loads(out_file.read_text())["messages"] == [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello!"},
+    ]
+    with pytest.raises(CommandError, match="no field 'nonsense'"):
+        call("export", "replies", "--what", "training", "--field", "nonsense")
