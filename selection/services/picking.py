@@ -52,7 +52,7 @@ def plan(round_: Round, spec: RoundSpec) -> Plan:
 def plan_for(
     model: ModelVersion | None, *, has_labels: bool, spec: RoundSpec, is_learnable: bool = True
 ) -> Plan:
-    """See `plan`. Probabilities need a model, hardness labels that a probe can learn; embeddings are always there."""
+    """See `plan`. Probabilities need a model, hardness labels to learn from; embeddings are always there."""
     has = {"embeddings"} | ({"probs"} if model else set()) | ({"hardness"} if has_labels else set())
     if STRATEGIES[spec.strategy].needs <= has:
         return Plan(strategy=spec.strategy, settings=spec.settings, model=model, note="")
