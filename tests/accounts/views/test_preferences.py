@@ -87,3 +87,16 @@ def test_it_keeps_a_visitors_language_and_theme_in_cookies(client):
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", ""])
 def test_it_goes_home_and_not_to_other_sites(client, target):
     assert client.post(reverse("accounts:appearance"), {"theme": "dark", "next": target}).url == "/"
+
+
+def test_it_sets_the_reminder_to_take_a_break_and_leaves_it_where_it_is_not_asked(client, ana):
+    client.post(ME, {"theme": "auto", "break_minutes": "50"})
+    ana.refresh_from_db()
+    assert ana.break_minutes == 50
+    assert '<option value="50" selected' in client.get(ME).content.decode()
+    client.post(ME, {"theme": "dark"})
+    ana.refresh_from_db()
+    assert (ana.theme, ana.break_minutes) == ("dark", 50)
+    client.post(ME, {"theme": "auto", "break_minutes": "7"})
+    ana.refresh_from_db()
+    assert ana.break_minutes == 50
