@@ -163,7 +163,8 @@ class _Follower:
                 if line is None:
                     self.child.wait()
                     return
-                self._take(line.decode("utf-8", errors="replace").rstrip("\r\n"))
+                for event in _events(line.decode("utf-8", errors="replace").rstrip("\r\n")):
+                    self._take(event)
         finally:
             self._ended.set()
 
@@ -181,13 +182,22 @@ class _Follower:
             except queue.Full:
                 continue
 
-    def _take(self, line: str) -> None:
-        event = _parse(line)
+    def _take(self, event: Event) -> None:
         if event.get("event") == "error":
             self.error = str(event.get("message", ""))
-        elif event.get("event") == "log" and line.strip():
+        elif event.get("event") == "log" and str(event["text"]).strip():
             self.last_lines = [*self.last_lines, str(event["text"])][-_LAST_LINES:]
         self.on_event(event)
+
+
+def _events(line: str) -> list[Event]:
+    """What a line says. Ranks share one pipe: the end of a plain line can come after another rank's event, which
+    then stands behind its beginning.
+    """
+    at = line.find('{"event": ', 1)
+    if at > 0 and (event := _parse(line[at:]))["event"] != "log":
+        return [{"event": "log", "text": line[:at]}, event]
+    return [_parse(line)]
 
 
 def _parse(line: str) -> Event:

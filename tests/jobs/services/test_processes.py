@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -120,6 +121,19 @@ def test_it_ends_the_program_and_its_children_when_told_to_stop(tmp_path):
     for pid in map(int, pids.read_text().split()):
         wait_until(lambda pid=pid: not is_alive(pid))
     assert not (tmp_path / "result").exists()
+
+
+def test_it_finds_an_event_behind_the_beginning_of_another_ranks_line():
+    event = {"event": "progress", "done": 1, "total": 4, "text": "a {quarter}"}
+    assert processes._events("plain text" + json.dumps(event)) == [
+        {"event": "log", "text": "plain text"},
+        event,
+    ]
+    assert processes._events(json.dumps(event)) == [event]
+    for plain in ("plain text", '{"not": "an event"}', 'said {"event": "progress"', ""):
+        assert processes._events(plain) == [{"event": "log", "text": plain}]
+    nested = {"event": "log", "text": 'said {"event": "progress"}'}
+    assert processes._events(json.dumps(nested)) == [nested]
 
 
 @pytest.mark.slow
