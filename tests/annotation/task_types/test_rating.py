@@ -108,7 +108,7 @@ def test_it_reads_negative_points_of_a_form_without_scripts() -> None:
 def test_it_gives_ratings_to_learn_from_and_a_column_a_dimension() -> None:
     answer = {"helpful": 4, "honest": 2}
     assert rating.training_examples(FIELD, content_of("text"), answer) == [
-        {"text": "text", "ratings": {"helpful": 4, "honest": 2}}
+        {"text": "text", "quality_helpful": 4, "quality_honest": 2}
     ]
     assert rating.export(FIELD, answer) == {"quality_helpful": 4, "quality_honest": 2}
     assert set(rating.columns(FIELD)) == {"quality_helpful", "quality_honest"}
