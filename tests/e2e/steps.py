@@ -38,8 +38,11 @@ def eventually(condition: Callable[[], bool], seconds: float = 8) -> None:
 
 
 def press(page: Page, *keys: str) -> None:
-    """Press keys one after another, each once what is on the screen may be answered."""
+    """Press keys one after another, each once what is on the screen may be answered; Enter as people do, since a
+    second one at once counts as a bounce."""
     for key in keys:
+        if key.endswith("Enter"):
+            page.wait_for_timeout(UNHURRIED)
         expect(page.locator("[data-label-page][data-painted], [data-review-page]")).to_have_count(1)
         page.keyboard.press(key)
 

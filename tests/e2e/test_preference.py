@@ -11,7 +11,7 @@ from annotation import markdown
 from annotation.models import Annotation, Project, Review, Role, Slot
 from annotation.services import items
 from tests import factories
-from tests.e2e.steps import UNHURRIED, UNREAD, current, eventually, is_saved, press, published, values
+from tests.e2e.steps import UNREAD, current, eventually, is_saved, press, published, values
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -80,11 +80,9 @@ def test_what_is_missing_is_said_and_gets_the_keys(open_page, project, ana) -> N
     complaint = page.locator("[data-complaint]")
     press(page, "Enter")
     expect(complaint).to_have_text("Say which response is better.")
-    page.wait_for_timeout(UNHURRIED)
     press(page, "1", ",", "Enter")
     expect(complaint).to_have_text("Say how much better it is.")
     expect(page.locator("[data-strengths][data-keys-on]")).to_have_count(1)
-    page.wait_for_timeout(UNHURRIED)
     press(page, "1", "Enter")
     question(page, 1)
     is_saved(page)

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from annotation.models import Annotation, Project, Role, Slot
 from annotation.services import items
 from tests import factories, typed
-from tests.e2e.steps import UNHURRIED, UNREAD, current, eventually, is_saved, press, published, values
+from tests.e2e.steps import UNREAD, current, eventually, is_saved, press, published, values
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -67,7 +67,6 @@ def test_what_is_missing_is_named_and_gets_the_keys(open_page, project, ana) -> 
     expect(honest).to_have_attribute("aria-invalid", "true")
     press(page, "1")
     expect(page.locator("[data-complaint]")).to_be_hidden()
-    page.wait_for_timeout(UNHURRIED)
     press(page, "Enter")
     question(page, 1)
 
