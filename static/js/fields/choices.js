@@ -61,6 +61,7 @@ export class ChoicesField {
 
   marks() {
     for (const [id, button] of this.byId) {
+      if (button.querySelector("input")) continue; // says by itself whether it is checked
       if (this.given.includes(id)) button.setAttribute("aria-pressed", "true");
       else button.removeAttribute("aria-pressed");
     }
