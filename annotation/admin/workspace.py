@@ -11,6 +11,8 @@ from annotation.models import (
     ItemTag,
     KeyMap,
     LabellerSkill,
+    Pattern,
+    PatternPass,
     Rejection,
     SavedView,
     Tag,
@@ -93,3 +95,16 @@ class SavedViewAdmin(ReadOnly):
 class KeyMapAdmin(ReadOnly):
     list_display = ["project", "user", "actions", "labels"]
     list_select_related = ["project", "user"]
+
+
+@admin.register(Pattern)
+class PatternAdmin(ReadOnly):
+    list_display = ["project", "field", "label", "kind", "pattern", "is_active", "created_at"]
+    list_filter = ["kind", "is_active"]
+    list_select_related = ["project"]
+
+
+@admin.register(PatternPass)
+class PatternPassAdmin(ReadOnly):
+    list_display = ["project", "labeller", "rows_done", "is_stale"]
+    list_select_related = ["project", "labeller"]

@@ -92,13 +92,9 @@ def test_a_view_is_saved_and_opened_again(open_page, project) -> None:
 def test_one_item_is_read_and_left_by_keyboard(open_page, project) -> None:
     page = open_page(factories.add_member(project, Role.REVIEWER), f"/p/{project.slug}/items?text=card")
     page.get_by_role("link", name="2", exact=True).click()
-    expect(page.get_by_role("heading", name="Item 2")).to_be_visible()
-    page.keyboard.press("j")
-    expect(page.get_by_role("heading", name="Item 5")).to_be_visible()
-    page.keyboard.press("k")
-    expect(page.get_by_role("heading", name="Item 2")).to_be_visible()
-    page.keyboard.press("k")
-    expect(page.get_by_role("heading", name="Item 0")).to_be_visible()
-    page.keyboard.press("b")
+    for heading, key in (("Item 2", "j"), ("Item 5", "k"), ("Item 2", "k"), ("Item 0", "b")):
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        page.wait_for_load_state("load")  # keys work once the page's script is there
+        page.keyboard.press(key)
     expect(page.get_by_role("heading", name="Items")).to_be_visible()
     assert page.get_by_label("Search the text").input_value() == "card"
