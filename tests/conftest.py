@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,3 +23,16 @@ def data_dir(request: pytest.FixtureRequest) -> Path | None:
     settings.DATA_DIR = folder
     settings.MEDIA_ROOT = folder / "media"
     return folder
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of SmolLM2-135M-Instruct, converted once a test run (half a minute), removed at its end.
+
+    Whoever uses it takes the mark `xdist_group("smollm2")`, so that one test process alone does so.
+    """
+    from training.learning import language_model
+
+    models = tmp_path_factory.mktemp("models")
+    yield language_model.convert(language_model.default_path(), models)
+    shutil.rmtree(models)
