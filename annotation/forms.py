@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Item, Pattern, Project, Role
-from annotation.project_templates import TEMPLATES
+from annotation.project_templates import TEMPLATES, ProjectTemplate
 from annotation.selectors.table_formats import FORMATS
 from annotation.selectors.training_rows import Choice
 from annotation.services.exports import KINDS
@@ -101,7 +102,7 @@ class ProjectForm(forms.Form):
     )
     template = forms.ChoiceField(
         label=_("Begin with"),
-        choices=[(one.key, one.label) for one in TEMPLATES.values()],
+        choices=lambda: [(one.key, _described(one)) for one in TEMPLATES.values()],
         initial="blank",
         widget=forms.RadioSelect,
     )
@@ -116,6 +117,10 @@ class ProjectForm(forms.Form):
 
     def clean_labels(self) -> list[str]:
         return lines(self.cleaned_data["labels"])
+
+
+def _described(template: ProjectTemplate) -> str:
+    return format_html("<span>{}<small>{}</small></span>", template.label, template.description)
 
 
 class CloneForm(forms.Form):

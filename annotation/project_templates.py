@@ -1,81 +1,70 @@
-"""What a new project may begin from: labels and a first guideline. The dict at the end is the only list."""
+"""What a new project may begin from, as `project_templates.toml` beside this file lists it."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import get_language
+
+FILE = Path(__file__).with_suffix(".toml")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectTemplate:
+    """Texts are asked for in the language of whoever looks; the schema carries both languages itself."""
+
     key: str
-    label: Any
-    description: Any
-    labels: tuple[dict[str, str], ...] = ()
-    guideline: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
+    texts: Mapping[str, str]
+    fields: tuple[Mapping[str, Any], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return self._text("label")
+
+    @property
+    def description(self) -> str:
+        return self._text("description")
+
+    @property
+    def guideline(self) -> str:
+        return self._text("guideline").strip()
+
+    @property
+    def takes_labels(self) -> bool:
+        """Whether labels typed by hand have a place: in the first field, or in a schema that is yet to be."""
+        return not self.fields or "labels" in self.fields[0]
+
+    def definition(self, labels: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any] | None:
+        """A schema of its own to change, with `labels` before those of its first field; None for the template
+        that has no fields."""
+        if not self.fields:
+            return None
+        fields = deepcopy([dict(one) for one in self.fields])
+        if labels:
+            fields[0]["labels"] = [*labels, *fields[0]["labels"]]
+        return {"fields": fields}
+
+    def _text(self, name: str) -> str:
+        chinese = self.texts.get(f"{name}_zh") if (get_language() or "").startswith("zh") else None
+        return chinese or self.texts.get(name, "")
 
 
-def _label(identity: str, name: str, name_zh: str, colour: str, description: str = "") -> dict[str, str]:
-    return {"id": identity, "name": name, "name_zh": name_zh, "colour": colour, "description": description}
+def _read() -> dict[str, ProjectTemplate]:
+    with FILE.open("rb") as file:
+        listed = tomllib.load(file)["template"]
+    return {one["key"]: _template(**one) for one in listed}
 
 
-BLANK = ProjectTemplate(
-    key="blank",
-    label=_("Own labels"),
-    description=_("Type the labels yourself, or let the first import bring them."),
-)
-SENTIMENT = ProjectTemplate(
-    key="sentiment",
-    label=_("Sentiment"),
-    description=_("Positive, negative, neutral or mixed."),
-    labels=(
-        _label("positive", "Positive", "正面", "green"),
-        _label("negative", "Negative", "负面", "red"),
-        _label("neutral", "Neutral", "中性", "grey", "States facts, or is about something else."),
-        _label("mixed", "Mixed", "褒贬参半", "amber", "Clearly both, neither outweighs."),
-    ),
-    guideline=(
-        "# Sentiment\n\nChoose the feeling the writer expresses about the thing they write about.\n\n"
-        "- Judge the words, not whether you agree.\n- Irony counts as what is meant.\n"
-        "- Use *Mixed* only when both sides are clear and neither outweighs the other.\n"
-    ),
-)
-RELEVANCE = ProjectTemplate(
-    key="relevance",
-    label=_("Relevant or not"),
-    description=_("Two labels: keep a text or leave it out."),
-    labels=(
-        _label("relevant", "Relevant", "相关", "green"),
-        _label("not-relevant", "Not relevant", "无关", "grey"),
-    ),
-    guideline=(
-        "# Relevant or not\n\nA text is relevant when it answers the question this project asks. "
-        "Write that question here, with two examples of each side.\n"
-    ),
-)
-SUPPORT = ProjectTemplate(
-    key="support",
-    label=_("Customer messages"),
-    description=_("What a customer wants: question, complaint, request, praise …"),
-    labels=(
-        _label("question", "Question", "咨询", "blue"),
-        _label(
-            "request", "Request", "请求", "teal", "Wants something done: a refund, a change, a cancellation."
-        ),
-        _label("complaint", "Complaint", "投诉", "red"),
-        _label("praise", "Praise", "表扬", "green"),
-        _label("other", "Something else", "其他", "grey"),
-    ),
-    guideline=(
-        "# Customer messages\n\nChoose what the customer mainly wants from us.\n\n"
-        "- A complaint that asks for a refund is a *Request* when the refund is the point.\n"
-        "- When two fit, ask which one our answer would have to deal with first.\n"
-    ),
-)
+def _template(
+    *, key: str, fields: Sequence[Any] = (), settings: Mapping[str, Any] | None = None, **texts: str
+) -> ProjectTemplate:
+    return ProjectTemplate(key=key, texts=texts, fields=tuple(fields), settings=settings or {})
 
-TEMPLATES: dict[str, ProjectTemplate] = {
-    template.key: template for template in (BLANK, SENTIMENT, RELEVANCE, SUPPORT)
-}
+
+TEMPLATES: dict[str, ProjectTemplate] = _read()

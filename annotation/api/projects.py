@@ -9,12 +9,14 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics, serializers
+from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation import permissions
 from annotation.api.shapes import checked
 from annotation.models import Project
+from annotation.project_templates import TEMPLATES
 from annotation.selectors import schemas as schema_reads
 from annotation.selectors.projects import get_project, projects_of
 from annotation.services import projects, schemas
@@ -57,8 +59,19 @@ class OneProjectSerializer(ProjectSerializer):
         return guideline.number if guideline else None
 
 
+class TemplateSerializer(serializers.Serializer):
+    """What a project may begin from. `definition` is null for the one that brings no labels."""
+
+    key = serializers.CharField()
+    label = serializers.CharField()
+    description = serializers.CharField()
+    definition = serializers.DictField(allow_null=True)
+    guideline = serializers.CharField()
+
+
 class NewProject(serializers.Serializer):
-    """`labels`: names, or objects with name, name_zh, description, colour; settings as in the answer."""
+    """`template`: a key of /templates. `labels`: names, or objects with name, name_zh, description, colour; they
+    go before those of the template. Settings as in the answer."""
 
     name = serializers.CharField(max_length=120)
     slug = serializers.SlugField(required=False, max_length=60)
@@ -114,6 +127,22 @@ class OneProject(generics.GenericAPIView):
 
     def _answer(self, request: Request, project: Project) -> Response:
         return Response(OneProjectSerializer(project, context={"user": request.user}).data)
+
+
+@extend_schema(summary="What a project may begin from", responses=TemplateSerializer(many=True))
+@api_view(["GET"])
+def templates(request: Request) -> Response:
+    shapes = [
+        {
+            "key": one.key,
+            "label": one.label,
+            "description": one.description,
+            "definition": one.definition(),
+            "guideline": one.guideline,
+        }
+        for one in TEMPLATES.values()
+    ]
+    return Response(TemplateSerializer(shapes, many=True).data)
 
 
 class Schema(generics.GenericAPIView):

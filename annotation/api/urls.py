@@ -10,6 +10,7 @@ app_name = "annotation-api"
 _PROJECT = "projects/<slug:slug>"
 _IMPORT = f"{_PROJECT}/imports/<uuid:uuid>"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("templates", projects.templates, name="templates"),
     path("projects", projects.Projects.as_view(), name="projects"),
     path(_PROJECT, projects.OneProject.as_view(), name="project"),
     path(f"{_PROJECT}/schema", projects.Schema.as_view(), name="schema"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.services import audit
 from annotation.errors import ProjectRefused
 from annotation.models import Membership, Project, Role
-from annotation.project_templates import TEMPLATES
+from annotation.project_templates import TEMPLATES, ProjectTemplate
 from annotation.selectors import schemas as schema_reads
 from annotation.services import guidelines, schemas, telling
 from annotation.services.archive import guard_writable
@@ -54,8 +54,9 @@ def create(
 ) -> Project:
     """Make a project; whoever makes it becomes its admin.
 
-    Labels come from `definition`, else from `labels`, else from the template; with none of them the project
-    has no schema yet, and the first import may bring it. `settings` are columns of `SETTINGS`, and
+    The schema is `definition`, else the template's with `labels` before its own ones, else these labels; with
+    none of them the project has no schema yet, and the first import may bring it. The guideline, unless one is
+    given, is the template's in the language that is spoken now. `settings` are columns of `SETTINGS`, and
     `is_synthetic`.
 
     Raises:
@@ -79,15 +80,27 @@ def create(
     audit.record("project.created", actor=created_by, scope=project.uuid, target=project, name=project.name)
     if created_by is not None:
         Membership.objects.create(project=project, user=created_by, role=Role.ADMIN)
-    own = list(labels) or list(chosen.labels)
+    if definition is None:
+        definition = _definition(chosen, list(labels))
     if definition is not None:
         schemas.publish(project, definition, by=created_by)
-    elif own:
-        schemas.publish(project, schemas.definition_of(own), by=created_by)
     text = chosen.guideline if guideline is None else guideline
     if text:
         guidelines.publish(project, text, by=created_by)
     return project
+
+
+def _definition(
+    template: ProjectTemplate, labels: Sequence[str | Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    if not labels:
+        return template.definition()
+    if not template.takes_labels:
+        sentence = _("The template “%(template)s” asks for no labels: leave them out, or choose another one.")
+        sentence %= {"template": template.label}
+        raise ProjectRefused(sentence, details={"labels": [sentence]})
+    made = schemas.definition_of(labels)
+    return template.definition(made["fields"][0]["labels"]) or made
 
 
 def free_slug(name: str) -> str:

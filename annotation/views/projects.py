@@ -13,7 +13,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 from annotation import permissions
 from annotation.errors import AnnotationError, ProjectRefused
 from annotation.forms import CloneForm, ProjectForm
-from annotation.project_templates import TEMPLATES
 from annotation.selectors.projects import get_project
 from annotation.services import projects
 from annotation.views.form_errors import add_errors
@@ -27,13 +26,12 @@ def project_new(request: HttpRequest) -> HttpResponse:
     form = ProjectForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
-        template = TEMPLATES[given["template"]]
         try:
             project = projects.create(
                 given["name"],
                 created_by=request.user,
-                template=template.key,
-                labels=[*given["labels"], *template.labels] if given["labels"] else (),
+                template=given["template"],
+                labels=given["labels"],
                 description=given["description"],
             )
         except ProjectRefused as error:
@@ -43,8 +41,7 @@ def project_new(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, _("The project is made. Import the texts; then invite the people."))
             return redirect("annotation:import", slug=project.slug)
-    context = {"form": form, "templates": TEMPLATES.values()}
-    return render(request, "annotation/project/new.html", context, status=422 if form.errors else 200)
+    return render(request, "annotation/project/new.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @login_required

@@ -16,7 +16,9 @@ class Command(BaseCommand):
         parser.add_argument("name")
         parser.add_argument("--slug", default="", help="its address; made from the name if left out")
         parser.add_argument("--template", choices=list(TEMPLATES), default="blank")
-        parser.add_argument("--labels", default="", help="names, separated by commas")
+        parser.add_argument(
+            "--labels", default="", help="names, separated by commas, before those of the template"
+        )
         parser.add_argument("--description", default="")
         parser.add_argument("--admin", help="username of its first admin")
 
