@@ -19,7 +19,7 @@ from annotation.errors import LabelRefused, NothingToUndo, SchemaChanged, SlotTa
 from annotation.models import Annotation, Labeller, Prelabel, Project, SchemaVersion, Slot
 from annotation.selectors import gold, past_answers, prelabel_policy, schemas
 from annotation.selectors.queue import presentation_seed
-from annotation.services import batches, labellers, overlap, queue, resolutions, reviews
+from annotation.services import labellers, overlap, queue, resolutions, reviews
 from annotation.services.archive import guard_writable
 from annotation.task_types import registry
 from annotation.task_types.content import Content, content_of
@@ -75,8 +75,6 @@ def submit(
         raise LabelRefused(
             _("The answer came without a key of its own (1 to 64 characters): load the page again.")
         )
-    if project.is_adaptive:
-        batches.lock_ranks(project)  # a look may be bought, and the project is locked before all else
     labeller = _locked(project, user)
     earlier = _stored(labeller, client_key)
     current = schemas.require(project)
@@ -124,7 +122,7 @@ def _finish(
         return
     reviews.draw(project, annotation, check_share)
     if resolutions.resolve_locked(project, [slot.item], current).unsure:
-        overlap.buy(project, [slot.item_id])
+        overlap.settle_on_commit(project, current, slot.item_id)
 
 
 def _under(

@@ -1,7 +1,7 @@
 """Adaptive overlap: another look at an item is bought only while its label is unsure.
 
 Every submit works out the belief in the item's label from who said what (selectors/consensus.py). Below the
-project's target one more slot goes to the end of the queue, so that it lies behind every cursor, never a second
+project's target one more slot, bought right after the answer is stored, goes to the end of the queue, so that it lies behind every cursor, never a second
 one while another look is open. How right people are is refitted by a job, which the tick starts when enough new
 answers have come; it then looks at all items again, since what was sure enough may be so no more.
 """
@@ -48,6 +48,16 @@ def buy(project: Project, item_ids: Collection[int]) -> int:
     first = next_rank(project)
     Slot.objects.bulk_create([_like(slot, rank) for rank, slot in enumerate(wanted, first)], batch_size=500)
     return len(wanted)
+
+
+def settle_on_commit(project: Project, schema: SchemaVersion, item_id: int) -> None:
+    """Look at the item again once the answer that left it unsure is stored, and buy a look if it still is.
+
+    In a transaction of its own: a rank needs the project's lock, and with that from the start of every submit
+    people who label one project would wait for each other. Were the process killed in between, the next refit
+    buys the look.
+    """
+    transaction.on_commit(lambda: _look_again(project, schema, [item_id]))
 
 
 def _like(slot: Slot, rank: int) -> Slot:
