@@ -50,7 +50,7 @@ class Command(BaseCommand):
         # the second: a first start that was stopped half way is taken up again
         fresh = not User.objects.exists() or (settings.DATA_DIR / "demo-unfinished").exists()
         if fresh and settings.DEMO and "create_demo" in get_commands():
-            self.stdout.write("first start: making the demo project (about a minute) …")
+            self.stdout.write("first start: making the demo projects (about a minute) …")
             call_command("create_demo", stdout=self.stdout)
 
     def _wait_until_ready(self, group: Any, stop: threading.Event) -> bool:

@@ -12,7 +12,7 @@ from selection.services import demo
 
 
 class Command(BaseCommand):
-    help = "Make the demo project: synthetic messages, simulated labellers, two real rounds with the probe."
+    help = "Make the demo projects: synthetic messages with two real rounds, and answers of an assistant."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if Project.objects.filter(slug=demo.SLUG).exists() and not demo.unfinished():
