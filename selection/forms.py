@@ -21,6 +21,7 @@ STRATEGY_PREFIX, LEARNER_PREFIX = "strategy-", "learner-"
 # Words for settings that people meet. A setting without words shows its own name.
 WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
     "skip_share": (_("Skip the most unsure"), _("Share of the most uncertain items left out: mostly noise.")),
+    "percentile": (_("Percentile"), _("What lies above it is the tail that items are drawn from.")),
     "alpha": (_("Weight of uncertainty"), ""),
     "beta": (_("Weight of diversity"), ""),
     "gamma": (_("Weight of hardness"), ""),

@@ -8,6 +8,7 @@ from typing import Any
 
 from selection.strategies import blend, coldstart, diversity, hardness, random_sampling, uncertainty
 from selection.strategies.errors import UnknownStrategy
+from selection.strategies.hardness import flip, loss_ranking
 from selection.strategies.pool import Picks
 
 Function = Callable[..., Picks]  # (pool, count, *, settings, rng)
@@ -105,6 +106,21 @@ _ALL = (
         label="Hardness: near to labelled items that models get wrong",
         function=hardness.pick_hardness,
         needs=frozenset({"hardness"}),
+    ),
+    Strategy(
+        name="hard_tail",
+        label="Hard tail: drawn from the few per cent of greatest predicted loss",
+        function=loss_ranking.pick_hard_tail,
+        settings=loss_ranking.TailSettings,
+        needs=frozenset({"hardness"}),
+        stochastic=True,
+    ),
+    Strategy(
+        name="smallest_flip",
+        label="Smallest flip: the least push on the embedding changes the prediction",
+        function=flip.pick_smallest_flip,
+        needs=_BOTH,
+        source="Moosavi-Dezfooli, Fawzi & Frossard 2016",
     ),
     Strategy(
         name="blend",
