@@ -1,4 +1,4 @@
-"""Strategies that spread the batch: over what is picked already (MMR), or over clusters.
+"""Strategies that spread the batch over clusters.
 
 Similarity is the inner product of unit vectors, the cosine, in [-1, 1].
 """
@@ -12,83 +12,9 @@ import numpy as np
 
 from selection.strategies.pool import Floats, Indices, Picks, Pool, candidates
 from selection.strategies.ranking import top
-from selection.strategies.uncertainty import MEASURES, Measure, NoSettings, check_share, margin
-from training.learning.threads import one_blas_thread
+from selection.strategies.uncertainty import NoSettings, check_share, margin
 
-BLOCK = 2048
 SEEDS = 2**31 - 1
-
-
-class Closest:
-    """For every candidate, the greatest similarity to a growing set of vectors.
-
-    The maximum is kept running, so each new member costs one matrix-vector product, O(n d), and no similarity
-    is worked out twice. `similarity` is None while the set is empty: then nothing is close to anything.
-    """
-
-    def __init__(self, embeddings: Floats, members: Floats | None = None) -> None:
-        """Begin with the set `members` (m, d), for candidates `embeddings` (n, d). Cost O(n m d)."""
-        self._embeddings = embeddings
-        self.similarity: Floats | None = None
-        if members is not None and len(members):
-            self.similarity = np.empty(len(embeddings), dtype=np.float32)
-            for start in range(0, len(embeddings), BLOCK):
-                part = slice(start, start + BLOCK)
-                self.similarity[part] = (embeddings[part] @ members.T).max(axis=1)
-
-    def add(self, position: int) -> None:
-        """Put the candidate at `position` into the set."""
-        found = self._embeddings @ self._embeddings[position]
-        self.similarity = found if self.similarity is None else np.maximum(self.similarity, found)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MmrSettings:
-    """Choices of MMR.
-
-    Attributes:
-        relevance_share: lambda of the formula.
-        relevance: the uncertainty taken as relevance.
-        count_labelled: labelled items count as chosen, so that the batch also keeps away from them.
-    """
-
-    relevance_share: float = 0.5
-    relevance: Measure = "margin"
-    count_labelled: bool = False
-
-    def __post_init__(self) -> None:
-        check_share("relevance_share", self.relevance_share)
-
-
-def pick_mmr(pool: Pool, count: int, *, settings: MmrSettings, rng: np.random.Generator) -> Picks:
-    """Maximal marginal relevance, exact greedy (Carbonell & Goldstein 1998).
-
-    The next pick is argmax over i of  lambda u_i - (1 - lambda) max over j in S of e_i . e_j,  with u the
-    chosen uncertainty in [0, 1] and S what is chosen so far; while S is empty the second term is 0. Ties by
-    row. Deterministic. Cost O(n c d), and O(n m d) more if labelled items count.
-
-    Parts: uncertainty u_i; diversity 1 - max similarity (NaN for the first pick from an empty S); score.
-    """
-    open_ = candidates(pool, count, {"probs", "embeddings"})
-    assert pool.probs is not None and pool.embeddings is not None
-    relevance = MEASURES[settings.relevance](pool.probs[open_])
-    members = pool.labelled_embeddings if settings.count_labelled else None
-    closest = Closest(pool.embeddings[open_], members)
-    share = settings.relevance_share
-    free = np.ones(len(open_), dtype=bool)
-    chosen = np.empty(count, dtype=np.int64)
-    parts = {name: np.full(count, np.nan) for name in ("uncertainty", "diversity", "score")}
-    with one_blas_thread():
-        for rank in range(count):
-            near = closest.similarity
-            scores = share * relevance if near is None else share * relevance - (1 - share) * near
-            at = int(np.argmax(np.where(free, scores, -np.inf)))
-            chosen[rank], free[at] = at, False
-            parts["uncertainty"][rank], parts["score"][rank] = relevance[at], scores[at]
-            if near is not None:
-                parts["diversity"][rank] = 1 - near[at]
-            closest.add(at)
-    return Picks(open_[chosen], parts)
 
 
 def pick_kmeans(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.Generator) -> Picks:

@@ -46,6 +46,10 @@ class Pool:
         labelled_embeddings: (m, d), rows of length one; None or m = 0 where nothing is labelled.
         clusters: (n,) int64, duplicate cluster of each; None says that there are no duplicates.
         taken: positions in the pool picked before (by the control arm): they and their duplicates are out.
+        seconds: (n,) expected time to label each item, > 0; None where it is not known.
+        sources: (n,) int64, where each item comes from; None where it is not known.
+        class_counts: (k,) labelled items of each label; None where it is not known.
+        turn: rounds before this one.
     """
 
     rows: Indices
@@ -55,13 +59,17 @@ class Pool:
     labelled_embeddings: Floats | None = None
     clusters: Indices | None = None
     taken: Indices | None = None
+    seconds: Floats | None = None
+    sources: Indices | None = None
+    class_counts: Indices | None = None
+    turn: int = 0
 
     def __post_init__(self) -> None:
         if np.ndim(self.rows) != 1:
             raise PoolError(
                 f"rows have shape {np.shape(self.rows)}, expected one dimension: give a row an item"
             )
-        for name in ("probs", "embeddings", "hardness", "clusters"):
+        for name in ("probs", "embeddings", "hardness", "clusters", "seconds", "sources"):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.rows):
                 raise PoolError(

@@ -6,7 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from selection.strategies import blend, coldstart, diversity, hardness, random_sampling, uncertainty
+from selection.strategies import (
+    blend,
+    coldstart,
+    diversity,
+    hardness,
+    k_center,
+    mmr,
+    random_sampling,
+    uncertainty,
+)
 from selection.strategies.errors import UnknownStrategy
 from selection.strategies.hardness import flip, loss_ranking
 from selection.strategies.pool import Picks
@@ -79,10 +88,17 @@ _ALL = (
     Strategy(
         name="mmr",
         label="MMR: uncertain, and unlike what is picked already",
-        function=diversity.pick_mmr,
-        settings=diversity.MmrSettings,
+        function=mmr.pick_mmr,
+        settings=mmr.MmrSettings,
         needs=_BOTH,
         source="Carbonell & Goldstein 1998",
+    ),
+    Strategy(
+        name="k_center",
+        label="K-center: the item farthest from all that is labelled or picked",
+        function=k_center.pick_k_center,
+        needs=_EMBEDDINGS,
+        source="Gonzalez 1985; Sener & Savarese 2018",
     ),
     Strategy(
         name="kmeans",
@@ -127,6 +143,13 @@ _ALL = (
         label="Blend: uncertainty, diversity and hardness, weighted",
         function=blend.pick_blend,
         settings=blend.BlendSettings,
+        needs=_BOTH | {"hardness"},
+    ),
+    Strategy(
+        name="blend_published",
+        label="Blend as published: entropy, distance and loss at 0.4, 0.3, 0.3",
+        function=blend.pick_blend_published,
+        settings=blend.PublishedSettings,
         needs=_BOTH | {"hardness"},
     ),
     Strategy(

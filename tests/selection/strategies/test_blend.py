@@ -1,12 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selection.strategies.blend import BlendSettings, pick_blend
+from selection.strategies.blend import (
+    BlendSettings,
+    PublishedSettings,
+    over_percentile,
+    pick_blend,
+    pick_blend_published,
+)
 from selection.strategies.pool import Pool
 from selection.strategies.ranking import Scale
-from selection.strategies.uncertainty import margin
+from selection.strategies.uncertainty import entropy, least_confidence, margin, margin_gap
 
 
 def _make(seed, n, labelled):
@@ -99,3 +107,51 @@ def test_it_refuses_weights_that_are_none(weights):
 def test_it_refuses_a_blend_of_nothing():
     with pytest.raises(ValueError, match="all 0, expected at least one above"):
         BlendSettings(alpha=0, beta=0, gamma=0)
+
+
+def test_it_moves_its_weights_from_round_to_round():
+    moving = BlendSettings(alpha=0.4, beta=0.6, gamma=0.0, moving_rounds=4, last_alpha=0, last_beta=0)
+    pool = _make(4, 40, 3)
+    late = pick_blend(replace(pool, turn=4), 5, settings=moving, rng=np.random.default_rng(0))
+    assert (
+        late.indices.tolist() == np.argsort(-pool.hardness, kind="stable")[:5].tolist()
+        or (late.parts["hardness"] >= 0.95).all()
+    )
+    early = pick_blend(pool, 5, settings=moving, rng=np.random.default_rng(0))
+    still = pick_blend(
+        pool, 5, settings=BlendSettings(alpha=0.4, beta=0.6, gamma=0), rng=np.random.default_rng(0)
+    )
+    assert early.indices.tolist() == still.indices.tolist()
+    with pytest.raises(ValueError, match="moving_rounds: found -1"):
+        BlendSettings(moving_rounds=-1)
+
+
+def test_it_gives_the_worked_example_of_the_published_blend():
+    """p = (0.4, 0.35, 0.25): H = 1.0805 nats, U = H / log 3 = 0.98354, least confidence 0.6, margin 0.05.
+
+    Three items beside the labelled (1, 0): at cosine 0.6, 0 and -1, so distances 0.4, 1 and 2 of at most 2.
+    Their losses 0.5, 1 and 2 have the 95th percentile 1.9.
+    """
+    p = np.array([[0.4, 0.35, 0.25], [1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
+    assert entropy(p)[0] == pytest.approx(1.0805, abs=1e-4)
+    assert least_confidence(p)[0] == pytest.approx(0.6)
+    assert margin_gap(p)[0] == pytest.approx(0.05)
+    pool = Pool(
+        rows=np.arange(3),
+        probs=p,
+        embeddings=np.array([[0.6, 0.8], [0.0, 1.0], [-1.0, 0.0]]),
+        hardness=np.array([0.5, 1.0, 2.0]),
+        labelled_embeddings=np.array([[1.0, 0.0]]),
+    )
+    picks = pick_blend_published(pool, 3, settings=PublishedSettings(), rng=np.random.default_rng(0))
+    first = 0.4 * np.log(2) / np.log(3) + 0.3 * 1 + 0.3 * 1
+    second = 0.4 * 1.0805 / np.log(3) + 0.3 * 0.4 / 2 + 0.3 * 0.5 / 1.9
+    third = 0.4 * 0 + 0.3 * 0.2 / 2 + 0.3 * 1 / 1.9  # the second is nearer to it than the labelled item
+    assert picks.indices.tolist() == [2, 0, 1]
+    assert picks.parts["score"] == pytest.approx([first, second, third], abs=1e-4)
+    assert picks.parts["diversity"] == pytest.approx([1.0, 0.2, 0.1])
+    assert picks.parts["hardness"] == pytest.approx([1.0, 0.5 / 1.9, 1 / 1.9])
+
+
+def test_it_has_no_hardness_where_no_loss_is_above_zero():
+    assert over_percentile(np.zeros(5)).tolist() == [0.0] * 5
