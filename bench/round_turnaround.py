@@ -76,11 +76,11 @@ def _measure(
     from selection.models import Round
     from selection.round_spec import RoundSpec
     from selection.selectors import rounds as reads
-    from selection.services import pool, rounds
+    from selection.services import builds, rounds
 
     project = _project(texts, labels, test)
     with dispatch.held():
-        pool.ensure_embeddings(project)
+        builds.ensure_embeddings(project)
         jobs.drain()
         with arithmetic() as computed:
             started = time.perf_counter()

@@ -41,5 +41,10 @@ class NothingToReplay(SelectionError):
     status = 409
 
 
+class NothingToRefresh(SelectionError):
+    code = "nothing_to_refresh"
+    status = 409
+
+
 class SimulationRefused(SelectionError):
     code = "simulation_refused"

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from jobs import registry
 from selection.models import Station
 from selection.permissions import may_cancel_job, may_see_job
-from selection.services import pool, previews, replays, rounds, steps
+from selection.services import builds, previews, refreshes, replays, rounds, steps
 
 _LABELS = {
     Station.COLLECT: _("Round: collect labels and embed new items"),
@@ -27,11 +27,16 @@ for _station, (_name, _function) in steps.KINDS.items():
         may_cancel=may_cancel_job,
     )
 for _name, _function, _label in (
-    (pool.EMBED_KIND, pool.perform_embed, _("Embedding of the pool")),
+    (builds.KIND, builds.perform_embed, _("Embedding of the pool")),
+    (builds.EMBED_KIND, builds.perform_part, _("Embedding of a part of the pool")),
+    (builds.SCORE_KIND, builds.perform_part, _("Scoring of a part of the pool")),
+    (refreshes.KIND, refreshes.perform, _("Warm refresh of a batch")),
     (previews.KIND, previews.perform, _("Preview of a batch")),
     (replays.KIND, replays.perform, _("Replay of a round")),
 ):
     registry.register(
         _name, _function, label=_label, resource="gpu", may_see=may_see_job, may_cancel=may_cancel_job
     )
+registry.register_periodic("selection.advance_builds", 3.0, builds.advance_all)
+registry.register_periodic("selection.refresh_batches", 3.0, refreshes.refresh_due)
 registry.register_periodic("selection.advance_rounds", 3.0, rounds.advance_all)

@@ -67,12 +67,12 @@ def publish(
     if missing:
         raise ValueError(f"row {missing[0]} is not in {project}: pick among its items")
     batch, is_new = _batch(project, origin, title, note)
-    slots = _with_second_looks(project, [_slot(batch, ids[pick.row], pick) for pick in picks])
+    slots = with_second_looks(project, [slot_of(batch, ids[pick.row], pick) for pick in picks])
     if is_new:
-        slots = _interleave(slots, _mixed_in(project, batch, len(picks)))
+        slots = interleave(slots, _mixed_in(project, batch, len(picks)))
     if _fill(batch, slots):
         send_on_commit(batch_published, Batch, batch=batch)
-    _withdraw(_outdated(project).filter(batch__number__lt=batch.number))
+    _withdraw(outdated(project).filter(batch__number__lt=batch.number))
     return batch
 
 
@@ -92,10 +92,10 @@ def _batch(project: Project, origin: str, title: str, note: str) -> tuple[Batch,
 def _mixed_in(project: Project, batch: Batch, picks: int) -> list[Slot]:
     """What earlier batches left and nobody takes back, and fresh evaluation items."""
     free = Slot.objects.filter(project=project, state=Slot.State.FREE, is_by_hand=False)
-    left = list(free.exclude(pk__in=_outdated(project).values("pk")).order_by("rank"))
+    left = list(free.exclude(pk__in=outdated(project).values("pk")).order_by("rank"))
     wanted = math.ceil(picks * EVALUATION_PER_PICK) - len({slot.item_id for slot in left})
-    evaluation = [_slot(batch, pk, _EVALUATION) for pk in _evaluation_sample(project, wanted)]
-    return [*left, *_with_second_looks(project, evaluation)]
+    evaluation = [slot_of(batch, pk, _EVALUATION) for pk in _evaluation_sample(project, wanted)]
+    return [*left, *with_second_looks(project, evaluation)]
 
 
 def _fill(batch: Batch, slots: Sequence[Slot]) -> bool:
@@ -131,7 +131,7 @@ def _put(batch: Batch, slots: Sequence[Slot], count: int) -> bool:
     if batch.slots.count() != count:
         return False
     new = [slot for slot in slots if slot.pk is None]
-    old = _outdated(batch.project).filter(batch__number__lt=batch.number)
+    old = outdated(batch.project).filter(batch__number__lt=batch.number)
     old.filter(item__in=[slot.item_id for slot in new]).update(state=Slot.State.WITHDRAWN)
     for rank, slot in enumerate(slots, next_rank(batch.project)):
         slot.rank = rank
@@ -171,7 +171,7 @@ def next_rank(project: Project) -> int:
     return 0 if last is None else last + 1
 
 
-def _slot(batch: Batch, item_id: int, pick: Pick) -> Slot:
+def slot_of(batch: Batch, item_id: int, pick: Pick) -> Slot:
     return Slot(
         project_id=batch.project_id,
         batch=batch,
@@ -183,7 +183,7 @@ def _slot(batch: Batch, item_id: int, pick: Pick) -> Slot:
     )
 
 
-def _outdated(project: Project) -> QuerySet[Slot]:
+def outdated(project: Project) -> QuerySet[Slot]:
     """Free work that was picked by an older model: it goes back to the pool when a new batch comes.
 
     A second look at an item that somebody has looked at stays, and so does every evaluation slot, and what was
@@ -213,7 +213,7 @@ def _evaluation_sample(project: Project, count: int) -> list[int]:
     return list(fresh.values_list("pk", flat=True)[:wanted])
 
 
-def _with_second_looks(project: Project, slots: Iterable[Slot]) -> list[Slot]:
+def with_second_looks(project: Project, slots: Iterable[Slot]) -> list[Slot]:
     """Each slot, followed by a second one where its item is drawn for two labellers.
 
     The draw is by the item, so that a pick cannot be steered by asking again.
@@ -239,7 +239,7 @@ def _with_second_looks(project: Project, slots: Iterable[Slot]) -> list[Slot]:
     return both
 
 
-def _interleave(main: list[Slot], mixed_in: list[Slot]) -> list[Slot]:
+def interleave(main: list[Slot], mixed_in: list[Slot]) -> list[Slot]:
     """Both lists in their own order, `mixed_in` spread evenly over the whole."""
     keyed = [((i + 0.5) / len(main), 0, slot) for i, slot in enumerate(main)]
     keyed += [((i + 0.5) / len(mixed_in), 1, slot) for i, slot in enumerate(mixed_in)]

@@ -1,6 +1,7 @@
 """Rows of the top floor, one noun a file."""
 
-from .pool import Column
+from .pool import Column, ColumnBuild
+from .refresh import Refresh, RefreshPolicy
 from .round import Round, RoundStation, Station
 
-__all__ = ["Column", "Round", "RoundStation", "Station"]
+__all__ = ["Column", "ColumnBuild", "Refresh", "RefreshPolicy", "Round", "RoundStation", "Station"]

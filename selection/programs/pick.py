@@ -2,11 +2,12 @@
 
 No torch. The same spec gives the same picks, bit for bit; a round is replayed by running its spec again.
 
-Result folder: picks.parquet   row, rank, arm, inclusion_probability (null where the design has none), one
-column a score part probs.npy       (count, k) float32, the model's probabilities of the picked rows, in pick
-order; only with a model map.json        a sample of pool, labelled and picked points in two dimensions
-rows.npy, clusters.npy, labelled.parquet   what was given, so that the folder alone says what was chosen from
-result.json     strategy, note, counts
+Result folder:
+    picks.parquet   row, rank, arm, inclusion_probability (null where the design has none), a column a score part
+    probs.npy       (count, k) float32, the model's probabilities of the picked rows, in pick order; with a model
+    map.json        a sample of pool, labelled and picked points in two dimensions
+    rows.npy, clusters.npy, labelled.parquet   what was given, so that the folder alone says what was chosen from
+    result.json     strategy, note, counts
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import shutil
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +72,7 @@ class PickSpec:
             raise ValueError(f"found a count of {self.count}, expected 1 or more")
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> PickSpec:
+    def from_json(cls, data: dict[str, Any]) -> Self:
         known = {entry.name for entry in fields(cls)}
         if unknown := sorted(set(data) - known):
             raise ValueError(f"a pick has no {', '.join(unknown)}")
@@ -102,22 +103,25 @@ def work(data: dict[str, Any]) -> None:
         raise program.Refused(str(error)) from error
     program.progress(2, 3, "writing")
     with program.result_folder(spec.result) as folder:
-        _write(folder, spec, pool, batch, labels)
+        write(folder, spec, pool, batch, labels)
 
 
-def read_pool(spec: PickSpec) -> tuple[Pool, npt.NDArray[np.str_]]:
+def read_pool(spec: PickSpec, *, with_embeddings: bool = False) -> tuple[Pool, npt.NDArray[np.str_]]:
     """The pool as the strategy wants it, and the labels of the labelled items ((m,) text, aligned with their
     embeddings).
 
-    Hardness is worked out only for strategies that ask for it: it trains probes.
+    Hardness is worked out only for strategies that ask for it, since it trains probes; and of embeddings, the
+    widest column by far, nothing is read for strategies that look at none, unless `with_embeddings`.
     """
     rows: Rows = np.load(spec.rows)
     labelled, labels = _labelled(spec)
     needs = registry.STRATEGIES[spec.strategy].needs
-    embeddings = columns.gather(spec.embeddings, rows)
+    embeddings = None
+    if with_embeddings or needs & {"embeddings", "hardness"}:
+        embeddings = columns.gather(spec.embeddings, rows)
     labelled_embeddings = columns.gather(spec.embeddings, labelled) if len(labelled) else None
     hard = None
-    if "hardness" in needs and labelled_embeddings is not None:
+    if "hardness" in needs and labelled_embeddings is not None and embeddings is not None:
         losses = hardness.cross_validated_losses(
             labelled_embeddings, labels, folds=HARDNESS_FOLDS, seed=spec.seed
         )
@@ -140,7 +144,8 @@ def _labelled(spec: PickSpec) -> tuple[Rows, npt.NDArray[np.str_]]:
     return table["row"].to_numpy().astype(np.int64), np.asarray(table["label"].to_pylist(), dtype=np.str_)
 
 
-def _write(folder: Path, spec: PickSpec, pool: Pool, batch: Batch, labels: npt.NDArray[np.str_]) -> None:
+def write(folder: Path, spec: PickSpec, pool: Pool, batch: Batch, labels: npt.NDArray[np.str_]) -> None:
+    """Write all of the result but its manifest; see the module's own words."""
     picked = pool.rows[batch.indices]
     table: dict[str, Any] = {
         "row": pa.array(picked, pa.int64()),
@@ -160,10 +165,7 @@ def _write(folder: Path, spec: PickSpec, pool: Pool, batch: Batch, labels: npt.N
     ):
         if given:
             shutil.copyfile(given, folder / name)
-    points = plane.project(
-        pool.embeddings, pool.labelled_embeddings, batch.indices, limit=MAP_POINTS, seed=spec.seed
-    )
-    (folder / "map.json").write_text(json.dumps(points))
+    (folder / "map.json").write_text(json.dumps(_map(spec, pool, batch)))
     result = {
         "spec_version": 1,
         "strategy": spec.strategy,
@@ -176,6 +178,16 @@ def _write(folder: Path, spec: PickSpec, pool: Pool, batch: Batch, labels: npt.N
         "parts": list(batch.parts),
     }
     (folder / "result.json").write_text(json.dumps(result, indent=1))
+
+
+def _map(spec: PickSpec, pool: Pool, batch: Batch) -> plane.Points:
+    """Where no embeddings were read, those of a sample and of the picks are."""
+    vectors, picked = pool.embeddings, batch.indices
+    if vectors is None and spec.embeddings:
+        few = np.random.default_rng([spec.seed, 4]).permutation(len(pool.rows))[:MAP_POINTS]
+        shown = np.union1d(few, picked)
+        vectors, picked = columns.gather(spec.embeddings, pool.rows[shown]), np.searchsorted(shown, picked)
+    return plane.project(vectors, pool.labelled_embeddings, picked, limit=MAP_POINTS, seed=spec.seed)
 
 
 def _nullable(values: Any, count: int) -> pa.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +14,10 @@ from annotation.models import Item, Project
 from jobs.models import Job, JobLog
 from jobs.models import State as JobState
 from jobs.services import artifacts
-from selection.models import Round, RoundStation
+from selection.models import ColumnBuild, Round, RoundStation
+from selection.selectors import builds
 from selection.selectors import picks as picks_of
+from selection.selectors.builds import BuildView
 from selection.selectors.picks import Picked
 
 CSS = {"done": "done", "running": "running", "failed": "failed"}
@@ -87,10 +89,16 @@ def running(project: Project) -> Round | None:
 
 
 def stations(round_: Round) -> list[StationView]:
-    return [_station(station) for station in round_.stations.all()]
+    """The stations of a round; one that waits for shards shows how far they are."""
+    running = [one for one in round_.stations.all() if one.state == RoundStation.State.RUNNING]
+    keys = {one.name: f"round:{round_.uuid}:{one.name}" for one in running}
+    found = builds.of_origins(list(keys.values())) if keys else {}
+    return [_station(station, found.get(keys.get(station.name, ""))) for station in round_.stations.all()]
 
 
-def _station(station: RoundStation) -> StationView:
+def _station(station: RoundStation, build: ColumnBuild | None) -> StationView:
+    if build is not None and station.job is not None and station.job.has_ended:
+        return _shards(station, builds.view(build))
     job = station.job if station.state == RoundStation.State.RUNNING else None
     return StationView(
         name=station.name,
@@ -104,6 +112,16 @@ def _station(station: RoundStation) -> StationView:
         text=_job_text(job) if job else "",
         eta=job.eta_seconds if job else None,
         seconds=_seconds(station.started_at, station.finished_at),
+    )
+
+
+def _shards(station: RoundStation, build: BuildView) -> StationView:
+    return replace(
+        _station(station, None),
+        share=build.share,
+        text=_("part %(done)s of %(parts)s done, %(running)s running")
+        % {"done": build.done, "parts": build.parts, "running": build.running},
+        eta=build.eta,
     )
 
 

@@ -75,10 +75,11 @@ def _arms(round_: Round) -> dict[str, Rows]:
     """
     earlier = Round.objects.filter(project=round_.project, number__lt=round_.number, picks__isnull=False)
     found: dict[str, list[int]] = {"control": [], "strategy": []}
-    for past in earlier.select_related("picks"):
+    for past in earlier.select_related("picks").prefetch_related("refreshes__picks"):
         folder = artifacts.path(past.picks)  # type: ignore[arg-type]
         if picks_of.read_summary(folder)["strategy"] in ("cold_start", "random"):
             continue
-        for pick in picks_of.read_picks(folder):
-            found["control" if pick.is_control else "strategy"].append(pick.row)
+        for stored in [folder, *(artifacts.path(one.picks) for one in past.refreshes.all())]:
+            for pick in picks_of.read_picks(stored):
+                found["control" if pick.is_control else "strategy"].append(pick.row)
     return {name: np.asarray(rows, dtype=np.int64) for name, rows in found.items()}

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from annotation.models import Project
 from jobs.services import artifacts
 from selection.models import Column, Round
+from selection.programs import columns
+from selection.programs.columns import Rows
 from selection.round_spec import COLD_START_LIMIT, RoundSpec
 from selection.services import pool
 from selection.strategies.registry import STRATEGIES
@@ -92,6 +94,11 @@ def order(project: Project, plan: Plan, spec: RoundSpec, folder: Path, *, labell
         "control_share": spec.control_share,
         "seed": spec.seed,
     }
+
+
+def held_rows(project: Project) -> Rows:
+    """All rows that have an embedding, ascending."""
+    return columns.held(pool.embedding_shards(project))
 
 
 def _probabilities(project: Project, model: ModelVersion | None) -> list[dict[str, str]]:

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from accounts.models import User
 from annotation.models import GoldItem, Item, Project, Resolution, Slot
-from jobs.models import Artifact, Job
-from jobs.services import artifacts, jobs
-from jobs.services.context import JobContext
+from jobs.models import Artifact
+from jobs.services import artifacts
 from selection.models import Column
 from selection.programs import columns
 from selection.programs.columns import Rows, Shard
-from training.models import ModelVersion, TrainingRun
-from training.services import evaluations
+from training.models import ModelVersion
 
-EMBED_KIND = "selection.embed_pool"
-EMBED_PROGRAM = "selection.programs.embed"
-SHARD_ROWS = 50_000  # a killed worker loses at most one shard's work
 _READ_ROWS = 5_000  # texts held in memory at a time
+_FETCH = 50_000  # rows of a query held as Python objects at a time
 _SQL_ROWS = 500  # values in one IN (...): SQLite takes few thousands at most
 
 
@@ -36,20 +33,10 @@ def candidates(project: Project) -> QuerySet[Item]:
     An item that is queued but that nobody has taken is one of them: the next batch replaces what is left of
     the one before. One that somebody holds, has labelled or has skipped is not, nor is a gold item.
     """
-    touched = Slot.objects.filter(
-        item=OuterRef("pk"), state__in=[Slot.State.LEASED, Slot.State.DONE, Slot.State.SKIPPED]
-    ).exclude(purpose__in=Slot.MEASURING)
+    touched = _touched().filter(item=OuterRef("pk"))
     known = GoldItem.objects.filter(item=OuterRef("pk"), is_active=True)
     decided = Resolution.objects.filter(item=OuterRef("pk"), is_current=True)
-    return Item.objects.filter(
-        ~Exists(touched),
-        ~Exists(decided),
-        ~Exists(known),
-        project=project,
-        split=Item.Split.TRAIN,
-        duplicate_of__isnull=True,
-        held_back="",
-    )
+    return _usable(project).filter(~Exists(touched), ~Exists(decided), ~Exists(known))
 
 
 def sample(project: Project, limit: int, seed: int) -> tuple[Rows, Rows]:
@@ -73,8 +60,51 @@ def ready(project: Project, limit: int, seed: int, model: ModelVersion | None = 
 
 
 def _candidate_table(project: Project) -> Rows:
-    pairs = candidates(project).order_by("row").values_list("row", "cluster").iterator(chunk_size=20_000)
-    return np.fromiter(pairs, dtype=np.dtype((np.int64, 2))).reshape(-1, 2)
+    """(n, 2) row and cluster of every candidate, ascending by row; equal to `candidates`, a few times quicker.
+
+    What is touched, decided or gold is little beside the pool, so it is read apart and taken out here, in
+    place of three look-ups an item.
+    """
+    table = _pairs(_usable(project).order_by("row").values_list("row", "cluster"), 2)
+    out = np.concatenate([_pairs(found.values_list("item__row"), 1)[:, 0] for found in _excluded(project)])
+    return table[~np.isin(table[:, 0], out)] if len(out) else table
+
+
+def _usable(project: Project) -> QuerySet[Item]:
+    return Item.objects.filter(
+        project=project, split=Item.Split.TRAIN, duplicate_of__isnull=True, held_back=""
+    )
+
+
+def _touched() -> QuerySet[Slot]:
+    states = [Slot.State.LEASED, Slot.State.DONE, Slot.State.SKIPPED]
+    return Slot.objects.filter(state__in=states).exclude(purpose__in=Slot.MEASURING)
+
+
+def _excluded(project: Project) -> tuple[QuerySet[Any], ...]:
+    return (
+        _touched().filter(project=project),
+        GoldItem.objects.filter(project=project, is_active=True),
+        Resolution.objects.filter(project=project, is_current=True).order_by(),
+    )
+
+
+def _pairs(found: QuerySet[Any, Any], width: int) -> Rows:
+    """The whole numbers of a query as (n, width), without an object a row."""
+    sql, params = found.query.sql_with_params()
+    parts = [np.empty((0, width), dtype=np.int64)]
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql, params)
+        while block := cursor.fetchmany(_FETCH):
+            flat = np.fromiter(chain.from_iterable(block), np.int64, len(block) * width)
+            parts.append(flat.reshape(-1, width))
+    return np.concatenate(parts)
+
+
+def usable_rows(project: Project) -> Rows:
+    """Rows of all items that may be used, whatever their split, ascending: no duplicates, none held back."""
+    found = Item.objects.filter(project=project, duplicate_of__isnull=True, held_back="")
+    return _pairs(found.order_by("row").values_list("row"), 1)[:, 0]
 
 
 def _thinned(table: Rows, limit: int, seed: int) -> tuple[Rows, Rows]:
@@ -86,8 +116,8 @@ def _thinned(table: Rows, limit: int, seed: int) -> tuple[Rows, Rows]:
 
 def labelled_rows(project: Project) -> Rows:
     """Rows of all items that have a final label now, whatever their split, ascending."""
-    found = Resolution.objects.filter(project=project, is_current=True).values_list("item__row", flat=True)
-    return np.sort(np.fromiter(found.iterator(chunk_size=20_000), dtype=np.int64))
+    found = Resolution.objects.filter(project=project, is_current=True)
+    return np.sort(_pairs(found.order_by().values_list("item__row"), 1)[:, 0])
 
 
 def embedding_key() -> str:
@@ -115,62 +145,6 @@ def embedding_shards(project: Project) -> list[Shard]:
 def missing(project: Project, kind: str, model_key: str, rows: Rows) -> Rows:
     """Those of `rows` that the column does not have yet, ascending."""
     return np.setdiff1d(rows, columns.held(shards(project, kind, model_key)))
-
-
-def ensure_embeddings(project: Project, *, by: User | None = None) -> Job:
-    """Add the job that embeds every item without an embedding. A round does it for itself; this does it
-    ahead.
-    """
-    return jobs.enqueue(EMBED_KIND, subject=project, scope=project.uuid, created_by=by)
-
-
-def perform_embed(ctx: JobContext) -> dict[str, int]:
-    """The job: embed all items that lack it."""
-    project: Project = ctx.subject
-    rows = np.fromiter(
-        Item.objects.filter(project=project).order_by("row").values_list("row", flat=True).iterator(),
-        dtype=np.int64,
-    )
-    return {"embedded": embed(ctx, project, rows), "items": len(rows)}
-
-
-def embed(ctx: JobContext, project: Project, rows: Rows) -> int:
-    """Add what the embedding column lacks of `rows`, a shard at a time; return how many rows were added."""
-    key = embedding_key()
-    lacking = missing(project, Column.Kind.EMBEDDING, key, rows)
-    for number, part in enumerate(_parts(lacking)):
-        ctx.log(f"embedding {len(part)} items")
-        texts = write_texts(project, part, ctx.attempt_folder() / f"embed-{number}.parquet")
-        from training.learning import encoder
-
-        spec = {"texts": str(texts), "encoder": str(encoder.default_encoder_path())}
-        result = ctx.run_program(EMBED_PROGRAM, spec)
-        add_shard(
-            project, Column.Kind.EMBEDDING, key, artifacts.store(result, "embeddings"), "embeddings.npy"
-        )
-    return len(lacking)
-
-
-def score(ctx: JobContext, project: Project, model: ModelVersion, rows: Rows) -> int:
-    """Add what the model's probability column lacks of `rows`; return how many rows were added."""
-    key = str(model.uuid)
-    lacking = missing(project, Column.Kind.PROBABILITY, key, rows)
-    is_probe = model.run.learner == TrainingRun.Learner.PROBE
-    for number, part in enumerate(_parts(lacking)):
-        target = ctx.attempt_folder() / f"score-{number}"
-        wanted = target.with_suffix(".npy")
-        np.save(wanted, part)
-        result = evaluations.predict(
-            ctx,
-            model,
-            texts=wanted if is_probe else write_texts(project, part, target.with_suffix(".parquet")),
-            features=[dict(shard) for shard in embedding_shards(project)] if is_probe else [],
-            rows=wanted,
-        )
-        add_shard(
-            project, Column.Kind.PROBABILITY, key, artifacts.store(result, "probabilities"), "probs.npy"
-        )
-    return len(lacking)
 
 
 def add_shard(project: Project, kind: str, model_key: str, artifact: Artifact, file_name: str) -> Column:
@@ -212,7 +186,3 @@ def texts_of(project: Project, rows: Rows) -> Iterator[tuple[int, str]]:
         yield from (
             Item.objects.filter(project=project, row__in=block).order_by("row").values_list("row", "text")
         )
-
-
-def _parts(rows: Rows) -> list[Rows]:
-    return [rows[start : start + SHARD_ROWS] for start in range(0, len(rows), SHARD_ROWS)]

@@ -17,7 +17,7 @@ from jobs.services.context import JobContext
 from selection.errors import PoolTooSmall
 from selection.round_spec import RoundSpec
 from selection.selectors import picks as picks_of
-from selection.services import picking, pool
+from selection.services import builds, picking, pool
 from training.models import ModelVersion
 from training.selectors import models
 from training.services import programs
@@ -46,9 +46,9 @@ def perform(ctx: JobContext) -> dict[str, Any]:
         if not len(rows):
             raise PoolTooSmall("No unlabelled item is left in this project: import more texts first.")
         labelled = pool.labelled_rows(project)
-        pool.embed(ctx, project, np.union1d(rows, labelled))
+        builds.compute(ctx, project, np.union1d(rows, labelled), origin=f"preview:{ctx.job.uuid}:embed")
         if plan.model is not None:
-            pool.score(ctx, project, plan.model, rows)
+            builds.compute(ctx, project, rows, model=plan.model, origin=f"preview:{ctx.job.uuid}:score")
     labelled_file = str(artifacts.path(dataset.artifact) / "train.parquet") if dataset else ""
     order = picking.order(project, plan, spec, ctx.attempt_folder(), labelled=labelled_file)
     picks = picks_of.read_picks(programs.run_light(ctx, picking.PROGRAM, order))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
 from django.utils.translation import gettext as _
 
 from annotation.models import Batch, Item, Slot
@@ -34,7 +38,9 @@ def publish(round_: Round, *, origin: str) -> Batch:
         raise Cancelled
     if now.batch is not None:
         return now.batch
-    _suggest(round_, picks)
+    probabilities = picks_of.read_probabilities(folder)
+    if probabilities is not None:
+        suggest(round_, picks, probabilities)
     batch = batches.publish(
         round_.project,
         [_pick(round_, pick) for pick in picks],
@@ -59,11 +65,13 @@ def _pick(round_: Round, pick: Picked) -> batches.Pick:
     )
 
 
-def _suggest(round_: Round, picks: list[Picked]) -> None:
-    """Store the model's likeliest label for each picked item, under the model's own labeller."""
-    assert round_.picks is not None
-    model, probabilities = round_.model, picks_of.read_probabilities(artifacts.path(round_.picks))
-    if model is None or probabilities is None:
+def suggest(round_: Round, picks: Sequence[Picked], probabilities: npt.NDArray[np.floating]) -> None:
+    """Store the model's likeliest label for each picked item, under the model's own labeller.
+
+    probabilities: (picks, k) of the round's model.
+    """
+    model = round_.model
+    if model is None:
         return
     field = task_types.field_of(schemas.require(round_.project).definition)
     known = set(label_lists.answers_of(field))

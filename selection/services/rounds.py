@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
-from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
@@ -24,12 +23,12 @@ from annotation.models import Import, Project
 from annotation.selectors import schemas
 from jobs.errors import NotCancellable, NotRetryable
 from jobs.models import Job
-from jobs.models import State as JobState
 from jobs.services import jobs
 from selection.errors import BadSpec, PoolTooSmall, RoundEnded, RoundRunning
 from selection.models import Round, RoundStation, Station
 from selection.round_spec import RoundSpec
-from selection.services import pool, steps
+from selection.selectors import builds as builds_of
+from selection.services import builds, endings, pool, stations, steps
 from selection.strategies.registry import STRATEGIES
 from training import learners, settings_schema
 from training.services import runs
@@ -115,10 +114,18 @@ def advance(round_: Round) -> None:
             return
         station = round_.stations.exclude(state__in=_PASSED).select_related("job").first()
         if station is None:
-            _finish(round_, Round.State.DONE)
+            endings.finish(round_, Round.State.DONE)
             return
         if not _move(round_, station):
             return
+
+
+def advance_origin(origin: str) -> None:
+    """Move the round on that asked for a build; what others asked for is no round's."""
+    kind, _colon, key = origin.partition(":")
+    if kind == "round":
+        for round_ in Round.objects.filter(uuid=key.partition(":")[0]):
+            advance(round_)
 
 
 def _move(round_: Round, station: RoundStation) -> bool:
@@ -126,11 +133,11 @@ def _move(round_: Round, station: RoundStation) -> bool:
     if (
         station.state == RoundStation.State.FAILED
     ):  # the process died between the station's end and the round's
-        _finish(round_, Round.State.FAILED, error=station.note)
+        endings.finish(round_, Round.State.FAILED, error=station.note)
         return False
     if station.state == _WAITING:
         if reason := steps.skip_reason(round_, station.name):
-            _end(station, RoundStation.State.SKIPPED, note=reason)
+            endings.end(station, RoundStation.State.SKIPPED, note=reason)
             return True
         RoundStation.objects.filter(pk=station.pk, state=_WAITING).update(
             state=_RUNNING, started_at=timezone.now()
@@ -139,43 +146,11 @@ def _move(round_: Round, station: RoundStation) -> bool:
         try:
             station.job = steps.start(round_, station.name)
         except GyreError as error:
-            _fail(round_, station, str(error))
+            endings.fail(round_, station, str(error))
             return False
         RoundStation.objects.filter(pk=station.pk).update(job=station.job)
         return True
-    return _follow(round_, station, station.job)
-
-
-def _follow(round_: Round, station: RoundStation, job: Job) -> bool:
-    if job.state == JobState.DONE:
-        detail: dict[str, Any] = dict(steps.outcome(round_, station.name, job))
-        _end(station, RoundStation.State.DONE, note=detail.pop("note", ""), detail=detail)
-        return True
-    if job.state == JobState.FAILED:
-        _fail(round_, station, job.error)
-    elif job.state == JobState.CANCELLED:
-        _end(station, RoundStation.State.CANCELLED, note=_("Cancelled."))
-        _finish(round_, Round.State.CANCELLED)
-    return False
-
-
-def _end(station: RoundStation, state: str, *, note: str = "", detail: dict[str, Any] | None = None) -> None:
-    now = timezone.now()
-    RoundStation.objects.filter(pk=station.pk, state__in=[_WAITING, _RUNNING]).update(
-        state=state, note=note, detail=detail or {}, finished_at=now, started_at=station.started_at or now
-    )
-
-
-def _fail(round_: Round, station: RoundStation, error: str) -> None:
-    with transaction.atomic():
-        _end(station, RoundStation.State.FAILED, note=error)
-        _finish(round_, Round.State.FAILED, error=error)
-
-
-def _finish(round_: Round, state: str, *, error: str = "") -> None:
-    Round.objects.filter(pk=round_.pk, state=Round.State.RUNNING).update(
-        state=state, error=error, finished_at=timezone.now()
-    )
+    return endings.follow(round_, station, station.job)
 
 
 def _break(round_: Round, error: Exception) -> None:
@@ -183,9 +158,9 @@ def _break(round_: Round, error: Exception) -> None:
     message = f"{type(error).__name__}: {error}"
     station = round_.stations.exclude(state__in=_PASSED).first()
     if station is not None:
-        _fail(round_, station, message)
+        endings.fail(round_, station, message)
     else:
-        _finish(round_, Round.State.FAILED, error=message)
+        endings.finish(round_, Round.State.FAILED, error=message)
 
 
 def cancel(round_: Round, *, by: User | None = None) -> None:
@@ -203,10 +178,12 @@ def cancel(round_: Round, *, by: User | None = None) -> None:
         audit.record("round.cancelled", actor=by, scope=round_.project.uuid, target=round_)
         running = round_.stations.filter(state=_RUNNING).select_related("job").first()
         if running is not None:
-            _end(running, RoundStation.State.CANCELLED, note=_("Cancelled."))
+            endings.end(running, RoundStation.State.CANCELLED, note=_("Cancelled."))
     if running is not None and running.job is not None:
         with suppress(NotCancellable):  # it ended a moment ago
             jobs.cancel(running.job, by)
+        if build := builds_of.of_origin(stations.shards_of(round_, running.name)):
+            builds.cancel(build, by=by)
     round_.refresh_from_db()
 
 
@@ -229,6 +206,8 @@ def retry(round_: Round, *, by: User | None = None) -> None:
             RoundStation.objects.filter(pk=station.pk).update(state=_RUNNING, note="", finished_at=None)
             if station.job is not None:
                 _requeue(station.job, by)
+            if build := builds_of.of_origin(stations.shards_of(round_, station.name)):
+                builds.retry(build, by=by)
             audit.record(
                 "round.retried", actor=by, scope=round_.project.uuid, target=round_, station=station.name
             )

@@ -27,7 +27,7 @@ from jobs.services import artifacts, dispatch, jobs
 from selection.errors import SimulationRefused
 from selection.models import Column, Round, Station
 from selection.round_spec import RoundSpec
-from selection.services import examples, pool, rounds, steps
+from selection.services import builds, examples, pool, rounds, steps
 from selection.services.examples import Examples
 from selection.services.picking import COLD_START
 from training.models import Evaluation
@@ -169,7 +169,7 @@ def _embed(project: Project, spec: SimulationSpec) -> None:
         artifact = artifacts.store(folder, "embeddings")
         pool.add_shard(project, Column.Kind.EMBEDDING, pool.embedding_key(), artifact, "embeddings.npy")
         return
-    job = pool.ensure_embeddings(project)
+    job = builds.ensure_embeddings(project)
     jobs.drain()
     _check(job)
 

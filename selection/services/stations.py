@@ -20,10 +20,10 @@ from annotation.task_types import registry as task_types
 from jobs.services import artifacts
 from jobs.services.context import JobContext
 from selection.errors import PoolTooSmall
-from selection.models import Round
+from selection.models import Round, Station
 from selection.round_spec import RoundSpec
 from selection.selectors import picks as picks_of
-from selection.services import picking, pool, publishing
+from selection.services import builds, picking, pool, publishing
 from training.models import Evaluation, ModelVersion
 from training.objectives.registry import OBJECTIVES
 from training.selectors import models
@@ -35,6 +35,11 @@ Outcome = dict[str, Any]
 def origin_of(round_: Round) -> str:
     """The key by which lower floors know what a round asked of them, so that asking twice gives one."""
     return f"round:{round_.uuid}"
+
+
+def shards_of(round_: Round, station: str) -> str:
+    """The key of the build that a station waits for, where its column lacked more than one job computes."""
+    return f"{origin_of(round_)}:{station}"
 
 
 def collect(ctx: JobContext) -> Outcome:
@@ -52,7 +57,8 @@ def collect(ctx: JobContext) -> Outcome:
         raise PoolTooSmall(
             _("No unlabelled item is left in this project: import more texts, then launch a round.")
         )
-    embedded = pool.embed(ctx, round_.project, np.union1d(rows, pool.labelled_rows(round_.project)))
+    wanted = np.union1d(rows, pool.labelled_rows(round_.project))
+    planned = builds.compute(ctx, round_.project, wanted, origin=shards_of(round_, Station.COLLECT))
     train = sum(labels["train"].values())
     note = ngettext("%(count)s label to learn from", "%(count)s labels to learn from", train) % {
         "count": train
@@ -63,7 +69,7 @@ def collect(ctx: JobContext) -> Outcome:
         "type": field["type"],
         "learnable": learnable,
         "pool": len(rows),
-        "embedded": embedded,
+        "embedded": planned.lacking,
         "note": note,
     }
 
@@ -130,9 +136,15 @@ def score(ctx: JobContext) -> Outcome:
     assert round_.model is not None
     spec = RoundSpec.from_json(round_.spec)
     rows, _clusters = pool.ready(round_.project, spec.pool_limit, spec.seed)
-    added = pool.score(ctx, round_.project, round_.model, rows)
+    planned = builds.compute(
+        ctx, round_.project, rows, model=round_.model, origin=shards_of(round_, Station.SCORE)
+    )
     note = ngettext("%(count)s item scored by %(model)s", "%(count)s items scored by %(model)s", len(rows))
-    return {"scored": added, "pool": len(rows), "note": note % {"count": len(rows), "model": round_.model}}
+    return {
+        "scored": planned.lacking,
+        "pool": len(rows),
+        "note": note % {"count": len(rows), "model": round_.model},
+    }
 
 
 def pick(ctx: JobContext) -> Outcome:

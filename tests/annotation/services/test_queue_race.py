@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.errors import GyreError
 from annotation.errors import SlotTaken
 from annotation.models import Annotation, Project, Resolution, Review, Slot
-from annotation.services import batches, labelling, queue, reviews
+from annotation.services import batches, labelling, queue, refills, reviews
 from tests.factories import add_member, make_items, make_project
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -199,3 +199,36 @@ def test_it_gives_ranks_out_once_while_work_is_published_and_comes_back(project:
     assert outcomes[2] == 4
     ranks = list(project.slots.values_list("rank", flat=True))
     assert len(ranks) == len(set(ranks))
+
+
+def test_nothing_is_lost_or_doubled_while_the_batch_is_refilled_under_peoples_hands() -> None:
+    """The batch is replaced again and again by other picks while four people label it to its end."""
+    project = make_project(overlap_share=0.0, spot_check_share=0.0, evaluation_items=0)
+    make_items(project, 90, split="train")
+    batch = batches.publish(project, [batches.Pick(row=row) for row in range(30)], origin="1")
+    people = [add_member(project) for _ in range(4)]
+
+    def work(user: Any) -> int:
+        done = 0
+        while slots := queue.lease(project, user, count=2):
+            for slot in slots:
+                labelling.submit(
+                    project, user, slot.uuid, {"label": "refund"}, client_key=f"{user.pk}-{slot.pk}"
+                )
+                done += 1
+        return done
+
+    def replace() -> int:
+        replaced = 0
+        for turn in range(6):
+            rows = [(row + 30 * turn) % 90 for row in range(30)]
+            replaced += refills.refill(batch, [batches.Pick(row=row) for row in rows]).replaced
+        return replaced
+
+    outcomes = at_once(replace, *[lambda user=user: work(user) for user in people])
+    assert raised(outcomes) == []
+    assert sum(outcomes[1:]) == 30 and outcomes[0] > 0
+    done = Slot.objects.filter(project=project, state="done")
+    assert done.count() == Annotation.objects.filter(project=project).count() == 30
+    assert done.values("item").distinct().count() == 30
+    assert not Slot.objects.filter(project=project, state__in=["free", "leased"]).exists()

@@ -17,7 +17,7 @@ from selection.models import Column, Round
 from selection.selectors import picks as picks_of
 from selection.selectors import progress
 from selection.selectors import rounds as reads
-from selection.services import pool, previews, replays, rounds
+from selection.services import builds, pool, previews, replays, rounds
 from tests import factories
 from training.models import Deployment
 from training.selectors import models
@@ -62,7 +62,7 @@ def project() -> Project:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Embed by hashed words: starting the encoder takes longer than all the rest."""
-    monkeypatch.setattr(pool, "EMBED_PROGRAM", "tests.stand_in_embed")
+    monkeypatch.setattr(builds, "EMBED_PROGRAM", "tests.stand_in_embed")
 
 
 def label_all(project: Project, limit: int = 1000) -> int:

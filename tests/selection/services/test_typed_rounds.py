@@ -12,7 +12,7 @@ from django.urls import reverse
 from annotation.models import Project, Slot
 from annotation.selectors import datasets as dataset_reads
 from selection.models import Round
-from selection.services import pool, rounds
+from selection.services import builds, rounds
 from tests import factories, typed
 from training.services import programs
 
@@ -22,7 +22,7 @@ UNLEARNT = [name for name, fields in typed.FIELDS.items() if fields[0]["type"] !
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "EMBED_PROGRAM", "tests.stand_in_embed")
+    monkeypatch.setattr(builds, "EMBED_PROGRAM", "tests.stand_in_embed")
 
 
 def run(project: Project, **spec: object) -> Round:
