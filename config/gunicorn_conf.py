@@ -13,7 +13,7 @@ from config import settings  # noqa: E402  (the same readers of the environment 
 
 bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{settings.HOST}:{settings.PORT}"
 workers = settings.WEB_WORKERS
-worker_class = "sync"
+worker_class = "config.web_worker.Worker"
 timeout = 120  # an upload of a large file
 graceful_timeout = 5
 accesslog = None

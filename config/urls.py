@@ -10,21 +10,21 @@ from config.health import healthz
 from config.static import favicon
 
 api = [
+    path("v1/", include("annotation.api.urls")),  # first, as annotators ask it all day
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("v1/", include("accounts.api.urls")),
     path("v1/", include("jobs.api.urls")),
-    path("v1/", include("annotation.api.urls")),
     path("v1/", include("training.api.urls")),
     path("v1/", include("selection.api.urls")),
 ]
 
 urlpatterns = [
+    path("api/", include(api)),
     path("favicon.ico", favicon),
     path("healthz", healthz, name="healthz"),
     path("admin/db/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("api/", include(api)),
     path("accounts/", include("accounts.urls")),
     path("", include("jobs.urls")),
     path("", include("training.urls")),

@@ -1,4 +1,4 @@
-"""Waiting for SQLite's write lock: looked for every half millisecond, given up at the timeout."""
+"""Waiting for SQLite's write lock: looked for many times a millisecond, given up at the timeout."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from accounts.models import User
+from config.sqlite.base import with_question_marks
 from tests.factories import make_user
 
 pytestmark = [
@@ -67,3 +68,18 @@ def test_it_still_waits_for_a_statement_outside_a_transaction(holder) -> None:
     user = make_user()
     holder(0.1)
     assert User.objects.filter(pk=user.pk).update(first_name="Ana") == 1
+
+
+def test_a_statement_is_turned_into_sqlites_form_once() -> None:
+    with_question_marks.cache_clear()
+    for number in (1, 2):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s, '100 %%'", [number])
+            assert cursor.fetchone() == (number, "100 %")
+    assert with_question_marks.cache_info()[:2] == (1, 1), "one hit, one miss"
+
+
+def test_named_values_still_work() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %(word)s", {"word": "here"})
+        assert cursor.fetchone() == ("here",)
