@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from accounts.charts import Chart, Line, Point, line_chart, scatter_chart
+from accounts.charts import Bar, Chart, Line, Point, bar_chart, line_chart, scatter_chart
 from accounts.charts.svg import as_percent
 from jobs.models import Job
 from selection.selectors.progress import Turn
@@ -58,3 +58,21 @@ def pool_map(points: dict[str, Any]) -> Chart:
 
 def loss(job: Job) -> Chart | None:
     return training_charts.loss(job)
+
+
+def value_by_source(sources: list[dict[str, Any]]) -> Chart:
+    """What an item of each source is worth on average, with its interval."""
+    return bar_chart(
+        [
+            Bar(name=one["source"], value=one["mean"], low=one["low"], high=one["high"], n=one["n"])
+            for one in sources
+        ],
+        title=_("What an item of each source is worth"),
+        note=_(
+            "Mean KNN-Shapley value with its interval: the share of right votes that an item adds. Buy "
+            "more where it is high; below zero a source misleads."
+        ),
+        x_label=_("value of an item"),
+        name_label=_("source"),
+        value_format=lambda value: f"{value:.5f}",
+    )

@@ -46,5 +46,12 @@ class NothingToRefresh(SelectionError):
     status = 409
 
 
+class NothingToValue(SelectionError):
+    """The project has too few labels to work out what each is worth, or labels of another type."""
+
+    code = "nothing_to_value"
+    status = 409
+
+
 class SimulationRefused(SelectionError):
     code = "simulation_refused"

@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from jobs import registry
 from selection.models import Station
 from selection.permissions import may_cancel_job, may_see_job
-from selection.services import builds, previews, refreshes, replays, rounds, steps
+from selection.selectors import values as value_reads
+from selection.services import builds, previews, refreshes, replays, rounds, steps, values
 
 _LABELS = {
     Station.COLLECT: _("Round: collect labels and embed new items"),
@@ -33,6 +34,7 @@ for _name, _function, _label in (
     (refreshes.KIND, refreshes.perform, _("Warm refresh of a batch")),
     (previews.KIND, previews.perform, _("Preview of a batch")),
     (replays.KIND, replays.perform, _("Replay of a round")),
+    (value_reads.KIND, values.perform, _("Value of labels")),
 ):
     registry.register(
         _name, _function, label=_label, resource="gpu", may_see=may_see_job, may_cancel=may_cancel_job

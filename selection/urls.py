@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from selection.views import grid, rounds
+from selection.views import grid, rounds, values
 
 app_name = "selection"
 _ROUNDS = "admin/p/<slug:slug>/rounds"
+_VALUES = "admin/p/<slug:slug>/value"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("p/<slug:slug>/grid", grid.grid, name="grid"),
+    path(_VALUES, values.index, name="values"),
+    path(f"{_VALUES}/launch", values.launch, name="values_launch"),
+    path(f"{_VALUES}/status", values.status, name="values_status"),
     path(f"{_ROUNDS}", rounds.index, name="rounds"),
     path(f"{_ROUNDS}/launch", rounds.launch, name="launch"),
     path(f"{_ROUNDS}/preview/<uuid:uuid>", rounds.preview, name="preview"),

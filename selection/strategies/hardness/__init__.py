@@ -15,6 +15,7 @@ from selection.strategies.hardness.losses import (
     carry_to_pool,
     cross_validated_losses,
     deal,
+    held_out_probabilities,
     pick_hardness,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "carry_to_pool",
     "cross_validated_losses",
     "deal",
+    "held_out_probabilities",
     "pick_hardness",
 ]

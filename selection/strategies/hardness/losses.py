@@ -55,16 +55,26 @@ def cross_validated_losses(
     names, codes = np.unique(given, return_inverse=True)
     if len(names) == 1:
         return np.zeros(len(given))
+    probs = held_out_probabilities(embeddings, codes, len(names), folds=folds, c=c, seed=seed)
+    own = probs[np.arange(len(codes)), codes]
+    return -np.log(np.where(np.isnan(own), LEAST_PROBABILITY, np.maximum(own, LEAST_PROBABILITY)))
+
+
+def held_out_probabilities(
+    embeddings: Floats, codes: Indices, k: int, *, folds: int = FOLDS, c: float = 10.0, seed: int = 0
+) -> npt.NDArray[np.float64]:
+    """(m, k) probabilities of each labelled item under a probe trained on the other folds.
+
+    embeddings: (m, d); codes: (m,) in 0..k-1. NaN rows where the other folds know fewer than two labels.
+    """
     fold = deal(codes, folds, np.random.default_rng(seed))
-    losses = np.full(len(given), -np.log(LEAST_PROBABILITY))
+    probs = np.full((len(codes), k), np.nan)
     for number in range(folds):
         held, rest = fold == number, fold != number
-        if not held.any() or len(np.unique(codes[rest])) < 2:
-            continue
-        head = probe.fit(embeddings[rest], codes[rest], len(names), c=c, seed=seed)
-        own = head.probabilities(embeddings[held])[np.arange(int(held.sum())), codes[held]]
-        losses[held] = -np.log(np.maximum(own, LEAST_PROBABILITY))
-    return losses
+        if held.any() and len(np.unique(codes[rest])) >= 2:
+            head = probe.fit(embeddings[rest], codes[rest], k, c=c, seed=seed)
+            probs[held] = head.probabilities(embeddings[held])
+    return probs
 
 
 def deal(codes: Indices, folds: int, rng: np.random.Generator) -> Indices:

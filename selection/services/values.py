@@ -1,0 +1,115 @@
+"""Working out what the labels of a project are worth, as a job, from where the last one ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from annotation.models import Item, Project
+from annotation.selectors import datasets, schemas
+from jobs.errors import BrokenArtifact
+from jobs.models import Job
+from jobs.services import artifacts, jobs
+from jobs.services.context import JobContext
+from selection.errors import NothingToValue
+from selection.selectors import values as reads
+from selection.services import builds, pool
+from training.services import programs
+
+PROGRAM = "selection.programs.value"
+LEAST_ITEMS = 10  # as the program's own
+
+
+def launch(project: Project, *, by: User | None = None) -> Job:
+    """Add the job that values the labels; the one that waits or runs already, where there is one.
+
+    Raises:
+        NothingToValue: the project has no single-label classification, or too few labels.
+    """
+    if running := reads.running(project):
+        return running
+    field = schemas.label_field(schemas.require(project))
+    if field["type"] != "classification":
+        raise NothingToValue(
+            _(
+                "Values are worked out for projects whose first field asks for one label; this one asks for "
+                "%(kind)s."
+            )
+            % {"kind": field["type"]}
+        )
+    found = _labelled(project)
+    labels = zip(found["label"], found["split"], strict=True)
+    training = [label for label, split in labels if split == Item.Split.TRAIN]
+    if len(training) < LEAST_ITEMS or len(set(training)) < 2:
+        raise NothingToValue(
+            _(
+                "Found %(count)s labelled training items of %(labels)s labels, expected at least %(least)s of "
+                "two: label more items first."
+            )
+            % {"count": len(training), "labels": len(set(training)), "least": LEAST_ITEMS}
+        )
+    return jobs.enqueue(reads.KIND, subject=project, scope=project.uuid, created_by=by)
+
+
+def perform(ctx: JobContext) -> dict[str, Any]:
+    """The job: embed what lacks a vector, run the program, keep its folder."""
+    project: Project = ctx.subject
+    labelled = ctx.attempt_folder() / "labelled.parquet"
+    found = _labelled(project)
+    pq.write_table(pa.table(found, schema=_TABLE), labelled)
+    rows = np.asarray(found["row"], dtype=np.int64)
+    if builds.compute(ctx, project, rows, origin=f"value:{ctx.job.uuid}").build is not None:
+        raise NothingToValue(
+            _(
+                "The vectors of many labelled items are being computed by jobs of their own: try again "
+                "after them."
+            )
+        )
+    key = pool.embedding_key()
+    spec = {
+        "labelled": str(labelled),
+        "features": [dict(shard) for shard in pool.embedding_shards(project)],
+        "before": _before(project, key),
+    }
+    result = programs.run_light(ctx, PROGRAM, spec)
+    summary = reads.read_summary(result)
+    artifact = artifacts.store(result, "values")
+    ctx.log(f"{summary['items']} items valued; {summary['pairs']} distances were new")
+    told = {name: summary[name] for name in ("items", "harmful", "pairs")}
+    return {"artifact": artifact.sha256, "encoder": key, **told}
+
+
+_TABLE = pa.schema(
+    [("row", pa.int64()), ("label", pa.string()), ("split", pa.string()), ("source", pa.string())]
+)
+
+
+def _labelled(project: Project) -> dict[str, list[Any]]:
+    """Columns of the items with a final label that is still asked for; test items are left where they are."""
+    field = schemas.label_field(schemas.require(project))
+    known = {label["id"] for label in field.get("labels", ())}
+    found: dict[str, list[Any]] = {"row": [], "label": [], "split": [], "source": []}
+    for item in datasets.labelled_items(project):
+        label = item.value.get(field["name"])
+        if item.split == Item.Split.TEST or not isinstance(label, str) or label not in known:
+            continue
+        for name, value in zip(found, (item.row, label, item.split, item.source), strict=True):
+            found[name].append(value)
+    return found
+
+
+def _before(project: Project, encoder: str) -> str:
+    """The result folder of the valuation before, where it is there and its vectors are the same encoder's."""
+    job = reads.newest(project)
+    if job is None or job.result.get("encoder") != encoder:
+        return ""
+    try:
+        return str(Path(reads.folder(job)))
+    except BrokenArtifact:
+        return ""
