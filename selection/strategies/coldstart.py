@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from selection.strategies.diversity import pick_kmeans
+from selection.strategies.diversity import ClusterSettings, pick_kmeans
 from selection.strategies.pool import Floats, Picks, Pool, candidates
 from selection.strategies.random_sampling import pick_random
 from selection.strategies.uncertainty import NoSettings, check_share
@@ -41,7 +41,7 @@ def pick_cold_start(
         drawn = pick_random(pool, drawn_count, settings=NoSettings(), rng=rng).indices
     if spread_count:
         rest = replace(pool, taken=np.concatenate([taken, drawn]))
-        picks = pick_kmeans(rest, spread_count, settings=NoSettings(), rng=rng)
+        picks = pick_kmeans(rest, spread_count, settings=ClusterSettings(), rng=rng)
         spread, typical = picks.indices, picks.parts["diversity"]
     # Even places by share: the i-th of a group of g stands at (i + 1/2) / g of the way.
     places = np.concatenate([(np.arange(size) + 0.5) / size for size in (drawn_count, spread_count) if size])

@@ -12,24 +12,60 @@ import numpy as np
 
 from selection.strategies.pool import Floats, Indices, Picks, Pool, candidates
 from selection.strategies.ranking import top
-from selection.strategies.uncertainty import NoSettings, check_share, margin
+from selection.strategies.uncertainty import check_share, margin
 
 SEEDS = 2**31 - 1
 
 
-def pick_kmeans(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.Generator) -> Picks:
-    """Cluster sampling: as many clusters as picks, and of each the item nearest to its centre.
+@dataclass(frozen=True, kw_only=True)
+class ClusterSettings:
+    """Choices of cluster sampling.
 
-    Larger clusters come first. Where clusters stay empty, the next nearest of the larger ones fill the batch.
-    Stochastic by the start of k-means, with no inclusion probability. Cost O(n c d).
+    Attributes:
+        clusters: how many; 0 for as many as picks.
+        quota: how many picks a cluster gets: as many as every other, or by its size.
+        count_labelled: with equal quotas, the labelled items of a cluster count as picked.
+    """
 
-    Parts: diversity, the similarity to the centre (how typical the item is); score, the same.
+    clusters: int = 0
+    quota: Literal["equal", "size"] = "equal"
+    count_labelled: bool = False
+
+    def __post_init__(self) -> None:
+        if self.clusters < 0:
+            raise ValueError(f"clusters: found {self.clusters}, expected 0 or more")
+
+
+def pick_kmeans(pool: Pool, count: int, *, settings: ClusterSettings, rng: np.random.Generator) -> Picks:
+    """Cluster sampling: of each cluster the items nearest to its centre (Zhdanov 2019).
+
+    By default there are as many clusters as picks, one item of each. Larger clusters come first. Where
+    clusters stay empty, or are fewer than picks, the next nearest of the larger ones fill the batch; where
+    they are more, the smallest get none. Stochastic by the start of k-means, with no selection probability.
+    O(n clusters d).
+
+    Parts: diversity and score, the similarity to the cluster's centre.
     """
     open_ = candidates(pool, count, {"embeddings"})
     assert pool.embeddings is not None
-    of, similarity = _clusters(pool.embeddings[open_], count, rng)
-    chosen = one_of_each(of, similarity, count)
-    return Picks(open_[chosen], {"diversity": similarity[chosen], "score": similarity[chosen]})
+    vectors = pool.embeddings[open_]
+    clusters = min(settings.clusters or count, len(open_))
+    labelled = pool.labelled_embeddings
+    have = None
+    if settings.count_labelled and settings.quota == "equal" and labelled is not None and len(labelled):
+        from selection.index.kmeans import kmeans
+
+        found = kmeans(vectors, clusters, seed=int(rng.integers(SEEDS)))
+        of, similarity = found.of, found.similarity
+        have = np.bincount((labelled @ found.centres.T).argmax(axis=1), minlength=clusters)
+    else:
+        of, similarity = _clusters(vectors, clusters, rng)
+    if settings.quota == "size":
+        chosen = by_size(of, similarity, count)
+    else:
+        chosen = one_of_each(of, similarity, count, have)
+    scores = similarity[chosen]
+    return Picks(open_[chosen], {"diversity": scores, "score": scores})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,13 +119,14 @@ def pick_margin_diverse(
     return Picks(open_[short[chosen]], parts)
 
 
-def one_of_each(of: Indices, scores: Floats, count: int) -> Indices:
+def one_of_each(of: Indices, scores: Floats, count: int, have: Indices | None = None) -> Indices:
     """`count` positions: the best of every cluster, the largest cluster first, then their second best, ...
 
     Args:
         of: (n,) cluster of each item. Equally large clusters stand by their lower first position.
         scores: (n,), higher is better; of equal scores the lower position is better.
         count: at most n.
+        have: (clusters,) how many of each cluster there are already; None for none.
 
     Cost O(n log n).
 
@@ -101,7 +138,27 @@ def one_of_each(of: Indices, scores: Floats, count: int) -> Indices:
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     place = np.empty(len(of), dtype=np.int64)  # rank of the item within its cluster
     place[order] = np.arange(len(of)) - np.repeat(starts, sizes)
+    if have is not None:
+        place = place + have[_names][of]
     return np.lexsort((firsts[of], -sizes[of], place))[:count].astype(np.int64)
+
+
+def by_size(of: Indices, scores: Floats, count: int) -> Indices:
+    """`count` positions, of each cluster a share by its size (largest remainders, of equal ones the larger
+    cluster, then the lower), the best of each; ordered by cluster size, then by score. O(n log n).
+
+    >>> by_size(np.array([0, 0, 1, 0]), np.array([0.1, 0.9, 0.5, 0.3]), 2).tolist()
+    [1, 2]
+    """
+    _names, of, sizes = np.unique(of, return_inverse=True, return_counts=True)
+    exact = count * sizes / len(of)
+    quota = np.floor(exact).astype(np.int64)
+    more = np.lexsort((-sizes, -(exact - quota)))[: count - int(quota.sum())]
+    quota[more] += 1
+    order = np.lexsort((np.arange(len(of)), -scores, of))
+    place = np.arange(len(of)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    kept = order[place < quota[of[order]]]
+    return kept[np.lexsort((kept, -scores[kept], of[kept], -sizes[of[kept]]))].astype(np.int64)
 
 
 def _clusters(embeddings: Floats, count: int, rng: np.random.Generator) -> tuple[Indices, Floats]:

@@ -17,7 +17,7 @@ from training.settings_schema import describe
 NAMES = list(STRATEGIES)
 DETERMINISTIC = [name for name in NAMES if not STRATEGIES[name].stochastic]
 NEEDING = [(name, need) for name in NAMES for need in sorted(STRATEGIES[name].needs)]
-PARTS = {"uncertainty", "diversity", "hardness", "factor", "score"}
+PARTS = {"uncertainty", "diversity", "hardness", "factor", "chance", "score"}
 
 each_strategy = pytest.mark.parametrize("name", NAMES)
 few = settings(max_examples=10, deadline=None)

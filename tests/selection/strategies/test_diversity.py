@@ -4,13 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selection.strategies.diversity import (
+    ClusterSettings,
     DiverseSettings,
+    by_size,
     one_of_each,
     pick_kmeans,
     pick_margin_diverse,
 )
 from selection.strategies.pool import Pool
-from selection.strategies.uncertainty import NoSettings
 
 
 def _unit(rng, n, d=5):
@@ -52,7 +53,9 @@ def _blobs(rng, centres, each):
 def test_it_samples_every_cluster_at_its_most_typical_item():
     rng = np.random.default_rng(0)
     embeddings = _blobs(rng, np.eye(4), 20)
-    picks = pick_kmeans(Pool(rows=np.arange(80), embeddings=embeddings), 4, settings=NoSettings(), rng=rng)
+    picks = pick_kmeans(
+        Pool(rows=np.arange(80), embeddings=embeddings), 4, settings=ClusterSettings(), rng=rng
+    )
     assert sorted(at // 20 for at in picks.indices.tolist()) == [0, 1, 2, 3]
     for at in picks.indices:
         blob = embeddings[at // 20 * 20 : at // 20 * 20 + 20]
@@ -63,7 +66,7 @@ def test_it_samples_every_cluster_at_its_most_typical_item():
 def test_it_fills_the_batch_where_clusters_stay_empty():
     embeddings = np.repeat(np.eye(3, dtype=np.float32), 10, axis=0)
     pool = Pool(rows=np.arange(30), embeddings=embeddings)
-    picks = pick_kmeans(pool, 12, settings=NoSettings(), rng=np.random.default_rng(0))
+    picks = pick_kmeans(pool, 12, settings=ClusterSettings(), rng=np.random.default_rng(0))
     assert len(set(picks.indices.tolist())) == 12
     assert {at // 10 for at in picks.indices.tolist()} == {0, 1, 2}
 
@@ -112,3 +115,43 @@ def test_it_looks_only_at_the_uncertain_items_it_may_look_at():
 def test_it_refuses_to_look_at_less_than_one_item_a_pick():
     with pytest.raises(ValueError, match="candidates_per_pick: found 0, expected 1 or more"):
         DiverseSettings(candidates_per_pick=0)
+
+
+def test_it_shares_the_batch_by_the_size_of_the_clusters():
+    rng = np.random.default_rng(0)
+    embeddings = np.concatenate([_blobs(rng, np.eye(3)[:1], 60), _blobs(rng, np.eye(3)[1:], 20)])
+    pool = Pool(rows=np.arange(100), embeddings=embeddings)
+    picks = pick_kmeans(pool, 10, settings=ClusterSettings(clusters=3, quota="size"), rng=rng)
+    assert np.bincount(np.searchsorted([60, 80], picks.indices, side="right")).tolist() == [6, 2, 2]
+
+
+@given(st.data())
+def test_it_shares_by_size_to_within_one_of_the_exact_share(data):
+    of = np.array(data.draw(st.lists(st.integers(0, 4), min_size=1, max_size=30)))
+    count = data.draw(st.integers(0, len(of)))
+    found = by_size(of, np.arange(len(of)) % 5, count)
+    assert len(set(found.tolist())) == count
+    for cluster in set(of.tolist()):
+        exact = count * (of == cluster).mean()
+        assert abs((of[found] == cluster).sum() - exact) < 1
+
+
+def test_it_fills_the_batch_from_more_clusters_than_picks():
+    rng = np.random.default_rng(0)
+    pool = Pool(rows=np.arange(80), embeddings=_blobs(rng, np.eye(4), 20))
+    for quota in ("equal", "size"):
+        chosen = ClusterSettings(clusters=30, quota=quota)
+        assert len(set(pick_kmeans(pool, 7, settings=chosen, rng=rng).indices.tolist())) == 7
+
+
+def test_it_counts_labelled_items_as_picked_where_it_is_told_to():
+    rng = np.random.default_rng(0)
+    known = np.repeat(np.eye(4, dtype=np.float32)[:3], 2, axis=0)
+    pool = Pool(rows=np.arange(80), embeddings=_blobs(rng, np.eye(4), 20), labelled_embeddings=known)
+    picks = pick_kmeans(pool, 2, settings=ClusterSettings(clusters=4, count_labelled=True), rng=rng)
+    assert (picks.indices // 20).tolist() == [3, 3]
+
+
+def test_it_refuses_less_than_no_cluster():
+    with pytest.raises(ValueError, match="clusters: found -1, expected 0 or more"):
+        ClusterSettings(clusters=-1)
