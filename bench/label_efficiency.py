@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,8 @@ CHOSEN_ON = ("snips", "sib200_zh_en")
 DEFAULT, BASELINE = "default", "random"
 BATCHES, QUICK_BATCHES, FINETUNE_BATCHES = 20, 6, 5
 SEEDS, QUICK_SEEDS, CHOICE_SEEDS = 5, 2, 8
+MORE_SEEDS = 10  # of those that the aims are about, and margin beside them
+CLOSE = (BASELINE, DEFAULT, "margin")
 QUICK_STRATEGIES = (BASELINE, "margin", DEFAULT)
 PROCESSES = 2
 GO_ON = 3  # exit status: the time given is over, and runs are left
@@ -54,25 +56,28 @@ def distinct_strategies(names: tuple[str, ...]) -> dict[str, str]:
 
 def measure(
     name: str,
-    strategies: tuple[str, ...],
-    seeds: int,
+    seeds: Mapping[str, int],
     means: Means,
     *,
     quick: bool = False,
     choosing: bool = False,
 ) -> tuple[list[int], dict[str, Curves]]:
-    """Label counts and the curves of each strategy on one set."""
+    """Label counts and the curves of each strategy on one set, with so many seeds each."""
     # Here and now: what has to be embedded is embedded once, and a missing set told.
     load(name, quick, choosing)
-    twin = distinct_strategies(strategies)
+    twin = distinct_strategies(tuple(seeds))
+    wanted: dict[str, int] = {}
+    for strategy, which in twin.items():
+        wanted[which] = max(wanted.get(which, 0), seeds[strategy])
     batches = QUICK_BATCHES if quick else BATCHES
     batch = 25 if quick else SETS[name]
     tasks = [
         Task(
             set=name, strategy=which, seed=seed, batch=batch, batches=batches, quick=quick, choosing=choosing
         )
-        for seed in range(seeds)
-        for which in dict.fromkeys(twin.values())
+        for seed in range(max(wanted.values()))
+        for which, count in wanted.items()
+        if seed < count
     ]
     found: dict[Task, Found] = {}
     for task, course in all_runs(tasks, means):
@@ -80,44 +85,56 @@ def measure(
         print(f"{name}: {len(found)} of {len(tasks)} runs", end="\r", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     curves = {
-        which: np.array([found[task][1] for task in tasks if task.strategy == which])
-        for which in dict.fromkeys(twin.values())
+        which: np.array([found[task][1] for task in tasks if task.strategy == which]) for which in wanted
     }
     return found[tasks[0]][0], {strategy: curves[which] for strategy, which in twin.items()}
 
 
 def show(name: str, labels: list[int], curves: dict[str, Curves]) -> None:
     """The comparison of one set, for people."""
-    seeds = len(curves[BASELINE])
-    print(f"\n{name}: {len(labels)} batches, {labels[-1]} labels, {seeds} paired seeds")
-    print(f"{'strategy':18} {'area':>7} {'gain, points [95 %]':>26} {'final':>7} {'labels':>7} {'ratio':>6}")
-    target = float(curves[BASELINE].mean(axis=0)[-1])
+    print(f"\n{name}: {len(labels)} batches, {labels[-1]} labels, paired seeds")
+    heads = f"{'area':>7} {'gain, points [95 %]':>26} {'final':>7} {'labels':>7} {'ratio':>6}"
+    print(f"{'strategy':18} {'seeds':>5} {heads}")
     for strategy, found in curves.items():
-        gain = learning_curve.area_gain(labels, found, curves[BASELINE])
+        base = curves[BASELINE][: len(found)]
+        target = float(base.mean(axis=0)[-1])
+        gain = learning_curve.area_gain(labels, found, base)
         needed = learning_curve.labels_to(labels, found.mean(axis=0), target)
-        ratio = learning_curve.labels_ratio(labels, found, curves[BASELINE])
+        ratio = learning_curve.labels_ratio(labels, found, base)
         interval = f"{100 * gain.value:+.2f} [{100 * gain.low:+.2f}, {100 * gain.high:+.2f}]"
         area = learning_curve.areas(labels, found).mean()
         end = found.mean(axis=0)[-1]
         shown = "never" if ratio is None else f"{ratio:.2f}"
-        print(f"{strategy:18} {area:7.4f} {interval:>26} {end:7.4f} {needed or '–':>7} {shown:>6}")
+        row = f"{area:7.4f} {interval:>26} {end:7.4f} {needed or '–':>7} {shown:>6}"
+        print(f"{strategy:18} {len(found):5} {row}")
     print(flush=True)
 
 
 def figures(quick: bool, means: Means) -> Iterator[Figure]:
     """Two figures a set for the default, the area gain of every strategy, and what a fine-tune confirms."""
-    strategies = QUICK_STRATEGIES if quick else tuple(STRATEGIES)
+    seeds = {name: MORE_SEEDS if name in CLOSE else SEEDS for name in STRATEGIES}
+    if quick:
+        seeds = dict.fromkeys(QUICK_STRATEGIES, QUICK_SEEDS)
+    ratios = []
     for name in SETS:
         try:
-            found = measure(name, strategies, QUICK_SEEDS if quick else SEEDS, means, quick=quick)
+            found = measure(name, seeds, means, quick=quick)
         except _sets.SetMissing as missing:
             yield Figure(f"label_efficiency.auc_gain_low.{name}", skipped=str(missing))
             yield Figure(f"label_efficiency.labels_ratio.{name}", skipped=str(missing))
             continue
         show(name, *found)
         yield from _of_set(name, *found)
+        ratios.append(_ratio(*found))
         if not quick:
             yield _confirmed(name, means)
+    if ratios:
+        mean = None if None in ratios else round(float(np.mean([r for r in ratios if r is not None])), 3)
+        yield Figure("label_efficiency.labels_ratio_mean", mean, "ratio", f"random, {len(ratios)} sets", mean)
+
+
+def _ratio(labels: list[int], curves: dict[str, Curves]) -> float | None:
+    return learning_curve.labels_ratio(labels, curves[DEFAULT], curves[BASELINE])
 
 
 def _confirmed(name: str, means: Means) -> Figure:
@@ -141,14 +158,14 @@ def _of_set(name: str, labels: list[int], curves: dict[str, Curves]) -> Iterator
     gain = learning_curve.area_gain(labels, curves[DEFAULT], base)
     area = f"random, area {100 * learning_curve.areas(labels, base).mean():.2f}"
     yield Figure(f"label_efficiency.auc_gain_low.{name}", round(100 * gain.low, 3), "accuracy points", area)
-    ratio = learning_curve.labels_ratio(labels, curves[DEFAULT], base)
+    ratio = _ratio(labels, curves)
     against = f"random, final accuracy {base.mean(axis=0)[-1]:.4f}"
     if ratio is None:
         against += ", not reached"
     yield Figure(f"label_efficiency.labels_ratio.{name}", ratio, "ratio", against, ratio)
     for strategy, found in curves.items():
         if strategy != BASELINE:
-            value = learning_curve.area_gain(labels, found, base)
+            value = learning_curve.area_gain(labels, found, base[: len(found)])
             interval = f"random, 95 % from {100 * value.low:+.2f} to {100 * value.high:+.2f}"
             figure = f"label_efficiency.auc_gain.{name}.{strategy}"
             yield Figure(figure, round(100 * value.value, 3), "accuracy points", interval)
@@ -160,7 +177,7 @@ def choose(means: Means) -> None:
         try:
             show(
                 f"{name} (a quarter of the training file held out)",
-                *measure(name, tuple(STRATEGIES), CHOICE_SEEDS, means, choosing=True),
+                *measure(name, dict.fromkeys(STRATEGIES, CHOICE_SEEDS), means, choosing=True),
             )
         except _sets.SetMissing as missing:
             print(f"{name} skipped: {missing}")

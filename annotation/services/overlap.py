@@ -1,9 +1,10 @@
 """Adaptive overlap: another look at an item is bought only while its label is unsure.
 
 Every submit works out the belief in the item's label from who said what (selectors/consensus.py). Below the
-project's target one more slot, bought right after the answer is stored, goes to the end of the queue, so that it lies behind every cursor, never a second
-one while another look is open. How right people are is refitted by a job, which the tick starts when enough new
-answers have come; it then looks at all items again, since what was sure enough may be so no more.
+project's target one more slot, bought right after the answer is stored, goes to the end of the queue, so that it
+lies behind every cursor, never a second one while another look is open. How right people are is refitted by a
+job, which the tick starts when enough new answers have come; it then looks at all items again, since what was
+sure enough may be so no more.
 """
 
 from __future__ import annotations
