@@ -49,8 +49,9 @@ class Sizes(NamedTuple):
 
 
 FULL = Sizes(1_000_000, 50_000, 10_000, 6_000, 20.0, 100_000, 5_000)
-QUICK = Sizes(20_000, 6_000, 2_000, 1_200, 3.0, 10_000, 500)
-PARTS = ("sqlite", "postgresql", "label_studio")
+QUICK = Sizes(20_000, 6_000, 2_000, 1_200, 2.0, 5_000, 500)
+PARTS = ("sqlite", "growth", "postgresql", "label_studio")
+QUICK_PARTS = ("sqlite",)  # every further database costs its migrations
 
 
 class Seen(NamedTuple):
@@ -83,14 +84,16 @@ def told(name: str, run: Seen) -> None:
     )
 
 
-def on_sqlite(site: Site, few: Site, sizes: Sizes) -> Iterator[Figure]:
+def on_sqlite(site: Site, few: Site | None, sizes: Sizes) -> Iterator[Figure]:
     with site.up(SQLITE_SYNCHRONOUS="FULL"):
         full = seen(site.work(sizes.seconds))
         told("sqlite, synchronous FULL", full)
     yield Figure("queue.pairs_per_s.sqlite_full", round(full.rate), "1/s")
-    with few.up():
-        small = seen(few.work(sizes.seconds / 2))
-        told(f"sqlite, {sizes.few_items:,} items", small)
+    small = None
+    if few is not None:
+        with few.up():
+            small = seen(few.work(sizes.seconds / 2))
+            told(f"sqlite, {sizes.few_items:,} items", small)
     with site.up():
         yield from _hurried(site, sizes, small)
         think = seen(site.work(sizes.seconds, think_s=1.0))
@@ -101,7 +104,7 @@ def on_sqlite(site: Site, few: Site, sizes: Sizes) -> Iterator[Figure]:
         yield from _busy(site, sizes)
 
 
-def _hurried(site: Site, sizes: Sizes, small: Seen) -> Iterator[Figure]:
+def _hurried(site: Site, sizes: Sizes, small: Seen | None) -> Iterator[Figure]:
     run = seen(site.work(sizes.seconds))
     told(f"sqlite, {sizes.items:,} items", run)
     yield Figure("queue.pairs_per_s.sqlite", round(run.rate), "1/s")
@@ -109,13 +112,16 @@ def _hurried(site: Site, sizes: Sizes, small: Seen) -> Iterator[Figure]:
     yield Figure("queue.next_p99.sqlite", round(run.next_p99, 1), "ms")
     yield Figure("queue.submit_p50.sqlite", round(run.submit_p50, 1), "ms")
     yield Figure("queue.submit_p99.sqlite", round(run.submit_p99, 1), "ms")
+    if small is None:
+        yield Figure("queue.growth", skipped="a second installation is left out: --only sqlite growth")
+        return
     against = f"p50 of next with {sizes.few_items:,} items: {small.next_p50:.1f} ms"
     growth = round(run.next_p50 / small.next_p50, 2)
     yield Figure("queue.growth", growth, "ratio", against, growth)
 
 
 def _killed(site: Site, sizes: Sizes) -> None:
-    working = site.start_work(max(8.0, sizes.seconds / 2), may_break=True)
+    working = site.start_work(max(5.0, sizes.seconds / 2), may_break=True)
     time.sleep(2.5)
     killed = site.kill_web()
     assert killed >= 2, "the web server was not found"
@@ -175,21 +181,23 @@ def counted(sites: list[Site]) -> Iterator[Figure]:
 def figures(quick: bool) -> Iterator[Figure]:
     asked = OPTIONS.parse_known_args()[0]
     sizes = QUICK if quick else FULL
+    parts = asked.only or (QUICK_PARTS if quick else PARTS)
     with tempfile.TemporaryDirectory(prefix="gyre-bench-") as temporary:
         folder = Path(temporary) if asked.data is None else asked.data / ("quick" if quick else "full")
         used: list[Site] = []
-        if "sqlite" in asked.only:
-            site, few = Site(folder / "sqlite"), Site(folder / "sqlite-few")
-            site.seed(sizes.items, sizes.slots, PEOPLE)
-            few.seed(sizes.few_items, sizes.few_slots, PEOPLE)
-            used += [_working_copy(site, temporary), _working_copy(few, temporary)]
-            yield from on_sqlite(*used, sizes)
-        if "postgresql" in asked.only and postgresql_answers():
+        if "sqlite" in parts:
+            site = _filled(Site(folder / "sqlite"), sizes.items, sizes.slots, temporary)
+            few = None
+            if "growth" in parts:
+                few = _filled(Site(folder / "sqlite-few"), sizes.few_items, sizes.few_slots, temporary)
+            used += [site] if few is None else [site, few]
+            yield from on_sqlite(site, few, sizes)
+        if "postgresql" in parts and postgresql_answers():
             site = postgresql_site(folder / "postgresql")
             site.seed(sizes.items, sizes.slots, PEOPLE)
             used.append(site)
             yield from on_postgresql(site, sizes)
-        elif "postgresql" in asked.only:
+        elif "postgresql" in parts:
             reason = "no PostgreSQL answers on 127.0.0.1:5432"
             yield Figure("queue.pairs_per_s.postgresql", skipped=reason)
         yield from counted(used)
@@ -199,15 +207,16 @@ def figures(quick: bool) -> Iterator[Figure]:
             yield from measure(asked.label_studio, asked.token, Path(temporary), sizes.seconds, PEOPLE)
 
 
-def _working_copy(site: Site, temporary: str) -> Site:
-    """The same installation in a folder that goes away, so that what is kept stays as it was filled."""
+def _filled(site: Site, items: int, slots: int, temporary: str) -> Site:
+    """The installation, filled, as a copy in a folder that goes away, so that what is kept stays as it was."""
+    site.seed(items, slots, PEOPLE)
     folder = Path(temporary) / f"{site.folder.name}-work"
     shutil.copytree(site.folder, folder)
     return Site(folder, people=site.people, labels=site.labels)
 
 
 OPTIONS = argparse.ArgumentParser(add_help=False)
-OPTIONS.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="measure these parts")
+OPTIONS.add_argument("--only", nargs="+", choices=PARTS, help="measure these parts; --quick: sqlite")
 OPTIONS.add_argument("--data", type=Path, metavar="FOLDER", help="keep the filled databases there")
 OPTIONS.add_argument("--label-studio", default="", metavar="URL", help="a Label Studio to measure beside")
 OPTIONS.add_argument("--token", default="", help="the access token of its administrator")
