@@ -33,3 +33,10 @@ class NothingToEvaluate(TrainingError):
 class NotDeployable(TrainingError):
     code = "not_deployable"
     status = 409
+
+
+class NotSuggestible(TrainingError):
+    """The source cannot suggest for this project now."""
+
+    code = "not_suggestible"
+    status = 409

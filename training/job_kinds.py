@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs import registry
 from training.permissions import may_cancel_job, may_see_job
-from training.services import evaluations, runs
+from training.services import evaluations, runs, suggestions
 
 registry.register(
     runs.KIND,
@@ -21,6 +21,22 @@ registry.register(
     evaluations.perform,
     label=_("Evaluation of a model"),
     resource="gpu",
+    may_see=may_see_job,
+    may_cancel=may_cancel_job,
+)
+registry.register(
+    suggestions.KIND,
+    suggestions.perform,
+    label=_("Suggestions without a model"),
+    resource="gpu",
+    may_see=may_see_job,
+    may_cancel=may_cancel_job,
+)
+registry.register(
+    suggestions.WITHDRAW,
+    suggestions.perform_withdraw,
+    label=_("Taking suggestions back"),
+    resource="io",
     may_see=may_see_job,
     may_cancel=may_cancel_job,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from training.views import models, runs
+from training.views import models, runs, suggestions
 
 app_name = "training"
 _PROJECT = "admin/p/<slug:slug>"
@@ -13,4 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_PROJECT}/models/<int:number>", models.evaluation, name="evaluation"),
     path(f"{_PROJECT}/runs/<int:number>", runs.detail, name="run"),
     path(f"{_PROJECT}/runs/<int:number>/live", runs.live, name="run_live"),
+    path(f"{_PROJECT}/suggestions", suggestions.suggestions_page, name="suggestions"),
+    path(f"{_PROJECT}/suggestions/live", suggestions.live, name="suggestions_live"),
+    path(f"{_PROJECT}/suggestions/withdraw", suggestions.withdraw, name="suggestions_withdraw"),
 ]

@@ -8,17 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from annotation.errors import PatternRefused
-from annotation.models import Annotation, Item, Pattern, PatternPass, Prelabel, Project, Rejection, Resolution
+from annotation.models import Item, Pattern, PatternPass, Prelabel, Project
 from annotation.quality import patterns as core
 from annotation.quality.intervals import Estimate, wilson
 from annotation.quality.patterns import BadPattern, Matcher, TooSlow
-from annotation.selectors import schemas
+from annotation.selectors import schemas, suggestible
 from annotation.selectors.choices import Choice, choices, in_language
-from annotation.selectors.looks import decided_unaided
 
 KIND = "annotation.suggest_by_patterns"
 LABELLER_KEY = "patterns:"  # of the labellers under which patterns suggest, one for each set of them
@@ -145,9 +144,9 @@ def test(project: Project, field: Mapping[str, Any], label: str, matcher: Matche
     right = judged = matched = looked_at = 0
     examples: list[Example] = []
     try:
-        for text, value in _resolved(project, field["name"]):
+        for _row, text, answer in suggestible.judged(project, field["name"], JUDGED_ON):
             if spans := _spans(matcher, text, until):
-                agreed, of = core.judge(field, label, spans, value)
+                agreed, of = core.judge(field, label, spans, answer)
                 right, judged = right + agreed, judged + of
                 examples.append(Example(_pieces(text, spans), agreed == of))
         for text in _drawn(project):
@@ -189,18 +188,6 @@ def _pieces(text: str, spans: list[tuple[int, int]]) -> list[Piece]:
     return [piece for piece in pieces if piece.text]
 
 
-def _resolved(project: Project, field: str) -> Iterator[tuple[str, Any]]:
-    """Text and answer of the newest resolved items whose answer owes nothing to a suggestion. Test items
-    stay out: what is tuned on them cannot be judged by them.
-    """
-    found = Resolution.objects.filter(project=project, is_current=True, item__held_back="")
-    found = found.filter(decided_unaided() | Q(method=Resolution.Method.IMPORT))
-    found = found.exclude(item__split=Item.Split.TEST).order_by("-pk")
-    for text, value in found.values_list("item__text", "value")[:JUDGED_ON]:
-        if field in value:
-            yield text, value[field]
-
-
 def _drawn(project: Project) -> Iterator[str]:
     """Texts of items drawn at random by row, the same ones each time until items come in."""
     last = Item.objects.filter(project=project).order_by("-row").values_list("row", flat=True).first()
@@ -214,24 +201,12 @@ def _drawn(project: Project) -> Iterator[str]:
 
 def open_items(project: Project, start: int, end: int) -> QuerySet[Item]:
     """Train items of these rows that nobody has decided."""
-    decided = Resolution.objects.filter(item=OuterRef("pk"), is_current=True)
-    found = Item.objects.filter(
-        project=project,
-        row__gte=start,
-        row__lt=end,
-        split=Item.Split.TRAIN,
-        duplicate_of__isnull=True,
-        held_back="",
-    )
-    return found.exclude(Exists(decided)).order_by("row")
+    return suggestible.open_items(project).filter(row__gte=start, row__lt=end).order_by("row")
 
 
 def outdated(project: Project, labeller_id: int | None) -> QuerySet[Prelabel]:
     """Suggestions of earlier sets of patterns that nobody has acted on."""
-    used = Annotation.objects.filter(prelabel=OuterRef("pk"))
-    rejected = Rejection.objects.filter(prelabel=OuterRef("pk"))
-    found = Prelabel.objects.filter(project=project, labeller__key__startswith=LABELLER_KEY)
-    return found.exclude(labeller=labeller_id).exclude(Exists(used)).exclude(Exists(rejected))
+    return suggestible.untouched(project, LABELLER_KEY).exclude(labeller=labeller_id)
 
 
 def last_row(project: Project) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.db import transaction
+
 from annotation.models import Labeller, Prelabel, Project
-from annotation.selectors import schemas
+from annotation.selectors import schemas, suggestible
 from annotation.services.archive import guard_writable
 from annotation.task_types.content import content_of
 from annotation.task_types.registry import validate_part
@@ -51,3 +53,25 @@ def store(project: Project, labeller: Labeller, suggestions: Iterable[Suggestion
     for at in range(0, len(rows), AT_ONCE):
         Prelabel.objects.bulk_create(rows[at : at + AT_ONCE], ignore_conflicts=True)
     return len(rows)
+
+
+@transaction.atomic
+def replace(project: Project, labeller: Labeller, suggestions: Iterable[Suggestion], *, earlier: str) -> int:
+    """As `store`, and what labellers whose key begins with `earlier` suggested for the same items goes, where
+    nobody has acted on it. A few hundred at a time: it is one transaction.
+    """
+    suggestions = list(suggestions)
+    items = [item_id for item_id, *_rest in suggestions]
+    suggestible.untouched(project, earlier).filter(item__in=items).exclude(labeller=labeller).delete()
+    return store(project, labeller, suggestions)
+
+
+def withdraw(project: Project, prefix: str) -> int:
+    """Take back what labellers whose key begins with `prefix` suggested, where nobody has acted on it; the next
+    `AT_ONCE` at most. 0 when nothing is left.
+    """
+    guard_writable(project)
+    found = suggestible.untouched(project, prefix).order_by("pk")
+    block = list(found.values_list("pk", flat=True)[:AT_ONCE])
+    Prelabel.objects.filter(pk__in=block).delete()
+    return len(block)

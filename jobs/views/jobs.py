@@ -21,7 +21,7 @@ from jobs.selectors import logs
 from jobs.services import jobs
 
 _PER_PAGE = 50
-_BADGES = {State.RUNNING: "running", State.DONE: "good", State.FAILED: "bad"}
+BADGES = {State.RUNNING: "running", State.DONE: "good", State.FAILED: "bad"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def card(request: HttpRequest, job: Job) -> JobCard:
     return JobCard(
         job=job,
         label=str(kind.label) if kind is not None else job.kind,
-        badge=_BADGES.get(State(job.state), ""),
+        badge=BADGES.get(State(job.state), ""),
         can_cancel=may and not job.has_ended and job.cancel_requested_at is None,
         can_retry=may and job.state in (State.FAILED, State.CANCELLED),
     )
