@@ -89,6 +89,14 @@ def similarity(left: Floats, right: Floats) -> Wide:
     return (np.asarray(left, dtype=np.float64) * right).sum(axis=-1)
 
 
+def product(left: Floats, right: Floats) -> Floats:
+    """`left @ right`. BLAS works on whole registers, and what lies beyond the end of a short row in one may set
+    the processor's flags for a number that nobody reads: NumPy's warning of it says nothing here.
+    """
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        return left @ right
+
+
 def keep_apart(
     embeddings: Floats,
     fixed: Floats,
@@ -252,7 +260,7 @@ class _Search:
         self.members[self.held], self.flat[self.held] = self.exact[at], self.vectors[at]
         self.held += 1
         if len(self.rows):
-            self.active_near = np.maximum(self.active_near, self.active_vectors @ self.vectors[at])
+            self.active_near = np.maximum(self.active_near, product(self.active_vectors, self.vectors[at]))
             self.compared += len(self.rows)
 
     def _first_pass(self, threads: ThreadPoolExecutor) -> None:
@@ -263,9 +271,9 @@ class _Search:
         def work(start: int) -> None:
             part = slice(start, start + 16 * PART)
             if upto == 1:
-                self.near[part] = self.vectors[part] @ block[0]
+                self.near[part] = product(self.vectors[part], block[0])
             else:
-                self.near[part] = (block @ self.vectors[part].T).max(axis=0)
+                self.near[part] = product(block, self.vectors[part].T).max(axis=0)
 
         list(threads.map(work, range(0, len(self.near), 16 * PART)))
         self.seen[:] = upto
@@ -296,7 +304,7 @@ class _Search:
         for start in range(0, len(rows), PART):
             part = rows[start : start + PART]
             oldest = int(self.sure_seen[part].min())
-            close = self.flat[oldest : self.held] @ self.vectors[part].T
+            close = product(self.flat[oldest : self.held], self.vectors[part].T)
             at, who = np.nonzero(close >= close.max(axis=0, initial=-np.inf) - 2 * self.error)
             found = similarity(self.exact[part[who]], self.members[oldest + at])
             np.maximum.at(self.sure, part[who], found)
@@ -359,7 +367,7 @@ class _Search:
         start, compared = int(self.seen[rows[0]]), 0
         while start < self.held:
             stop = min(start + MEMBERS, self.held)
-            near = np.maximum(near, (self.flat[start:stop] @ vectors.T).max(axis=0))
+            near = np.maximum(near, product(self.flat[start:stop], vectors.T).max(axis=0))
             compared += (stop - start) * len(rows)
             bound = self._score(rows, near, -self.error)
             stay = bound >= level

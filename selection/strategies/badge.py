@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selection.strategies.pool import Indices, Picks, Pool, candidates
+from selection.strategies.pool import Picks, Pool, among, candidates
 from selection.strategies.uncertainty import NoSettings
 
 
@@ -28,7 +28,7 @@ def pick_badge(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.G
     assert pool.probs is not None and pool.embeddings is not None
     errors = pool.probs[open_].astype(np.float64)
     errors[np.arange(len(open_)), errors.argmax(axis=1)] -= 1
-    vectors = pool.embeddings if len(open_) == len(pool.rows) and _ascends(open_) else pool.embeddings[open_]
+    vectors = among(pool.embeddings, open_)
     squares = np.einsum("nk,nk->n", errors, errors) * np.einsum("nd,nd->n", vectors, vectors)
     chosen = np.empty(count, dtype=np.int64)
     apart, chance = np.full(count, np.nan), np.ones(count)
@@ -57,7 +57,3 @@ def pick_badge(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.G
         "score": scores,
     }
     return Picks(open_[chosen], parts)
-
-
-def _ascends(open_: Indices) -> bool:
-    return bool((np.diff(open_) > 0).all())

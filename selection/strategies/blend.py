@@ -8,7 +8,7 @@ import numpy as np
 
 from selection.strategies.apart import Gain, apart_among, similarity
 from selection.strategies.blend_factors import FactorSettings, factors, quotas_of
-from selection.strategies.pool import Floats, Indices, Picks, Pool, candidates
+from selection.strategies.pool import Floats, Indices, Picks, Pool, among, candidates
 from selection.strategies.ranking import Scale, Scaling
 from selection.strategies.schedule import Weights, weights_at
 from selection.strategies.uncertainty import MEASURES, Measure, normalised_entropy
@@ -83,8 +83,8 @@ def pick_blend(pool: Pool, count: int, *, settings: BlendSettings, rng: np.rando
     open_ = candidates(pool, count, {"probs", "embeddings", "hardness"})
     assert pool.probs is not None and pool.embeddings is not None and pool.hardness is not None
     weights = settings.weights(pool.turn)
-    unsure = _scaled(MEASURES[settings.uncertainty](pool.probs[open_]), settings.scaling)
-    hard = _scaled(pool.hardness[open_], settings.scaling)
+    unsure = _scaled(MEASURES[settings.uncertainty](among(pool.probs, open_)), settings.scaling)
+    hard = _scaled(among(pool.hardness, open_), settings.scaling)
     factor = factors(pool, open_, settings)
     fixed = weights.alpha * unsure + weights.gamma * hard
     if factor is not None:
@@ -119,8 +119,8 @@ def pick_blend_published(
     """
     open_ = candidates(pool, count, {"probs", "embeddings", "hardness"})
     assert pool.probs is not None and pool.embeddings is not None and pool.hardness is not None
-    unsure = normalised_entropy(pool.probs[open_]).astype(np.float64)
-    hard = over_percentile(pool.hardness[open_])
+    unsure = normalised_entropy(among(pool.probs, open_)).astype(np.float64)
+    hard = over_percentile(among(pool.hardness, open_))
     fixed = settings.alpha * unsure + settings.gamma * hard
     greatest = float(_distances(pool, open_, int(np.argmax(fixed)), sample=len(open_)).max())
     if greatest < LEAST_DISTANCE:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selection.index.graph import STEPS, Graph, neighbour_graph
-from selection.strategies.pool import Floats, Indices, Picks, Pool, candidates
+from selection.strategies.pool import Floats, Indices, Picks, Pool, among, candidates
 from selection.strategies.submodular import (
     FacilityLocation,
     FeatureCoverage,
@@ -115,8 +115,7 @@ def pick_feature_coverage(pool: Pool, count: int, *, settings: NoSettings, rng: 
 def _candidates(pool: Pool, count: int) -> tuple[Indices, Floats]:
     open_ = candidates(pool, count, {"embeddings"})
     assert pool.embeddings is not None
-    whole = len(open_) == len(pool.embeddings) and bool((np.diff(open_) > 0).all())
-    return open_, pool.embeddings if whole else pool.embeddings[open_]
+    return open_, among(pool.embeddings, open_)
 
 
 def _graph(vectors: Floats, settings: GraphSettings) -> Graph:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from selection.strategies.pool import Floats, Indices, Picks, Pool, candidates
+from selection.strategies.pool import Floats, Indices, Picks, Pool, among, candidates
 from selection.strategies.ranking import top
 from selection.strategies.uncertainty import MEASURES, Measure, check_share
 
@@ -56,7 +56,7 @@ def pick_determinantal(
     """
     open_ = candidates(pool, count, {"probs", "embeddings"})
     assert pool.probs is not None and pool.embeddings is not None
-    relevance = MEASURES[settings.relevance](pool.probs[open_]).astype(np.float64)
+    relevance = MEASURES[settings.relevance](among(pool.probs, open_)).astype(np.float64)
     short = np.sort(top(relevance, min(len(open_), settings.candidates_per_pick * count)))
     share = settings.relevance_share
     log_quality = share / (2 * (1 - share)) * relevance[short]

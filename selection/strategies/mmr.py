@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from selection.strategies.apart import apart_among
-from selection.strategies.pool import Picks, Pool, candidates
+from selection.strategies.pool import Picks, Pool, among, candidates
 from selection.strategies.uncertainty import MEASURES, Measure, check_share
 
 
@@ -41,7 +41,7 @@ def pick_mmr(pool: Pool, count: int, *, settings: MmrSettings, rng: np.random.Ge
     """
     open_ = candidates(pool, count, {"probs", "embeddings"})
     assert pool.probs is not None and pool.embeddings is not None
-    relevance = MEASURES[settings.relevance](pool.probs[open_])
+    relevance = MEASURES[settings.relevance](among(pool.probs, open_))
     share = settings.relevance_share
     places, found = apart_among(
         pool.embeddings,

@@ -166,6 +166,13 @@ def distinct(pool: Pool) -> Indices:
     return order[open_[order]]
 
 
+def among(column: Any, open_: Indices) -> Any:
+    """The entries of a column at `open_`; the column itself, not a copy, where that is all of it in order."""
+    if len(open_) == len(column) and bool((np.diff(open_) > 0).all()):
+        return column
+    return column[open_]
+
+
 def check_hardness(hardness: Floats) -> None:
     """Raise BadHardness unless every value of (n,) is a finite number. O(n)."""
     good = np.isfinite(hardness)
@@ -184,10 +191,17 @@ def check_probabilities(probs: Floats) -> None:
             f"the model knows {probs.shape[1]} label, expected at least 2: label items of another kind, "
             "or use random or cold_start until then"
         )
-    sums = probs.sum(axis=1)
+    from selection.strategies.blocks import by_item
+
     # A NaN makes every comparison false, so a row is good only if all of them hold.
-    good = (np.abs(sums - 1) <= SUM_TOLERANCE) & (probs.min(axis=1) >= -SUM_TOLERANCE)
+    good: npt.NDArray[np.bool_] = by_item(
+        probs,
+        lambda turned: (
+            (np.abs(turned.sum(axis=0) - 1) <= SUM_TOLERANCE) & (turned.min(axis=0) >= -SUM_TOLERANCE)
+        ),
+    )
     if not good.all():
+        sums = probs.sum(axis=1)
         at = int(np.argmin(good))
         raise BadProbabilities(
             f"{int((~good).sum())} of {len(probs)} rows of probabilities are not distributions "

@@ -8,6 +8,8 @@ import numpy as np
 
 from selection.strategies.pool import Floats, Indices
 
+PART = 16  # in a part so many times as large as what is wanted, its last one is a useful bound
+
 Scaling = Literal["rank", "quantile"]
 
 
@@ -25,13 +27,17 @@ def top(scores: Floats, count: int) -> Indices:
     n = len(scores)
     if count <= 0:
         return np.empty(0, dtype=np.int64)
-    if count < n:
-        least = np.partition(scores, n - count)[n - count]
-        above = np.flatnonzero(scores > least)
-        chosen = np.concatenate([above, np.flatnonzero(scores == least)[: count - len(above)]])
-    else:
-        chosen = np.arange(n)
-    return chosen[np.lexsort((chosen, -scores[chosen]))].astype(np.int64)
+    among = np.arange(n)
+    if n > PART * count:
+        # The count-th best of a part is at most the count-th best of all: what lies below it is out.
+        part = scores[:: n // (PART * count) + 1]
+        among = np.flatnonzero(scores >= np.partition(part, len(part) - count)[len(part) - count])
+    left = scores[among]
+    if count < len(left):
+        least = np.partition(left, len(left) - count)[len(left) - count]
+        above = np.flatnonzero(left > least)
+        among = among[np.concatenate([above, np.flatnonzero(left == least)[: count - len(above)]])]
+    return among[np.lexsort((among, -scores[among]))].astype(np.int64)
 
 
 class Scale:

@@ -82,6 +82,13 @@ _ALL = (
         source="Scheffer, Decomain & Wrobel 2001",
     ),
     Strategy(
+        name="ratio",
+        label="Ratio: the second likeliest label is nearly as likely",
+        function=uncertainty.pick_ratio,
+        needs=_PROBS,
+        source="Settles 2009",
+    ),
+    Strategy(
         name="margin_clipped",
         label="Margin, passing over the few most uncertain items",
         function=uncertainty.pick_margin_clipped,

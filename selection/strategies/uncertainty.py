@@ -6,16 +6,18 @@ unchanged by a permutation of the labels. Cost O(n k) each. Inputs are trusted h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from selection.strategies.pool import Floats, Picks, Pool, candidates
+from selection.strategies.blocks import by_item
+from selection.strategies.pool import Floats, Picks, Pool, among, candidates
 from selection.strategies.ranking import top
 
-Measure = Literal["margin", "least_confidence", "entropy"]
+Measure = Literal["margin", "least_confidence", "entropy", "ratio"]
 
 
 def entropy(probs: Floats) -> Floats:
@@ -24,14 +26,19 @@ def entropy(probs: Floats) -> Floats:
     >>> round(float(entropy(np.array([[0.4, 0.35, 0.25]]))[0]), 2)
     1.08
     """
-    # 0 log 0 has the limit 0: the logarithm of one stands in for it.
-    logs = np.log(np.where(probs > 0, probs, 1))
-    return -np.einsum("nk,nk->n", probs, logs)
+
+    def work(block: Floats) -> Floats:
+        # 0 log 0 has the limit 0: a trace is added that changes no other logarithm.
+        logs = block + np.finfo(block.dtype).tiny
+        np.log(logs, out=logs)
+        return -np.einsum("nk,nk->n", block, logs)
+
+    return by_item(np.asarray(probs, dtype=np.result_type(probs, np.float32)), work, turned=False)
 
 
 def normalised_entropy(probs: Floats) -> Floats:
     """H / log k, in [0, 1]: comparable between label sets of different sizes."""
-    return entropy(probs) / np.log(probs.shape[1])
+    return entropy(probs) / math.log(probs.shape[1])
 
 
 def least_confidence(probs: Floats) -> Floats:
@@ -40,7 +47,7 @@ def least_confidence(probs: Floats) -> Floats:
     >>> round(float(least_confidence(np.array([[0.4, 0.35, 0.25]]))[0]), 2)
     0.6
     """
-    return 1 - probs.max(axis=1)
+    return by_item(probs, lambda turned: 1 - turned.max(axis=0))
 
 
 def margin_gap(probs: Floats) -> Floats:
@@ -49,9 +56,7 @@ def margin_gap(probs: Floats) -> Floats:
     >>> round(float(margin_gap(np.array([[0.4, 0.35, 0.25]]))[0]), 2)
     0.05
     """
-    k = probs.shape[1]
-    two = np.partition(probs, k - 2, axis=1)[:, k - 2 :]
-    return two[:, 1] - two[:, 0]
+    return by_item(probs, lambda turned: np.subtract(*_two_likeliest(turned)))
 
 
 def margin(probs: Floats) -> Floats:
@@ -59,10 +64,51 @@ def margin(probs: Floats) -> Floats:
     return 1 - margin_gap(probs)
 
 
+def ratio(probs: Floats) -> Floats:
+    """p(2nd) / p(1st), in [0, 1]. Orders two labels as the margin does; of many, it looks at the two alone.
+
+    >>> round(float(ratio(np.array([[0.4, 0.35, 0.25]]))[0]), 3)
+    0.875
+    """
+
+    def work(turned: Floats) -> Floats:
+        first, second = _two_likeliest(turned)
+        return second / first
+
+    return by_item(probs, work)
+
+
+def _two_likeliest(turned: Floats) -> tuple[Floats, Floats]:
+    """(p(1st), p(2nd)), each (b,), of (k, b), k >= 2."""
+    first, second = np.maximum(turned[0], turned[1]), np.minimum(turned[0], turned[1])
+    for row in turned[2:]:
+        second = np.maximum(second, np.minimum(first, row))
+        first = np.maximum(first, row)
+    return first, second
+
+
+def at_temperature(probs: Floats, temperature: float) -> Floats:
+    """(n, k) probabilities as they are at another temperature: p^(1/T) over its sum, float64. O(n k).
+
+    For a model whose logits are gone: softmax(log p / T) is what `training.learning.calibration.calibrated`
+    gives for logits. Entropy and the like depend on T; the order of two labels by margin does not.
+
+    >>> at_temperature(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
+    [[0.667, 0.333]]
+    """
+    if not temperature > 0:
+        raise ValueError(f"found a temperature of {temperature}, expected a number above 0")
+    scaled = np.asarray(probs, dtype=np.float64)
+    # Over the greatest first: a cold temperature must not turn a whole row into zeros.
+    scaled = (scaled / scaled.max(axis=1, keepdims=True)) ** (1 / temperature)
+    return scaled / scaled.sum(axis=1, keepdims=True)
+
+
 MEASURES: dict[Measure, Callable[[Floats], Floats]] = {
     "margin": margin,
     "least_confidence": least_confidence,
     "entropy": normalised_entropy,
+    "ratio": ratio,
 }
 
 
@@ -103,6 +149,11 @@ def pick_margin(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.
     return _pick(pool, count, "margin")
 
 
+def pick_ratio(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.Generator) -> Picks:
+    """The items whose second likeliest label is the greatest share of the likeliest; ties by row. O(n k)."""
+    return _pick(pool, count, "ratio")
+
+
 def pick_margin_clipped(
     pool: Pool, count: int, *, settings: ClippedSettings, rng: np.random.Generator
 ) -> Picks:
@@ -116,7 +167,7 @@ def pick_margin_clipped(
 def _pick(pool: Pool, count: int, measure: Measure, *, skip_share: float = 0.0) -> Picks:
     open_ = candidates(pool, count, {"probs"})
     assert pool.probs is not None
-    scores = MEASURES[measure](pool.probs[open_])
+    scores = MEASURES[measure](among(pool.probs, open_))
     skipped = min(int(skip_share * len(open_)), len(open_) - count)
     chosen = top(scores, skipped + count)[skipped:]
     return Picks(open_[chosen], {"uncertainty": scores[chosen], "score": scores[chosen]})

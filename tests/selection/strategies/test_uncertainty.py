@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection.strategies import uncertainty
+from selection.strategies import blocks, uncertainty
 from selection.strategies.pool import Pool
-from selection.strategies.uncertainty import ClippedSettings, NoSettings
+from selection.strategies.uncertainty import MEASURES, ClippedSettings, NoSettings, at_temperature
+from training.learning.calibration import calibrated
 
 WORKED = np.array([[0.4, 0.35, 0.25]])  # the worked example of the blend's published formula
 
@@ -33,6 +34,7 @@ HAND = {
     "entropy": lambda row: _entropy_by_hand(row) / math.log(len(row)),
     "least_confidence": lambda row: 1 - max(row),
     "margin": _margin_by_hand,
+    "ratio": lambda row: sorted(row)[-2] / max(row),
 }
 
 
@@ -98,3 +100,25 @@ def test_it_passes_over_fewer_where_the_batch_needs_them():
 def test_it_refuses_to_pass_over_a_share_that_is_none(share):
     with pytest.raises(ValueError, match="skip_share: found .*, expected a number from 0 to less than 1"):
         ClippedSettings(skip_share=share)
+
+
+@pytest.mark.parametrize("name", sorted(MEASURES))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_it_scores_many_blocks_as_it_scores_one_item(name, dtype, monkeypatch):
+    probs = np.random.default_rng(0).dirichlet(np.ones(5), 100).astype(dtype)
+    probs[7] = [1, 0, 0, 0, 0]
+    probs[60:70] = probs[3]
+    alone = np.concatenate([MEASURES[name](row[None]) for row in probs])
+    monkeypatch.setattr(blocks, "BLOCK", 16)
+    together = MEASURES[name](probs)
+    assert together.dtype == dtype
+    assert together.tolist() == alone.tolist()
+
+
+def test_it_is_the_calibrated_softmax_at_another_temperature():
+    logits = np.random.default_rng(1).normal(size=(20, 4)) * 3
+    found = at_temperature(calibrated(logits, 1.0), 2.5)
+    assert found == pytest.approx(calibrated(logits, 2.5), abs=1e-6)
+    assert at_temperature(np.array([[1.0, 0.0]]), 0.05).tolist() == [[1.0, 0.0]]
+    with pytest.raises(ValueError, match="found a temperature of 0, expected a number above 0"):
+        at_temperature(np.array([[0.5, 0.5]]), 0)
