@@ -225,6 +225,7 @@ JOBS_STALE_SECONDS = env.float(
     "JOBS_STALE_SECONDS", default=10.0
 )  # no heartbeat for so long: the job is sent again
 JOBS_TICK_SECONDS = env.float("JOBS_TICK_SECONDS", default=1.0)
+POOL_INDEX_MB = env.int("POOL_INDEX_MB", default=1000)  # memory that one project's index may take
 WORKER_NICE = env.int("WORKER_NICE", default=10)  # how far jobs give way to the web server, 0 to 19
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://" if TESTING else "filesystem://")
 if CELERY_BROKER_URL.startswith("filesystem://"):

@@ -41,6 +41,12 @@ class NothingToReplay(SelectionError):
     status = 409
 
 
+class BadQuery(SelectionError):
+    """What was searched for cannot be."""
+
+    code = "bad_query"
+
+
 class NothingToRefresh(SelectionError):
     code = "nothing_to_refresh"
     status = 409

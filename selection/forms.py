@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Project
-from selection.models import Round
+from selection.models import RefreshPolicy, Round
 from selection.round_spec import DEFAULT_STRATEGY, MOST_SEED, RoundSpec
 from selection.strategies.registry import STRATEGIES
 from training import learners, settings_schema
@@ -148,3 +148,22 @@ def _field(setting: Setting) -> forms.Field:
     if setting.kind == "float":
         return forms.FloatField(label=label, help_text=hint, widget=forms.NumberInput(attrs={"step": "any"}))
     return forms.CharField(label=label, help_text=hint)
+
+
+class RefreshForm(forms.ModelForm):
+    """Whether and how often a project's batch is picked again while people label it."""
+
+    class Meta:
+        model = RefreshPolicy
+        fields = ["is_on", "labels", "seconds"]
+        labels = {
+            "is_on": _("Refresh while people label"),
+            "labels": _("New labels needed"),
+            "seconds": _("Seconds between two, at least"),
+        }
+
+    def __init__(self, *arguments: Any, **words: Any) -> None:
+        super().__init__(*arguments, **words)
+        self.fields["labels"] = forms.IntegerField(
+            label=_("New labels needed"), min_value=1, max_value=100_000
+        )

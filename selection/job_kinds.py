@@ -8,7 +8,7 @@ from jobs import registry
 from selection.models import Station
 from selection.permissions import may_cancel_job, may_see_job
 from selection.selectors import values as value_reads
-from selection.services import builds, previews, refreshes, replays, rounds, steps, values
+from selection.services import builds, indexing, previews, refreshes, replays, rounds, steps, values
 
 _LABELS = {
     Station.COLLECT: _("Round: collect labels and embed new items"),
@@ -32,6 +32,7 @@ for _name, _function, _label in (
     (builds.EMBED_KIND, builds.perform_part, _("Embedding of a part of the pool")),
     (builds.SCORE_KIND, builds.perform_part, _("Scoring of a part of the pool")),
     (refreshes.KIND, refreshes.perform, _("Warm refresh of a batch")),
+    (indexing.KIND, indexing.perform, _("Index of the pool")),
     (previews.KIND, previews.perform, _("Preview of a batch")),
     (replays.KIND, replays.perform, _("Replay of a round")),
     (value_reads.KIND, values.perform, _("Value of labels")),
@@ -41,4 +42,5 @@ for _name, _function, _label in (
     )
 registry.register_periodic("selection.advance_builds", 3.0, builds.advance_all)
 registry.register_periodic("selection.refresh_batches", 3.0, refreshes.refresh_due)
+registry.register_periodic("selection.build_indexes", 30.0, indexing.build_due)
 registry.register_periodic("selection.advance_rounds", 3.0, rounds.advance_all)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from selection.views import grid, rounds, values
+from selection.views import grid, pool, rounds, values
 
 app_name = "selection"
 _ROUNDS = "admin/p/<slug:slug>/rounds"
 _VALUES = "admin/p/<slug:slug>/value"
+_POOL = "admin/p/<slug:slug>/pool"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("p/<slug:slug>/grid", grid.grid, name="grid"),
+    path(_POOL, pool.detail, name="pool"),
+    path(f"{_POOL}/live", pool.live, name="pool_live"),
+    path(f"{_POOL}/embed", pool.embed, name="pool_embed"),
+    path(f"{_POOL}/index", pool.index, name="pool_index"),
+    path(f"{_POOL}/refresh", pool.refresh, name="refresh_now"),
+    path(f"{_POOL}/policy", pool.policy, name="refresh_policy"),
+    path(f"{_POOL}/builds/<uuid:uuid>/cancel", pool.cancel, name="build_cancel"),
+    path(f"{_POOL}/builds/<uuid:uuid>/retry", pool.retry, name="build_retry"),
     path(_VALUES, values.index, name="values"),
     path(f"{_VALUES}/launch", values.launch, name="values_launch"),
     path(f"{_VALUES}/status", values.status, name="values_status"),

@@ -25,9 +25,9 @@ def vector_of(shards: Iterable[Shard], row: int) -> npt.NDArray[np.float32] | No
 
 
 def most_similar(
-    shards: Iterable[Shard], query: npt.NDArray[np.float32], k: int, *, allowed: Rows
+    shards: Iterable[Shard], query: npt.NDArray[np.float32], k: int, *, allowed: Rows | None = None
 ) -> tuple[Rows, npt.NDArray[np.float32]]:
-    """The k rows among `allowed` with the greatest inner product with `query` (d,), most similar first.
+    """The k rows with the greatest inner product with `query` (d,), most similar first; only those of `allowed`.
 
     Exact; of equal similarities the lower row is first, and fewer than k come back where fewer are held. A row
     that two shards hold counts once. Cost O(n d) time, one block of memory.
@@ -39,10 +39,15 @@ def most_similar(
         values = np.load(Path(shard["values"]), mmap_mode="r")
         for start in range(0, len(rows), BLOCK):
             own = rows[start : start + BLOCK]
-            kept = np.isin(own, allowed)
+            kept = np.ones(len(own), dtype=bool) if allowed is None else np.isin(own, allowed)
             if not kept.any():
                 continue
             similarity = (np.asarray(values[start : start + BLOCK], dtype=np.float32) @ query)[kept]
+            if len(similarity) > k:  # all but the block's own best are out at once
+                least = np.partition(similarity, len(similarity) - k)[len(similarity) - k]
+                near = similarity >= least
+                similarity, own = similarity[near], own[kept][near]
+                kept = np.ones(len(own), dtype=bool)
             best_rows = np.concatenate([best_rows, own[kept]])
             best = np.concatenate([best, similarity])
             best_rows, first = np.unique(best_rows, return_index=True)  # ascending: ties go to the lower row

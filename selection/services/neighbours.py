@@ -1,16 +1,30 @@
-"""Items of the pool that are like a given one, for labelling many at once."""
+"""Items of the pool that are like a given one, or like a text, for labelling many at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+from django.utils.translation import gettext as _
 
 from annotation.models import Item, Project
-from selection.index import scan
-from selection.services import pool
+from jobs.errors import BrokenArtifact
+from jobs.services import artifacts
+from selection.errors import BadQuery
+from selection.index import cells, scan
+from selection.models import PoolIndex
+from selection.programs import columns
+from selection.programs.columns import Rows, Shard
+from selection.services import indexing, pool
 
 MOST = 60
+MOST_CHARACTERS = 2_000  # of a text that is searched for
+SCAN_ROWS = 500_000  # vectors that a page looks through one by one: half a second; above it asks the index
+AT_FIRST = 8  # so many times what is wanted is looked at, since labelled items are neighbours too
+
+Vector = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -22,25 +36,95 @@ class Neighbour:
 def near(project: Project, row: int, *, most: int = MOST) -> list[Neighbour]:
     """The item at `row` first, where it may still be labelled, then what is like it in the pool (cosine of the
     default encoder's vectors, most similar first). Empty where the item has no vector yet.
+    """
+    query = scan.vector_of(pool.embedding_shards(project), row)
+    return [] if query is None else near_vector(project, query, most=most)
 
-    Exact: reads the whole embedding column, about a second for a million items.
+
+def near_text(project: Project, text: str, *, most: int = MOST) -> list[Neighbour]:
+    """What is like a text that a person typed, most similar first; it need not be an item.
+
+    Raises:
+        BadQuery: no text, one that is too long, or an encoder that pages cannot run.
+    """
+    text = text.strip()
+    if not text:
+        raise BadQuery(_("There is nothing to search for: write a sentence that you look for."))
+    if len(text) > MOST_CHARACTERS:
+        raise BadQuery(
+            _("The text has %(found)s characters, at most %(most)s are searched for: shorten it.")
+            % {"found": len(text), "most": MOST_CHARACTERS}
+        )
+    from training.learning import encoder, light_encoder
+
+    try:
+        query = light_encoder.encode(text, encoder.default_encoder_path())
+    except ValueError as error:
+        raise BadQuery(str(error)) from error
+    return near_vector(project, query, most=most)
+
+
+def near_vector(project: Project, query: Vector, *, most: int = MOST) -> list[Neighbour]:
+    """Items of the pool nearest to a unit vector (d,).
+
+    Exact below 500,000 vectors, about half a second there; above, by the index and what is newer than it.
     """
     shards = pool.embedding_shards(project)
-    query = scan.vector_of(shards, row)
-    if query is None:
+    if not shards:
         return []
-    found = pool.candidates(project).values_list("row", flat=True)
-    allowed = np.fromiter(found.iterator(chunk_size=20_000), dtype=np.int64)
-    rows, similarity = scan.most_similar(shards, query, most, allowed=allowed)
-    items = {item.row: item for item in Item.objects.filter(project=project, row__in=rows.tolist())}
-    return [
-        Neighbour(items[one], float(close))
-        for one, close in zip(rows.tolist(), similarity.tolist(), strict=True)
-        if one in items
-    ]
+    wanted, total = AT_FIRST * most, indexing.vectors(project)
+    while True:
+        rows, similarity = _most_similar(project, shards, query, wanted, total)
+        found = _open_items(project, rows)
+        if len(found) >= most or wanted >= total or len(rows) < wanted:
+            break
+        wanted *= AT_FIRST
+    pairs = zip(rows.tolist(), similarity.tolist(), strict=True)
+    return [Neighbour(found[row], float(close)) for row, close in pairs if row in found][:most]
+
+
+def _most_similar(
+    project: Project, shards: list[Shard], query: Vector, wanted: int, total: int
+) -> tuple[Rows, Vector]:
+    held = indexing.current(project) if total > SCAN_ROWS else None
+    folder = _usable(held)
+    if held is None or folder is None:
+        return scan.most_similar(shards, query, wanted)
+    newer = np.empty(0, dtype=np.int64)
+    if held.count < total:
+        newer = np.setdiff1d(columns.held(shards), np.load(folder / "rows.npy"))
+    return cells.most_similar(folder, shards, query, wanted, newer=newer)
+
+
+def _usable(held: PoolIndex | None) -> Path | None:
+    """The index's folder, if it has cells and its files are there; else the exact way is taken."""
+    if held is None or not held.lists:
+        return None
+    try:
+        folder = artifacts.path(held.artifact)
+    except BrokenArtifact:
+        return None
+    return folder if (folder / "members.npy").is_file() else None
+
+
+def _open_items(project: Project, rows: Rows) -> dict[int, Item]:
+    """Those of the rows that may still be labelled, by row."""
+    found: dict[int, Item] = {}
+    for start in range(0, len(rows), 500):
+        part = rows[start : start + 500].tolist()
+        found |= {item.row: item for item in pool.candidates(project).filter(row__in=part)}
+    return found
 
 
 def some_row(project: Project, seed: int) -> int | None:
     """A row of the pool to begin with, drawn by `seed` among those with a vector; None where there is none."""
+    rng = np.random.default_rng(seed)
+    held = columns.held(pool.embedding_shards(project))
+    for _attempt in range(5):  # most rows of a pool are open: a few draws find one without reading all
+        if not len(held):
+            return None
+        few = np.unique(rng.choice(held, size=min(200, len(held))))
+        if found := list(pool.candidates(project).filter(row__in=few.tolist()).values_list("row", flat=True)):
+            return int(rng.choice(np.sort(found)))
     rows, _clusters = pool.ready(project, 1, seed)
     return int(rows[0]) if len(rows) else None

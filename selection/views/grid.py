@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -35,16 +36,16 @@ def grid(request: HttpRequest, slug: str) -> HttpResponse:
     blocks = field_blocks.blocks(definition, keys=key_maps.keys_of(request.user, project))
     if request.method == "POST":
         return _label(request, project, blocks[0].name)
-    row = _row(request.GET.get("row"))
-    if row is None:
-        row = neighbours.some_row(project, secrets.randbelow(2**31))
-    found = neighbours.near(project, row) if row is not None else []
+    row, text = _row(request.GET.get("row")), request.GET.get("text", "")
+    found, problem = _found(project, row, text)
     context = {
         "project": project,
         "field": blocks[0],  # not "block": inside a template's block that name is taken
         "usable": field_blocks.is_instant(blocks),
         "found": found,
+        "problem": problem,
         "row": row,
+        "text": text,
         "like": LIKE,
         "like_percent": round(100 * LIKE),
         "client_key": uuid.uuid4().hex,
@@ -52,6 +53,18 @@ def grid(request: HttpRequest, slug: str) -> HttpResponse:
         "may_engineer": can_engineer(request.user, project),
     }
     return render(request, "selection/grid/grid.html", context)
+
+
+def _found(project: Project, row: int | None, text: str) -> tuple[list[neighbours.Neighbour], str]:
+    """What is like the text, else like the item at `row`, else like any one; and what is wrong with the text."""
+    if text.strip():
+        try:
+            return neighbours.near_text(project, text), ""
+        except GyreError as error:
+            return [], str(error)
+    if row is None:
+        row = neighbours.some_row(project, secrets.randbelow(2**31))
+    return (neighbours.near(project, row) if row is not None else []), ""
 
 
 def _label(request: HttpRequest, project: Project, field: str) -> HttpResponse:
@@ -68,7 +81,7 @@ def _label(request: HttpRequest, project: Project, field: str) -> HttpResponse:
         )
     except GyreError as error:
         messages.error(request, str(error))
-        return redirect(f"{url}?row={_row(request.POST.get('row')) or 0}")
+        return redirect(f"{url}?{_place(request)}")
     text = ngettext("%(count)s item labelled.", "%(count)s items labelled.", outcome.labelled)
     text %= {"count": outcome.labelled}
     if outcome.passed_over:
@@ -76,7 +89,15 @@ def _label(request: HttpRequest, project: Project, field: str) -> HttpResponse:
             "count": outcome.passed_over
         }
     messages.success(request, text)
-    return redirect(url)
+    # A search goes on with what it has not labelled yet; where nothing was searched for, with another item.
+    return redirect(f"{url}?{_place(request)}" if request.POST.get("text", "").strip() else url)
+
+
+def _place(request: HttpRequest) -> str:
+    """The query of the page that was labelled."""
+    if text := request.POST.get("text", "").strip():
+        return urlencode({"text": text})
+    return urlencode({"row": _row(request.POST.get("row")) or 0})
 
 
 def _row(given: str | None) -> int | None:

@@ -22,7 +22,7 @@ from selection.forms import LaunchForm, spec_to_start_from
 from selection.models import Round
 from selection.permissions import may_run_rounds
 from selection.round_spec import RoundSpec
-from selection.selectors import estimates, progress
+from selection.selectors import estimates, pool_state, progress
 from selection.selectors import rounds as reads
 from selection.services import previews, replays, rounds
 from selection.strategies.registry import STRATEGIES
@@ -122,6 +122,7 @@ def detail(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "map_chart": charts.pool_map(points) if points else None,
         "batch": reads.batch_page(round_, int(page) if page.isdigit() else 1),
         "replay": reads.newest_replay(round_),
+        "refreshes": pool_state.refreshes_of(round_),
         "spec_text": json.dumps(round_.spec, indent=1, ensure_ascii=False),
     }
     return render(request, "selection/rounds/detail.html", context)

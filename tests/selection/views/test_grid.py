@@ -75,3 +75,55 @@ def test_a_project_without_vectors_or_with_more_fields_says_why(client, project)
 def test_annotators_do_not_label_in_bulk(client, project):
     client.force_login(add_member(project))
     assert client.get(page(project)).status_code == 403
+
+
+@pytest.fixture
+def encoder(monkeypatch):
+    """A text becomes the vector that its one word names."""
+    from training.learning import light_encoder
+
+    words = {"card": [1, 0], "weather": [0, 1]}
+    monkeypatch.setattr(light_encoder, "encode", lambda text, path: np.array(words[text], dtype=np.float32))
+
+
+def test_items_like_a_text_come_by_similarity_and_stay_searched_for(client, project, encoder):
+    client.force_login(add_member(project, Role.REVIEWER))
+    html = client.get(page(project), {"text": "weather"}).content.decode()
+    assert re.findall(r'name="rows" value="(\d+)"', html) == ["2", "3", "1", "0"]
+    assert 'name="text" value="weather"' in html
+    key = re.search(r'name="client_key" value="(\w+)"', html).group(1)
+    sent = {"rows": ["2"], "label": "other", "client_key": key, "row": "", "text": "weather"}
+    html = client.post(page(project), sent, follow=True).content.decode()
+    assert "1 item labelled." in html
+    assert re.findall(r'name="rows" value="(\d+)"', html) == ["3", "1", "0"]
+
+
+def test_a_text_that_is_too_long_is_refused_in_place(client, project):
+    client.force_login(add_member(project, Role.REVIEWER))
+    html = client.get(page(project), {"text": "x" * 2001}).content.decode()
+    assert "The text has 2001 characters, at most 2000 are searched for: shorten it." in html
+
+
+@pytest.mark.slow
+def test_the_real_encoder_finds_the_text_itself_first(client):
+    made = make_project(overlap_share=0, evaluation_items=0)
+    items = make_items(
+        made, ["I lost my card", "what is the weather like", "give me my money"], split="train"
+    )
+    from training.learning.encoder import Encoder, default_encoder_path
+
+    vectors = Encoder.load(default_encoder_path()).encode([item.text for item in items])
+    store(made, vectors)
+    found = neighbours.near_text(made, "my card is lost")
+    assert found[0].item.text == "I lost my card" and found[0].similarity > 0.8
+
+
+def store(project, vectors):
+    from django.conf import settings
+
+    folder = settings.DATA_DIR / "work" / "real"
+    with program.result_folder(folder) as target:
+        np.save(target / "embeddings.npy", vectors)
+        np.save(target / "rows.npy", np.arange(len(vectors), dtype=np.int64))
+    artifact = artifacts.store(folder, "embeddings")
+    pool.add_shard(project, Column.Kind.EMBEDDING, pool.embedding_key(), artifact, "embeddings.npy")

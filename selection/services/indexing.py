@@ -1,0 +1,108 @@
+"""The index of a project's vectors: built and brought up to date in the background, and measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from annotation.models import Project
+from jobs.errors import BrokenArtifact
+from jobs.models import Job
+from jobs.models import State as JobState
+from jobs.services import artifacts, jobs
+from jobs.services.context import JobContext
+from selection.index.choice import FLAT_BELOW
+from selection.models import Column, PoolIndex
+from selection.services import pool
+from training.services import programs
+
+KIND = "selection.build_index"
+PROGRAM = "selection.programs.index"
+STALE_SHARE = 0.1  # so much of the column may be newer than the index: it is looked at row by row
+
+
+def current(project: Project) -> PoolIndex | None:
+    """The index in use, over the default encoder's vectors."""
+    found = PoolIndex.objects.filter(project=project, model_key=pool.embedding_key())
+    return found.select_related("artifact").first()
+
+
+def vectors(project: Project) -> int:
+    """How many rows the embedding column has."""
+    column = Column.objects.filter(
+        project=project, kind=Column.Kind.EMBEDDING, model_key=pool.embedding_key()
+    )
+    return int(column.aggregate(n=Sum("count"))["n"] or 0)
+
+
+def ensure(project: Project, *, by: User | None = None, key: str | None = None) -> Job:
+    """Add the job that builds the index or brings it up to date; while one is open, that one."""
+    waiting = Job.objects.filter(
+        kind=KIND, scope=project.uuid, state__in=[JobState.QUEUED, JobState.RUNNING]
+    ).first()
+    return waiting or jobs.enqueue(KIND, subject=project, scope=project.uuid, created_by=by, key=key)
+
+
+def build_due() -> int:
+    """The tick: large columns without an index, and those that have grown; how many jobs it added.
+
+    One job for each size of a column, so that what fails is not tried for ever.
+    """
+    added = 0
+    columns = Column.objects.filter(kind=Column.Kind.EMBEDDING, model_key=pool.embedding_key())
+    sizes = columns.order_by().values_list("project").annotate(n=Sum("count")).filter(n__gte=FLAT_BELOW)
+    for project_id, count in sizes:
+        held = PoolIndex.objects.filter(project=project_id, model_key=pool.embedding_key()).first()
+        if held is None or count > (1 + STALE_SHARE) * held.count:
+            project = Project.objects.get(pk=project_id)
+            ensure(project, key=f"index:{project.uuid}:{count}")
+            added += 1
+    return added
+
+
+def perform(ctx: JobContext) -> dict[str, Any]:
+    """The job: build or add, measure, and put it in the place of the one before."""
+    project: Project = ctx.subject
+    base, note = _base(project)
+    if note:
+        ctx.log(note)
+    spec = {
+        "embeddings": pool.embedding_shards(project),
+        "base": str(base or ""),
+        "memory_mb": settings.POOL_INDEX_MB,
+        "seed": project.seed,
+    }
+    result = programs.run_light(ctx, PROGRAM, spec)
+    facts = json.loads((result / "index.json").read_text())
+    seconds = json.loads((result / "result.json").read_text())["seconds"]
+    stored = artifacts.store(result, "index")
+    with transaction.atomic():
+        made = PoolIndex.objects.create(
+            project=project,
+            model_key=pool.embedding_key(),
+            artifact=stored,
+            seconds=seconds,
+            note=note,
+            **{name: facts[name] for name in ("kind", "factory", "count", "lists", "probes", "queries")},
+            recall_at_10=facts["recall_at_10"],
+        )
+        PoolIndex.objects.filter(project=project, pk__lt=made.pk).delete()
+    return {"kind": made.kind, "count": made.count, "recall_at_10": made.recall_at_10, "note": note}
+
+
+def _base(project: Project) -> tuple[Path | None, str]:
+    """The folder to add to, after every byte of it was compared, and what people are told if it is damaged."""
+    held = current(project)
+    if held is None:
+        return None, ""
+    try:
+        return artifacts.open_verified(held.artifact), ""
+    except BrokenArtifact as error:
+        return None, _("The index was damaged and is built anew (%(error)s).") % {"error": error}

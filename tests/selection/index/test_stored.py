@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from selection.index import cells, stored
+from selection.index.choice import KINDS, choose
+from selection.index.flat import nearest_exact
+from selection.programs import index as index_program
+from training.learning.columns import Shard
+
+COUNT, WIDTH = 3000, 16
+
+
+def column(folder: Path, vectors: np.ndarray, rows: np.ndarray, name: str = "a") -> Shard:
+    np.save(folder / f"{name}.npy", vectors)
+    np.save(folder / f"{name}-rows.npy", rows)
+    return {"values": str(folder / f"{name}.npy"), "rows": str(folder / f"{name}-rows.npy")}
+
+
+def clustered(count: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(40, WIDTH))
+    vectors = (centres[rng.integers(40, size=count)] + 0.3 * rng.normal(size=(count, WIDTH))).astype(
+        np.float32
+    )
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def vectors() -> np.ndarray:
+    return clustered(COUNT)
+
+
+@pytest.fixture
+def shard(tmp_path: Path, vectors: np.ndarray) -> Shard:
+    """Rows 0, 2, 4, ..."""
+    return column(tmp_path, vectors, 2 * np.arange(COUNT, dtype=np.int64))
+
+
+def test_recall_is_that_of_a_brute_force_count(shard: Shard, vectors: np.ndarray) -> None:
+    rows = np.load(shard["rows"])
+    choice = choose(COUNT, WIDTH, 1, "ivf_pq")
+    made = stored.build([shard], rows, choice, seed=1)
+    recall, probes, queries = stored.measured(made, [shard], rows, choice, seed=5)
+    asked = np.sort(np.random.default_rng([5, 7]).choice(COUNT, size=256, replace=False))
+    found = stored.search(made, vectors[asked], 11, probes)
+    exact, _similarity = nearest_exact(vectors, vectors[asked], 11)
+    shares = []
+    for own, got, wanted in zip(asked, found, exact, strict=True):
+        true = [at for at in wanted if at != own][:10]
+        shares.append(sum(at in [one for one in got if one != own][:10] for at in true) / len(true))
+    assert queries == 256 and recall == pytest.approx(np.mean(shares), abs=1e-9) and recall < 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_built_measured_stored_and_read_again(
+    kind: str, shard: Shard, vectors: np.ndarray, tmp_path: Path
+) -> None:
+    result = tmp_path / "result"
+    index_program.work({"result": str(result), "embeddings": [shard], "kind": kind, "seed": 1})
+    made, rows, facts = stored.read(result)
+    assert (facts.kind, facts.count, facts.width) == (kind, COUNT, WIDTH)
+    assert rows.tolist() == (2 * np.arange(COUNT)).tolist()
+    least = {"flat": 1.0, "ivf": 0.93, "hnsw": 0.93, "ivf_sq8": 0.9}.get(kind, 0.2)
+    assert least <= facts.recall_at_10 <= 1.0
+    first = stored.search(made, vectors[:5], 1, facts.probes)[:, 0]
+    if kind in ("flat", "ivf"):
+        assert first.tolist() == [0, 1, 2, 3, 4]
+    assert (result / "members.npy").is_file() == kind.startswith("ivf")
+
+
+def test_more_cells_are_looked_at_until_enough_is_found(shard: Shard) -> None:
+    rows = np.load(shard["rows"])
+    choice = choose(COUNT, WIDTH, 1, "ivf")
+    made = stored.build([shard], rows, choice, seed=1)
+    from dataclasses import replace
+
+    recall, probes, _queries = stored.measured(made, [shard], rows, replace(choice, probes=1), seed=1)
+    assert probes >= 1 and (recall >= stored.ENOUGH or 2 * probes > choice.lists // 4)
+
+
+def test_new_rows_are_added_and_the_cells_learnt_again_when_it_has_grown_by_half(
+    shard: Shard, vectors: np.ndarray, tmp_path: Path
+) -> None:
+    order = {"embeddings": [shard], "kind": "ivf", "seed": 1}
+    index_program.work({**order, "result": str(tmp_path / "first")})
+    more = column(tmp_path, clustered(300, seed=9), 2 * np.arange(300, dtype=np.int64) + 1, "b")
+    order["embeddings"] = [shard, more]
+    index_program.work({**order, "result": str(tmp_path / "second"), "base": str(tmp_path / "first")})
+    _made, rows, facts = stored.read(tmp_path / "second")
+    assert (facts.count, facts.trained_on) == (COUNT + 300, COUNT)
+    assert sorted(rows.tolist()) == sorted([*range(0, 2 * COUNT, 2), *range(1, 600, 2)])
+    assert facts.recall_at_10 >= 0.93
+    many = column(tmp_path, clustered(1600, seed=8), 10_000 + np.arange(1600, dtype=np.int64), "c")
+    order["embeddings"] = [shard, more, many]
+    index_program.work({**order, "result": str(tmp_path / "third"), "base": str(tmp_path / "second")})
+    assert stored.read(tmp_path / "third")[2].trained_on == COUNT + 1900
+
+
+def test_a_damaged_index_is_said_and_built_anew(
+    shard: Shard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = {"embeddings": [shard], "kind": "ivf"}
+    index_program.work({**order, "result": str(tmp_path / "first")})
+    file = tmp_path / "first" / stored.FILE
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(ValueError, match="cannot be read .* build it again"):
+        stored.read(tmp_path / "first")
+    index_program.work({**order, "result": str(tmp_path / "second"), "base": str(tmp_path / "first")})
+    assert stored.read(tmp_path / "second")[2].count == COUNT
+    assert "it is built anew" in capsys.readouterr().out
+
+
+def test_cells_find_in_numpy_what_faiss_finds(shard: Shard, vectors: np.ndarray, tmp_path: Path) -> None:
+    index_program.work({"result": str(tmp_path / "ivf"), "embeddings": [shard], "kind": "ivf"})
+    made, rows, facts = stored.read(tmp_path / "ivf")
+    for at in (0, 17, 2999):
+        found, similarity = cells.most_similar(
+            tmp_path / "ivf", [shard], vectors[at], 10, newer=np.empty(0, dtype=np.int64)
+        )
+        expected = rows[stored.search(made, vectors[at : at + 1], 10, facts.probes)[0]]
+        assert found.tolist() == expected.tolist()
+        assert similarity[0] == pytest.approx(1.0, abs=1e-5)
+
+
+def test_rows_that_came_after_the_index_are_found_too(
+    shard: Shard, vectors: np.ndarray, tmp_path: Path
+) -> None:
+    index_program.work({"result": str(tmp_path / "ivf"), "embeddings": [shard], "kind": "ivf"})
+    late = column(tmp_path, vectors[:1], np.array([9001], dtype=np.int64), "late")
+    found, _similarity = cells.most_similar(
+        tmp_path / "ivf", [shard, late], vectors[0], 2, newer=np.array([9001], dtype=np.int64)
+    )
+    assert found.tolist() == [0, 9001]
