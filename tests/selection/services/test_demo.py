@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
-from annotation.models import Annotation, Review, Slot
+from annotation.models import Annotation, Project, Review, Slot
 from selection.models import Round
 from selection.services import demo
 from training.models import Evaluation, ModelVersion
@@ -29,8 +29,10 @@ def test_it_makes_a_demo_with_something_true_on_every_page(settings):
     assert 0.5 < Evaluation.objects.get().figures["model"]["accuracy"] <= 1.0
     assert second.batch.slots.filter(state=Slot.State.FREE).exists()
     assert second.batch.slots.filter(state=Slot.State.DONE).count() == demo.SECOND_LABELLED
-    assert Review.objects.filter(state=Review.State.DONE).exists()
-    assert 0 < Review.objects.filter(state=Review.State.PENDING).count() <= 3
+    assert Project.objects.get(slug="demo-answers").annotations.exists()
+    reviews = Review.objects.filter(project=project)
+    assert reviews.filter(state=Review.State.DONE).exists()
+    assert 0 < reviews.filter(state=Review.State.PENDING).count() <= 3
     shown = Annotation.objects.filter(prelabel_mode=Annotation.PrelabelMode.SHOWN)
     assert shown.filter(accepted_prelabel=True).exists() and shown.filter(accepted_prelabel=False).exists()
 
