@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from annotation.models import Annotation, GoldItem, Labeller, Project, Slot
+from annotation.selectors.queue import response_order
 from annotation.task_types import registry
 
 TOLD_AFTER = datetime.timedelta(hours=1)  # long enough that nobody takes the result for the next item's
@@ -20,12 +21,15 @@ _KNOWN = (Slot.Purpose.GOLD, Slot.Purpose.QUALIFICATION)
 
 @dataclass(frozen=True)
 class GoldResult:
+    """`order`: ids of the item's responses as the person saw them."""
+
     text: str
     value: dict[str, Any]
     expected: dict[str, Any]
     is_right: bool
     note: str
     at: datetime.datetime
+    order: Sequence[str] = ()
 
 
 def matches(definition: Mapping[str, Any], value: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
@@ -55,11 +59,13 @@ def results(project: Project, user: Any, *, before: datetime.datetime | None = N
         mine = mine.filter(slot__done_at__lte=before)
     found = mine.order_by("-pk").values_list(
         *("item__text", "value", "item__gold_items__value", "schema_version__definition"),
-        *("item__gold_items__note", "created_at"),
+        *("item__gold_items__note", "created_at", "item__uuid", "item__data"),
     )
     return [
-        GoldResult(text, value, known, matches(definition, value, known), note, at)
-        for text, value, known, definition, note, at in found[:MOST]
+        GoldResult(
+            text, value, known, matches(definition, value, known), note, at, response_order(user, uuid, data)
+        )
+        for text, value, known, definition, note, at, uuid, data in found[:MOST]
     ]
 
 

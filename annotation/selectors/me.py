@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
@@ -13,6 +14,7 @@ from django.utils import timezone
 from annotation.models import Annotation, Labeller, Project, Review, SchemaVersion, Slot
 from annotation.quality.intervals import wilson
 from annotation.selectors import gold, schemas
+from annotation.selectors.queue import response_order
 from annotation.selectors.value_text import value_text
 
 DAYS = 14
@@ -168,10 +170,11 @@ def _feedback(user: Any, project: Project) -> list[Feedback]:
         Feedback(
             review=one,
             text=one.item.text,
-            mine=_said(one.annotation, schema) or "–",
-            corrected=_said(one.correction, schema),
+            mine=_said(one.annotation, schema, order) or "–",
+            corrected=_said(one.correction, schema, order),
         )
         for one in reviews
+        for order in [response_order(user, one.item.uuid, one.item.data)]
     ]
 
 
@@ -184,8 +187,8 @@ def _gold(user: Any, project: Project) -> GoldWork:
     results = [
         GoldFeedback(
             text=one.text,
-            mine=value_text(schema.definition, one.value, longest=MOST_SAID),
-            expected=value_text(schema.definition, one.expected, longest=MOST_SAID),
+            mine=value_text(schema.definition, one.value, longest=MOST_SAID, order=one.order),
+            expected=value_text(schema.definition, one.expected, longest=MOST_SAID, order=one.order),
             is_right=one.is_right,
             note=one.note,
             at=one.at,
@@ -195,10 +198,10 @@ def _gold(user: Any, project: Project) -> GoldWork:
     return GoldWork(share(sum(one.is_right for one in found), len(found)), results)
 
 
-def _said(annotation: Annotation | None, schema: SchemaVersion | None) -> str | None:
+def _said(annotation: Annotation | None, schema: SchemaVersion | None, order: Sequence[str]) -> str | None:
     if annotation is None or schema is None:
         return None
-    return value_text(schema.definition, annotation.value, longest=MOST_SAID)
+    return value_text(schema.definition, annotation.value, longest=MOST_SAID, order=order)
 
 
 def last_project(user: Any) -> str | None:

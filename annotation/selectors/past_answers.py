@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from annotation.models import Annotation, Labeller, Project, Review
 from annotation.selectors import gold, schemas
+from annotation.selectors.queue import response_order
 from annotation.selectors.value_text import value_text
 
 LAST = 200  # so many answers back
@@ -71,12 +72,18 @@ def page(user: Any, project: Project, *, text: str = "", after: int | None = Non
             pk=one.pk,
             slot=one.slot.uuid,
             text=one.item.text,
-            answer=value_text(definition, one.value, longest=MOST_SAID),
+            answer=value_text(
+                definition,
+                one.value,
+                longest=MOST_SAID,
+                order=response_order(user, one.item.uuid, one.item.data),
+            ),
             at=one.created_at,
             is_decided=one.pk not in open_ones,
         )
         for one in last
         if one.slot is not None
+        for order in [response_order(user, one.item.uuid, one.item.data)]
     ]
     wanted = " ".join(text.split()).casefold()
     if wanted:

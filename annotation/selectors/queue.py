@@ -133,6 +133,12 @@ def shown_content(data: Mapping[str, Any], seed: str) -> dict[str, Any]:
     return found
 
 
+def response_order(user: User, item_uuid: UUID, data: Mapping[str, Any]) -> list[str]:
+    """The ids of an item's responses as they stand on this person's screen; empty where it has none."""
+    ids = [one["id"] for one in data.get("responses", ())]
+    return shown_order(ids, presentation_seed(user.uuid, item_uuid))
+
+
 def shown_meta(definition: Mapping[str, Any], meta: Mapping[str, Any]) -> list[dict[str, str]]:
     """The metadata that the schema shows, as text; what an item lacks is left out."""
     wanted = (definition.get("show") or {}).get("meta", ())

@@ -10,7 +10,7 @@ from annotation.models import Annotation, Labeller, Review, SchemaVersion
 from annotation.selectors import schemas
 from annotation.selectors.queue import presentation_seed, shown_content, shown_meta
 from annotation.selectors.value_text import trace_text, value_text
-from annotation.task_types import preference, registry
+from annotation.task_types import registry
 from annotation.task_types.content import content_of
 
 # A reviewer judges the answer, not the person: people are numbered in the order in which they answered.
@@ -92,12 +92,7 @@ def card(review: Review, schema: SchemaVersion | None = None) -> Card:
 def _said(definition: Mapping[str, Any], value: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     """The value in words, responses by their letters on the reviewer's screen."""
     order = [one["id"] for one in content.get("responses", ())]
-    worded = dict(value)
-    for field in definition["fields"]:
-        answer = value.get(field["name"])
-        if field["type"] == "preference" and isinstance(answer, Mapping) and "ranking" in answer:
-            worded[field["name"]] = preference.lettered(answer, order)
-    return value_text(definition, worded)
+    return value_text(definition, value, order=order)
 
 
 def _drafts(definition: Mapping[str, Any], review: Review) -> dict[str, Any]:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from annotation.selectors.choices import in_language
-from annotation.task_types import registry
+from annotation.task_types import preference, registry
 
 
 def value_text(
-    definition: Mapping[str, Any] | None, value: Mapping[str, Any] | None, *, longest: int = 0
+    definition: Mapping[str, Any] | None,
+    value: Mapping[str, Any] | None,
+    *,
+    longest: int = 0,
+    order: Sequence[str] = (),
 ) -> str:
     """What a value says, field after field; "" for none. With `longest` it is cut there, with an ellipsis.
+
+    `order`: ids of the responses as they stand on the reader's screen, which are then called A, B, C ...
 
     Fields that the schema lacks are left out. An answer that does not fit its field (given under another
     schema, by a type that is not there any more) is shown as it is stored.
@@ -24,7 +30,8 @@ def value_text(
     if not value:
         return ""
     fields = definition["fields"] if definition else [{"name": name} for name in value]
-    parts = [_answer_text(field, value[field["name"]]) for field in fields if field["name"] in value]
+    answers = {name: _lettered(answer, order) for name, answer in value.items()}
+    parts = [_answer_text(field, answers[field["name"]]) for field in fields if field["name"] in answers]
     text = " · ".join(parts)
     return text if not longest or len(text) <= longest else text[: longest - 1] + "…"
 
@@ -42,6 +49,11 @@ def trace_text(trace: Mapping[str, Any]) -> str:
         "%(n)s edits of a draft of %(characters)s characters",
         distance,
     ) % {"n": distance, "characters": characters}
+
+
+def _lettered(answer: Any, order: Sequence[str]) -> Any:
+    is_ranking = isinstance(answer, Mapping) and "ranking" in answer
+    return preference.lettered(answer, order) if order and is_ranking else answer
 
 
 def _answer_text(field: Mapping[str, Any], answer: Any) -> str:

@@ -77,11 +77,17 @@ def _project(cast: Cast, made: list[Exchange]) -> Project:
     ]
     items.add_items(project, records, source="seeded grammar", by=cast.admin, kind=Source.Kind.SYNTHETIC)
     rows = [
-        gold.GoldRow(external_id=str(n), value=verdict(made[n]), note=_("Made with this answer in mind."))
+        gold.GoldRow(external_id=str(n), value=_known(made[n]), note=_("Made with this answer in mind."))
         for n in range(COUNT - GOLD, COUNT)
     ]
     gold.set_items(project, rows, by=cast.admin)
     return project
+
+
+def _known(exchange: Exchange) -> dict[str, Any]:
+    """What nobody can be of two minds about; how good an answer is, and how to write it, is left to them."""
+    right = verdict(exchange)
+    return {name: right[name] for name in ("preferred", "faults")}
 
 
 def _published(project: Project) -> Batch:

@@ -5,6 +5,7 @@
 import { Fields } from "./label_fields.js";
 
 const UNREAD_MS = 250;
+const TAKE_KEY = "-";
 const reviewPage = document.querySelector("[data-review-page]");
 const shownAt = performance.now();
 
@@ -13,6 +14,18 @@ function isSame(a, b) {
   if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return a === b;
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => key in b && isSame(a[key], b[key]));
+}
+
+// One key takes the looks in turn: whichever was taken, it goes to the next one.
+function passKeyOn(taken) {
+  const all = [...reviewPage.querySelectorAll("[data-take]")];
+  const next = all[(all.indexOf(taken) + 1) % all.length];
+  for (const button of all) {
+    button.toggleAttribute("data-key", button === next);
+    if (button === next) button.dataset.key = TAKE_KEY;
+    button.querySelector("kbd").hidden = button !== next;
+    button.toggleAttribute("data-taken", button === taken);
+  }
 }
 
 function review(form, data) {
@@ -33,7 +46,9 @@ function review(form, data) {
   offer();
   reviewPage.addEventListener("click", (event) => {
     const take = event.target.closest("[data-take]");
-    if (take) fields.show(data.slot, data.looks[Number(take.dataset.take)]);
+    if (!take) return;
+    fields.show(data.slot, data.looks[Number(take.dataset.take)]);
+    passKeyOn(take);
   });
   form.addEventListener("submit", (event) => {
     if (performance.now() - shownAt < UNREAD_MS) return event.preventDefault();

@@ -7,12 +7,18 @@ import re
 from pathlib import Path
 
 import pytest
+from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 CATALOGUE = ROOT / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+CALLS = {
+    **dict.fromkeys(["_", "gettext", "gettext_lazy"]),
+    **dict.fromkeys(["ngettext", "ngettext_lazy"], (1, 2)),
+    **dict.fromkeys(["pgettext", "pgettext_lazy"], ((1, "c"), 2)),
+}
 
 
 @pytest.fixture(scope="module")
@@ -46,4 +52,14 @@ def test_the_strings_of_templates_are_in_it(catalogue) -> None:
     used = set()
     for template in (ROOT / "templates").rglob("*.html"):
         used |= set(re.findall(r"""{% translate (?:"([^"]+)"|'[^']+')""", template.read_text("utf-8")))
+    assert sorted(one for one in used - known if one) == []
+
+
+def test_the_strings_of_the_code_are_in_it(catalogue) -> None:
+    known = {one.id if isinstance(one.id, str) else one.id[0] for one in catalogue}
+    used = set()
+    for app in ("accounts", "annotation", "config", "jobs", "selection", "training"):
+        for found in extract_from_dir(ROOT / app, [("**.py", "python")], keywords=CALLS):
+            message = found[2]
+            used.add(message if isinstance(message, str) else message[0])
     assert sorted(one for one in used - known if one) == []

@@ -33,3 +33,10 @@ def test_a_long_value_is_cut() -> None:
     shown = value_text(None, {"reply": "word " * 200}, longest=50)
     assert len(shown) == 50
     assert shown.endswith("…")
+
+
+def test_responses_have_the_letters_of_the_screen_where_it_is_told() -> None:
+    definition = {"fields": [{"name": "preferred", "type": "preference"}]}
+    value = {"preferred": {"ranking": [["r2"], ["r1"]]}}
+    assert value_text(definition, value) == "r2 > r1"
+    assert value_text(definition, value, order=["r2", "r1"]) == "A > B"

@@ -13,6 +13,7 @@ from django.urls import reverse
 from annotation.models import Annotation, Review
 from annotation.selectors import past_answers
 from annotation.services import batches, labelling, queue, reviews
+from tests import typed
 from tests.factories import add_member, make_items, make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +134,16 @@ def test_it_costs_a_fixed_number_of_queries(project, ana, client):
     with CaptureQueriesContext(connection) as many:
         client.get(address(project))
     assert len(few) == len(many)
+
+
+def test_it_names_responses_by_the_letters_that_the_person_saw():
+    project = typed.labelled_project("preference", count=4)
+    user = Annotation.objects.first().labeller.user
+    rows = past_answers.page(user, project).rows
+    assert len(rows) == 4
+    for row, one in zip(rows, Annotation.objects.order_by("-pk"), strict=True):
+        first = one.trace["preferred"]["order"].index(one.value["preferred"]["ranking"][0][0])
+        assert row.answer.startswith(("A > B", "B > A")[first])
 
 
 def test_it_is_not_for_strangers(project):
