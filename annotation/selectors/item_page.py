@@ -88,7 +88,10 @@ def item_page(project: Project, row: int) -> ItemPage | None:
         answers=_answers(item, definitions),
         suggestions=[
             Suggested(
-                one, value_text(newest.definition if newest else None, one.value, longest=LONGEST_VALUE)
+                one,
+                value_text(
+                    newest.definition if newest else None, one.value, longest=LONGEST_VALUE, text=item.text
+                ),
             )
             for one in prelabels
         ],
@@ -101,6 +104,10 @@ def item_page(project: Project, row: int) -> ItemPage | None:
     )
 
 
+def _said(item: Item, definition: dict[str, Any] | None, value: dict[str, Any]) -> str:
+    return value_text(definition, value, longest=LONGEST_VALUE, text=item.text)
+
+
 def _answers(item: Item, definitions: dict[int, dict[str, Any]]) -> list[Answer]:
     found = Annotation.objects.filter(item=item).select_related(
         "labeller", "schema_version", "guideline_version", "slot", "superseded_by"
@@ -108,7 +115,9 @@ def _answers(item: Item, definitions: dict[int, dict[str, Any]]) -> list[Answer]
     return [
         Answer(
             one,
-            value_text(definitions.get(one.schema_version_id), one.value, longest=LONGEST_VALUE),
+            value_text(
+                definitions.get(one.schema_version_id), one.value, longest=LONGEST_VALUE, text=item.text
+            ),
             not one.is_retraction and getattr(one, "superseded_by", None) is None,
             one.active_ms / 1000 if one.active_ms else None,
         )
@@ -119,7 +128,12 @@ def _answers(item: Item, definitions: dict[int, dict[str, Any]]) -> list[Answer]
 def _decisions(item: Item, definitions: dict[int, dict[str, Any]]) -> list[Decision]:
     found = Resolution.objects.filter(item=item).select_related("decided_by", "schema_version")
     return [
-        Decision(one, value_text(definitions.get(one.schema_version_id), one.value, longest=LONGEST_VALUE))
+        Decision(
+            one,
+            value_text(
+                definitions.get(one.schema_version_id), one.value, longest=LONGEST_VALUE, text=item.text
+            ),
+        )
         for one in found.order_by("-pk")[:MOST]
     ]
 

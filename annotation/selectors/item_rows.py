@@ -6,6 +6,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from annotation.models import (
@@ -149,6 +150,7 @@ def _row(item: Item, known: _Known) -> ItemRow:
     first = item.duplicate_of_id or item.pk
     resolution, suggestion = known.resolutions.get(first), known.suggestions.get(first)
     definition = known.definitions.get(resolution.schema_version_id) if resolution else None
+    say = partial(value_text, longest=LONGEST_VALUE, text=item.text)
     return ItemRow(
         pk=item.pk,
         row=item.row,
@@ -157,10 +159,14 @@ def _row(item: Item, known: _Known) -> ItemRow:
         split=item.split,
         state=_state(item, first, known),
         held_back=item.held_back,
-        label=value_text(definition, resolution.value, longest=LONGEST_VALUE) if resolution else "",
+        label=value_text(definition, resolution.value, longest=LONGEST_VALUE, text=item.text)
+        if resolution
+        else "",
         value=resolution.value if resolution else None,
         method=resolution.method if resolution else "",
-        suggestion=value_text(known.newest, suggestion.value, longest=LONGEST_VALUE) if suggestion else "",
+        suggestion=value_text(known.newest, suggestion.value, longest=LONGEST_VALUE, text=item.text)
+        if suggestion
+        else "",
         suggested=suggestion.value if suggestion else None,
         confidence=suggestion.confidence if suggestion else None,
         is_waiting=first in known.waiting,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -170,8 +171,8 @@ def _feedback(user: Any, project: Project) -> list[Feedback]:
         Feedback(
             review=one,
             text=one.item.text,
-            mine=_said(one.annotation, schema, order) or "–",
-            corrected=_said(one.correction, schema, order),
+            mine=_said(one.annotation, schema, order, one.item.text) or "–",
+            corrected=_said(one.correction, schema, order, one.item.text),
         )
         for one in reviews
         for order in [response_order(user, one.item.uuid, one.item.data)]
@@ -184,11 +185,14 @@ def _gold(user: Any, project: Project) -> GoldWork:
     found = gold.told(project, user) if schema is not None else []
     if schema is None:
         return GoldWork(share(0, 0), [])
+    say = partial(value_text, schema.definition, longest=MOST_SAID)
     results = [
         GoldFeedback(
             text=one.text,
-            mine=value_text(schema.definition, one.value, longest=MOST_SAID, order=one.order),
-            expected=value_text(schema.definition, one.expected, longest=MOST_SAID, order=one.order),
+            mine=value_text(schema.definition, one.value, longest=MOST_SAID, order=one.order, text=one.text),
+            expected=value_text(
+                schema.definition, one.expected, longest=MOST_SAID, order=one.order, text=one.text
+            ),
             is_right=one.is_right,
             note=one.note,
             at=one.at,
@@ -198,10 +202,12 @@ def _gold(user: Any, project: Project) -> GoldWork:
     return GoldWork(share(sum(one.is_right for one in found), len(found)), results)
 
 
-def _said(annotation: Annotation | None, schema: SchemaVersion | None, order: Sequence[str]) -> str | None:
+def _said(
+    annotation: Annotation | None, schema: SchemaVersion | None, order: Sequence[str], text: str
+) -> str | None:
     if annotation is None or schema is None:
         return None
-    return value_text(schema.definition, annotation.value, longest=MOST_SAID, order=order)
+    return value_text(schema.definition, annotation.value, longest=MOST_SAID, order=order, text=text)
 
 
 def last_project(user: Any) -> str | None:

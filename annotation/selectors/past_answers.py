@@ -72,12 +72,7 @@ def page(user: Any, project: Project, *, text: str = "", after: int | None = Non
             pk=one.pk,
             slot=one.slot.uuid,
             text=one.item.text,
-            answer=value_text(
-                definition,
-                one.value,
-                longest=MOST_SAID,
-                order=response_order(user, one.item.uuid, one.item.data),
-            ),
+            answer=value_text(definition, one.value, longest=MOST_SAID, order=order, text=one.item.text),
             at=one.created_at,
             is_decided=one.pk not in open_ones,
         )

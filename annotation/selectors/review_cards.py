@@ -68,7 +68,7 @@ def card(review: Review, schema: SchemaVersion | None = None) -> Card:
             Look(
                 number,
                 one.value,
-                _said(definition, one.value, content),
+                _said(definition, one.value, content, item.text),
                 one.active_ms / 1000 if one.active_ms else None,
                 one.accepted_prelabel,
                 one.pk == review.annotation_id,
@@ -82,17 +82,19 @@ def card(review: Review, schema: SchemaVersion | None = None) -> Card:
         content=content,
         meta=shown_meta(definition, item.meta),
         given=given,
-        said=_said(definition, given, content),
+        said=_said(definition, given, content, item.text),
         edits=trace_text(checked.trace) if checked else "",
         drafts=_drafts(definition, review),
         looks=looks,
     )
 
 
-def _said(definition: Mapping[str, Any], value: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+def _said(
+    definition: Mapping[str, Any], value: Mapping[str, Any], content: Mapping[str, Any], text: str
+) -> str:
     """The value in words, responses by their letters on the reviewer's screen."""
     order = [one["id"] for one in content.get("responses", ())]
-    return value_text(definition, value, order=order)
+    return value_text(definition, value, order=order, text=text)
 
 
 def _drafts(definition: Mapping[str, Any], review: Review) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from annotation.selectors.choices import in_language
-from annotation.task_types import preference, registry
+from annotation.task_types import preference, registry, spans
 
 
 def value_text(
@@ -19,10 +19,12 @@ def value_text(
     *,
     longest: int = 0,
     order: Sequence[str] = (),
+    text: str = "",
 ) -> str:
     """What a value says, field after field; "" for none. With `longest` it is cut there, with an ellipsis.
 
     `order`: ids of the responses as they stand on the reader's screen, which are then called A, B, C ...
+    `text`: the item's, whose words then stand for the places of spans.
 
     Fields that the schema lacks are left out. An answer that does not fit its field (given under another
     schema, by a type that is not there any more) is shown as it is stored.
@@ -31,9 +33,11 @@ def value_text(
         return ""
     fields = definition["fields"] if definition else [{"name": name} for name in value]
     answers = {name: _lettered(answer, order) for name, answer in value.items()}
-    parts = [_answer_text(field, answers[field["name"]]) for field in fields if field["name"] in answers]
-    text = " · ".join(parts)
-    return text if not longest or len(text) <= longest else text[: longest - 1] + "…"
+    parts = [
+        _answer_text(field, answers[field["name"]], text) for field in fields if field["name"] in answers
+    ]
+    said = " · ".join(parts)
+    return said if not longest or len(said) <= longest else said[: longest - 1] + "…"
 
 
 def trace_text(trace: Mapping[str, Any]) -> str:
@@ -56,8 +60,10 @@ def _lettered(answer: Any, order: Sequence[str]) -> Any:
     return preference.lettered(answer, order) if order and is_ranking else answer
 
 
-def _answer_text(field: Mapping[str, Any], answer: Any) -> str:
+def _answer_text(field: Mapping[str, Any], answer: Any, text: str) -> str:
     try:
+        if text and field.get("type") == "spans":
+            return spans.describe(field, answer, _named, text)
         return registry.describe({"fields": [field]}, {field["name"]: answer}, _named)
     except (registry.InvalidDefinition, LookupError, TypeError, ValueError, AttributeError):
         return json.dumps(answer, ensure_ascii=False, separators=(",", ":"), default=str)

@@ -30,6 +30,7 @@ OPTIONS = frozenset({"labels", "nested", "overlapping", "relations", "whole_word
 UNIT = "unicode code points"
 MAXIMUM_SPANS = 2000
 LONGEST_FORM = 1_000_000
+LONGEST_QUOTE = 40  # characters of a span in words
 _Span = tuple[int, int, str]
 
 
@@ -262,18 +263,34 @@ def export(field: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any
 
 
 def describe(
-    field: Mapping[str, Any], answer: Mapping[str, Any], named: Callable[[Mapping[str, Any]], str]
+    field: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    named: Callable[[Mapping[str, Any]], str],
+    text: str = "",
 ) -> str:
-    """Labels and places of the spans: "Person 0–3, Company 14–18"."""
+    """Labels and places of the spans: "Person 0–3, Company 14–18"; with the item's text its words instead of
+    places: "Person “Ana”, Company “Acme”"."""
+
+    def place(one: Mapping[str, Any]) -> str:
+        return f"“{_shortened(text[one['start'] : one['end']])}”" if text else f"{one['start']}–{one['end']}"
+
+    def end(number: int) -> str:
+        return place(answer["spans"][number]) if text else str(number + 1)
+
     words = [
-        f"{label_lists.named_or_id(field['labels'], one['label'], named)} {one['start']}–{one['end']}"
+        f"{label_lists.named_or_id(field['labels'], one['label'], named)} {place(one)}"
         for one in answer["spans"]
     ]
     links = [
-        f"{one['from'] + 1} → {one['to'] + 1} {label_lists.named_or_id(field['relations'], one['label'], named)}"
+        f"{end(one['from'])} → {end(one['to'])} "
+        f"{label_lists.named_or_id(field['relations'], one['label'], named)}"
         for one in answer.get("relations", ())
     ]
     return ", ".join(words + links) or "∅"
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= LONGEST_QUOTE else f"{words[: LONGEST_QUOTE - 1]}…"
 
 
 def from_form(field: Mapping[str, Any], sent: Callable[[str], list[str]]) -> Any:

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import json
+
 from django import template
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from annotation import markdown
 from annotation.task_types import preference
 
 register = template.Library()
+ROLES = {"system": _("system"), "user": _("user"), "assistant": _("assistant"), "tool": _("tool")}
 
 
 @register.filter
 def letter(position: int) -> str:
     """How the response at a position, counted from 1, is called on the screen: A, B, C ..."""
     return preference.letter(position - 1)
+
+
+@register.filter
+def role_name(role: str) -> str:
+    """Who speaks in a turn of a dialogue, in the reader's language."""
+    return str(ROLES.get(role, role))
+
+
+@register.simple_tag
+def role_names() -> str:
+    """All of them as JSON, for scripts that paint turns."""
+    return json.dumps({role: str(name) for role, name in ROLES.items()}, ensure_ascii=False)
 
 
 @register.filter

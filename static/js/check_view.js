@@ -1,6 +1,6 @@
 // Paints one suggestion into the page of the quick pass: the item, what is suggested, marks in the text.
 
-import { made } from "./made.js";
+import { made, madeTurn } from "./made.js";
 
 const TWICE_MS = 150; // the same button again within this time is a bounce: nobody has read the item
 
@@ -46,11 +46,7 @@ export class CheckView {
   surroundings(slot) {
     const turns = slot.content?.messages ?? [];
     this.parts.text.toggleAttribute("data-repeats", Boolean(turns.length) && !slot.marks);
-    this.fill(this.parts.messages, turns, (turn) => {
-      const line = made("li", { className: "turn" }, made("span", { className: "role", textContent: turn.role }), made("p", { textContent: turn.content }));
-      line.dataset.role = turn.role;
-      return line;
-    });
+    this.fill(this.parts.messages, turns, (turn) => madeTurn(turn, this.parts.messages));
     this.fill(this.parts.responses, slot.content?.responses ?? [], (one) => this.pair(one.id, one.text));
     this.fill(this.parts.meta, slot.meta ?? [], (one) => this.pair(one.name, one.value));
   }

@@ -1,7 +1,7 @@
 // Paints one item into the page that the server rendered: text, suggestion, marks on the labels, "why this item".
 // Nothing is built at a key press; what changes are a few text nodes and attributes.
 
-import { made } from "./made.js";
+import { made, madeTurn } from "./made.js";
 
 const TWICE_MS = 150; // the same button again within this time is a bounce or a double tap: nobody has read the item
 
@@ -60,11 +60,7 @@ export class ItemView {
     const turns = slot.content?.messages ?? [];
     messages.hidden = !turns.length;
     text.toggleAttribute("data-repeats", Boolean(turns.length));
-    messages.replaceChildren(...turns.map((turn) => {
-      const line = made("li", { className: "turn" }, made("span", { className: "role", textContent: turn.role }), made("p", { textContent: turn.content }));
-      line.dataset.role = turn.role;
-      return line;
-    }));
+    messages.replaceChildren(...turns.map((turn) => madeTurn(turn, messages)));
     if (turns.length) messages.parentElement.scrollTop = messages.parentElement.scrollHeight; // the last turn is answered
     const shown = slot.meta ?? [];
     meta.hidden = !shown.length;

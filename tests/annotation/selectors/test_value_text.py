@@ -40,3 +40,16 @@ def test_responses_have_the_letters_of_the_screen_where_it_is_told() -> None:
     value = {"preferred": {"ranking": [["r2"], ["r1"]]}}
     assert value_text(definition, value) == "r2 > r1"
     assert value_text(definition, value, order=["r2", "r1"]) == "A > B"
+
+
+def test_spans_are_told_by_their_words_where_the_text_is_at_hand() -> None:
+    labels = [{"id": "person", "name": "Person"}, {"id": "place", "name": "Place"}]
+    field = {"name": "names", "type": "spans", "labels": labels, "relations": [{"id": "in", "name": "is in"}]}
+    spans = [{"start": 0, "end": 3, "label": "person"}, {"start": 7, "end": 13, "label": "place"}]
+    value = {"names": {"spans": spans, "relations": [{"from": 0, "to": 1, "label": "in"}]}}
+    definition = {"fields": [field]}
+    assert value_text(definition, value) == "Person 0–3, Place 7–13, 1 → 2 is in"
+    said = value_text(definition, value, text="Ana in Berlin")
+    assert said == "Person “Ana”, Place “Berlin”, “Ana” → “Berlin” is in"
+    long = {"names": {"spans": [{"start": 0, "end": 60, "label": "person"}], "relations": []}}
+    assert value_text(definition, long, text="x" * 60) == f"Person “{'x' * 39}…”"
