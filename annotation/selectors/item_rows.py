@@ -159,14 +159,10 @@ def _row(item: Item, known: _Known) -> ItemRow:
         split=item.split,
         state=_state(item, first, known),
         held_back=item.held_back,
-        label=value_text(definition, resolution.value, longest=LONGEST_VALUE, text=item.text)
-        if resolution
-        else "",
+        label=say(definition, resolution.value) if resolution else "",
         value=resolution.value if resolution else None,
         method=resolution.method if resolution else "",
-        suggestion=value_text(known.newest, suggestion.value, longest=LONGEST_VALUE, text=item.text)
-        if suggestion
-        else "",
+        suggestion=say(known.newest, suggestion.value) if suggestion else "",
         suggested=suggestion.value if suggestion else None,
         confidence=suggestion.confidence if suggestion else None,
         is_waiting=first in known.waiting,

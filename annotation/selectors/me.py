@@ -189,10 +189,8 @@ def _gold(user: Any, project: Project) -> GoldWork:
     results = [
         GoldFeedback(
             text=one.text,
-            mine=value_text(schema.definition, one.value, longest=MOST_SAID, order=one.order, text=one.text),
-            expected=value_text(
-                schema.definition, one.expected, longest=MOST_SAID, order=one.order, text=one.text
-            ),
+            mine=say(one.value, order=one.order, text=one.text),
+            expected=say(one.expected, order=one.order, text=one.text),
             is_right=one.is_right,
             note=one.note,
             at=one.at,
