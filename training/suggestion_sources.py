@@ -40,7 +40,7 @@ SOURCES: dict[str, Source] = {
         label=_("Label descriptions"),
         note=_(
             "Compares each text with the name and the description of each label. Seconds for a thousand items. "
-            "The encoder has read English above all; for Chinese it is much weaker."
+            "It reads English: on Chinese texts it was no better than always giving the commonest label."
         ),
         types=LABEL_TYPES,
         temperature=0.05,

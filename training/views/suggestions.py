@@ -34,7 +34,7 @@ class SuggestForm(forms.Form):
     )
     field = forms.ChoiceField(label=gettext_lazy("Field"))
     limit = forms.IntegerField(
-        label=gettext_lazy("Items"),
+        label=gettext_lazy("How many items"),
         min_value=0,
         max_value=max(source.most for source in SOURCES.values()),
         help_text=gettext_lazy("0 measures on resolved items and suggests nothing."),

@@ -62,7 +62,7 @@ def test_it_says_which_labels_lack_a_description_and_what_is_not_known(
     page: Client, project: Project
 ) -> None:
     text = page.get(address(project)).text
-    assert "Labels of label without a description, which are compared by their name alone: Other." in text
+    assert "These labels of “label” have no description and are compared by their name alone: Other." in text
     assert reverse("annotation:labels", args=[project.slug]) not in text  # engineers do not edit labels
     assert "Not known yet" in text and "None yet. Choose a source above" in text
     assert 'value="descriptions" checked' in text and "Take them back" not in text
@@ -72,7 +72,7 @@ def test_it_offers_the_language_model_first_where_nothing_is_described(page: Cli
     bare = factories.make_project()
     factories.add_member(bare, Role.ENGINEER, engineer)
     text = page.get(address(bare)).text
-    assert "No label of label has a description: label descriptions need one sentence each." in text
+    assert "No label of “label” has a description: label descriptions need one sentence each." in text
     assert 'value="smollm2" checked' in text
 
 
