@@ -88,6 +88,7 @@ def form(project: Project, draft: Draft) -> dict[str, Any]:
             [(colour, colour_name(colour)) for colour in sorted(COLOURS)], draft, "colour"
         ),
         "mode_options": _options_html([(mode, mode_name(mode)) for mode in MODES], draft, "mode"),
+        "mode_names": {mode: mode_name(mode) for mode in MODES},
         "meta": [(column, column in draft.meta) for column in dict.fromkeys((*columns, *draft.meta))],
         "can_add": len(draft.fields) < registry.MAXIMUM_FIELDS,
     }
