@@ -8,14 +8,12 @@ leave a field out. "show" names the metadata that people see beside the text; al
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from annotation.task_types import (
     classification,
+    definitions,
     multilabel,
     preference,
     rating,
@@ -23,6 +21,8 @@ from annotation.task_types import (
     spans,
 )
 from annotation.task_types.content import Content
+from annotation.task_types.definitions import MAXIMUM_FIELDS, Complaint
+from annotation.task_types.task_type import Field, TaskType, of_module
 from annotation.task_types.values import (
     Combined,
     InvalidContent,
@@ -33,10 +33,12 @@ from annotation.task_types.values import (
 )
 
 __all__ = [
+    "MAXIMUM_FIELDS",
     "TASK_TYPES",
     "Combined",
     "Complaint",
     "Content",
+    "Field",
     "InvalidContent",
     "InvalidDefinition",
     "InvalidValue",
@@ -63,126 +65,19 @@ __all__ = [
     "validate_value",
 ]
 
-FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-COMMON = frozenset({"name", "type", "title", "title_zh", "help", "help_zh", "when", "required"})
-MAXIMUM_FIELDS = 20
-
-Field = Mapping[str, Any]
-
-
-class Complaint(NamedTuple):
-    """Why a schema cannot be used. `field`: the position of the field that it is about, None for the whole."""
-
-    field: int | None
-    sentence: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskType:
-    """One kind of field. An *answer* is what a person gives for one field of this type.
-
-    Attributes:
-        options: keys that a field of this type may have besides the common ones.
-        needs: what an item must hold for it to be asked (keys of `Content`).
-        is_instant: one key press answers, so that a schema of one such field needs no "submit".
-        validate_field: (field); raises InvalidDefinition.
-        validate_answer: (field, answer, content) -> the answer as it is stored; raises InvalidValue.
-        json_schema: (field) -> JSON Schema of its answers.
-        distance: (field, a, b) -> how far two answers are apart, in [0, 1], for agreement.
-        combine: (field, answers, at least one) -> what they come to together.
-        category: (field, answer) -> a name for the answer where the type is categorical, else None.
-        categories: (field) -> all such names that are known beforehand; None where the type is not categorical.
-        uses: (answer) -> ids of labels and options that it names.
-        draft: (field, answer of a pre-label or None, content) -> what people begin from, or None.
-        training_examples: (field, content, answer) -> rows that an objective learns from.
-        example_columns: (field, dialogue) -> kinds of the keys of these rows; `dialogue` says that every item
-            is taken as one.
-        columns, export: (field) -> kinds of the flat columns; (field, answer) -> their cells.
-        from_form: (field, sent) -> the answer of a form sent without scripts.
-        describe: (field, answer, name of an option) -> the answer in words.
-        trace: (field, content, answer, the draft begun from or None, seed of the person and item) -> what is
-            worth keeping of how the answer came about.
-    """
-
-    name: str
-    label: str
-    options: frozenset[str]
-    needs: frozenset[str]
-    is_instant: bool
-    validate_field: Callable[[Field], None]
-    validate_answer: Callable[[Field, Any, Content | None], Any]
-    json_schema: Callable[[Field], dict[str, Any]]
-    distance: Callable[[Field, Any, Any], float]
-    combine: Callable[[Field, Sequence[Any]], Combined]
-    category: Callable[[Field, Any], str | None]
-    categories: Callable[[Field], list[str] | None]
-    uses: Callable[[Any], set[str]]
-    draft: Callable[[Field, Any, Content], Any]
-    training_examples: Callable[[Field, Content, Any], list[dict[str, Any]]]
-    example_columns: Callable[..., dict[str, str]]
-    columns: Callable[[Field], dict[str, str]]
-    export: Callable[[Field, Any], dict[str, Any]]
-    from_form: Callable[[Field, Callable[[str], list[str]]], Any]
-    describe: Callable[[Field, Any, Callable[[Mapping[str, Any]], str]], str]
-    trace: Callable[[Field, Content, Any, Any, str], dict[str, Any]]
-
-
-def _no_trace(field: Field, content: Content, answer: Any, begun_from: Any, seed: str) -> dict[str, Any]:
-    return {}
-
-
-def _no_categories(field: Field) -> list[str] | None:
-    return None
-
-
-def _type(
-    name: str, label: str, module: ModuleType, *, needs: Sequence[str] = (), is_instant: bool = False
-) -> TaskType:
-    """A task type of the functions that its module has under the names of `TaskType`."""
-    return TaskType(
-        name=name,
-        label=label,
-        options=module.OPTIONS,
-        needs=frozenset(needs),
-        is_instant=is_instant,
-        validate_field=module.validate_field,
-        validate_answer=module.validate_answer,
-        json_schema=module.json_schema,
-        distance=module.distance,
-        combine=module.combine,
-        category=module.category,
-        categories=getattr(module, "categories", _no_categories),
-        uses=module.uses,
-        draft=module.draft,
-        training_examples=module.training_examples,
-        example_columns=module.example_columns,
-        columns=module.columns,
-        export=module.export,
-        from_form=module.from_form,
-        describe=module.describe,
-        trace=getattr(module, "trace", _no_trace),
-    )
-
-
 TASK_TYPES: dict[str, TaskType] = {
-    "classification": _type("classification", "One label", classification, is_instant=True),
-    "multilabel": _type("multilabel", "Several labels", multilabel),
-    "spans": _type("spans", "Spans of the text", spans),
-    "rating": _type("rating", "Ratings on scales", rating),
-    "preference": _type("preference", "Preference between responses", preference, needs=["responses"]),
-    "response": _type("response", "A written response", response),
+    "classification": of_module("classification", "One label", classification, is_instant=True),
+    "multilabel": of_module("multilabel", "Several labels", multilabel),
+    "spans": of_module("spans", "Spans of the text", spans),
+    "rating": of_module("rating", "Ratings on scales", rating),
+    "preference": of_module("preference", "Preference between responses", preference, needs=["responses"]),
+    "response": of_module("response", "A written response", response),
 }
 
 
 def task_type(field: Field) -> TaskType:
     """The type of a field; `InvalidDefinition` when there is none of that name."""
-    kind = field.get("type")
-    if not isinstance(kind, str) or kind not in TASK_TYPES:
-        known = ", ".join(TASK_TYPES)
-        raise InvalidDefinition(
-            f"field {shown(field.get('name'))} has type {shown(kind)}: expected one of {known}"
-        )
-    return TASK_TYPES[kind]
+    return definitions.type_of(field, TASK_TYPES)
 
 
 def validate_definition(definition: Any) -> None:
@@ -194,85 +89,7 @@ def validate_definition(definition: Any) -> None:
 def complaints(definition: Any) -> list[Complaint]:
     """All that keeps people from labelling with this schema, at most one sentence a field; empty for a good
     one."""
-    fields = definition.get("fields") if isinstance(definition, Mapping) else None
-    if not isinstance(fields, list) or not fields:
-        sentence = 'the schema has no fields: give {"fields": [{"name": ..., "type": ...}]}'
-        return [Complaint(None, sentence)]
-    if len(fields) > MAXIMUM_FIELDS:
-        return [Complaint(None, f"the schema has {len(fields)} fields, the limit is {MAXIMUM_FIELDS}")]
-    if unknown := sorted(set(definition) - {"fields", "show"}):
-        return [Complaint(None, f"the schema has the unknown key {shown(unknown[0])}: use fields and show")]
-    found: list[Complaint] = []
-    before: dict[str, Field] = {}
-    broken: set[Any] = set()
-    for position, field in enumerate(fields):
-        try:
-            _validate_field(field, before, broken)
-            before[field["name"]] = field
-        except InvalidDefinition as error:
-            found.append(Complaint(position, str(error)))
-            name = field.get("name") if isinstance(field, Mapping) else None
-            broken |= {name} if isinstance(name, str) else set()
-    try:
-        _validate_show(definition.get("show"))
-    except InvalidDefinition as error:
-        found.append(Complaint(None, str(error)))
-    return found
-
-
-def _validate_field(field: Any, before: Mapping[str, Field], broken: Collection[str]) -> None:
-    """`before`: the good fields above it by name; `broken`: names of the others, which have a complaint of their
-    own."""
-    if not isinstance(field, Mapping):
-        raise InvalidDefinition(
-            f"found {shown(field)} among the fields, expected an object with name and type"
-        )
-    name = field.get("name")
-    if not isinstance(name, str) or not FIELD_NAME.fullmatch(name):
-        raise InvalidDefinition(
-            f"field name {shown(name)} is not valid: begin with a-z, then up to 39 of a-z, 0-9 and '_'"
-        )
-    if name in before or name in broken:
-        raise InvalidDefinition(f"two fields are called {shown(name)}: give each a name of its own")
-    kind = task_type(field)
-    if unknown := sorted(set(field) - COMMON - kind.options):
-        raise InvalidDefinition(f"field {shown(name)} has the unknown key {shown(unknown[0])}: remove it")
-    for key in ("title", "title_zh", "help", "help_zh"):
-        if not isinstance(field.get(key, ""), str):
-            raise InvalidDefinition(f"{key} of field {shown(name)} is not text: write it in quotes")
-    if not isinstance(field.get("required", True), bool):
-        raise InvalidDefinition(f"required of field {shown(name)} is not true or false")
-    kind.validate_field(field)
-    when = field.get("when")
-    if when is not None and not (isinstance(when, Mapping) and str(when.get("field")) in broken):
-        _validate_when(field, before)
-
-
-def _validate_when(field: Field, before: Mapping[str, Field]) -> None:
-    when, name = field["when"], field["name"]
-    on = when.get("field") if isinstance(when, Mapping) else None
-    if not isinstance(when, Mapping) or set(when) != {"field", "in"} or not isinstance(on, str):
-        raise InvalidDefinition(f'when of field {shown(name)} is not {{"field": ..., "in": [label ids]}}')
-    if on not in before or before[on]["type"] not in ("classification", "multilabel"):
-        raise InvalidDefinition(
-            f"field {shown(name)} depends on {shown(on)}: name an earlier field with labels"
-        )
-    known = {label["id"] for label in before[on]["labels"]}
-    wanted = when["in"]
-    if not isinstance(wanted, list) or not wanted or not all(isinstance(one, str) for one in wanted):
-        raise InvalidDefinition(f"when of field {shown(name)} names no labels: list one or more ids")
-    if unknown := sorted(set(wanted) - known):
-        raise InvalidDefinition(
-            f"field {shown(name)} waits for the label {shown(unknown[0])}, which {shown(on)} lacks"
-        )
-
-
-def _validate_show(show: Any) -> None:
-    if show is None:
-        return
-    columns = show.get("meta") if isinstance(show, Mapping) and set(show) <= {"meta"} else None
-    if not isinstance(columns, list) or not all(isinstance(one, str) for one in columns):
-        raise InvalidDefinition('show is not {"meta": [names of columns]}')
+    return definitions.complaints(definition, TASK_TYPES)
 
 
 def asked(definition: Mapping[str, Any], value: Mapping[str, Any]) -> list[Field]:
