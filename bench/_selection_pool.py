@@ -23,7 +23,8 @@ from bench import _selection_site as site
 from bench._report import Figure, main
 
 NAME = "selection"
-ITEMS, REFRESH_ITEMS, LABELS, PICKS = 1_000_000, 100_000, 2_000, 1_000
+ITEMS, LABELS, PICKS = 1_000_000, 1_000, 1_000  # the second batch of a thousand
+REFRESH_ITEMS, REFRESH_LABELS = 100_000, 2_000
 QUICK_ITEMS, QUICK_REFRESH_ITEMS, QUICK_LABELS, QUICK_PICKS = 20_000, 10_000, 300, 100
 
 
@@ -31,12 +32,13 @@ def figures(quick: bool) -> Iterator[Figure]:
     from bench._selection_recall import figures as recall
 
     items, few = (QUICK_ITEMS, QUICK_REFRESH_ITEMS) if quick else (ITEMS, REFRESH_ITEMS)
-    labels, picks = (QUICK_LABELS, QUICK_PICKS) if quick else (LABELS, PICKS)
+    labels, refresh_labels = (QUICK_LABELS, QUICK_LABELS) if quick else (LABELS, REFRESH_LABELS)
+    picks = QUICK_PICKS if quick else PICKS
     yield from recall(quick)
     with tempfile.TemporaryDirectory(prefix="gyre-bench-") as name:
         folder = Path(name)
         site.set_up(folder)
-        yield from warm_refresh(site.make("few", folder, items=few, labels=labels), picks)
+        yield from warm_refresh(site.make("few", folder, items=few, labels=refresh_labels), picks)
         yield from published(site.make("many", folder, items=items, labels=labels), picks)
 
 
