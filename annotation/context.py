@@ -38,7 +38,7 @@ _PROJECT_PAGES: tuple[tuple[Any, str, Any] | None, ...] = (
     (_("Rounds"), "selection:rounds", permissions.can_engineer),
     (_("Pool"), "selection:pool", permissions.can_engineer),
     (_("Models"), "training:models", permissions.can_engineer),
-    (_("Value of labels"), "selection:values", permissions.can_engineer),
+    (_("Value"), "selection:values", permissions.can_engineer),
     (_("Patterns"), "annotation:patterns", permissions.can_engineer),
     (_("Suggestions"), "training:suggestions", permissions.can_engineer),
     (_("Agreement"), "annotation:agreement", permissions.can_engineer),

@@ -1,4 +1,5 @@
-"""Where models, or versions of one model, disagree about an item.
+"""Where models, or versions of one model, disagree about an item: by their labels and from version to
+version. How far their probabilities are apart (BALD, vote entropy) is in selection.strategies.disagreement.
 
 v  models or versions, in order      n  items      k  labels; probs: (v, n, k)
 """
@@ -9,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from selection.strategies.uncertainty import entropy
 
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
@@ -45,17 +44,6 @@ def pairwise_disagreement(probs: Floats) -> Floats:
     votes = np.zeros((n, k))
     np.add.at(votes, (np.tile(np.arange(n), count), probs.argmax(axis=2).ravel()), 1)
     return 1.0 - (votes * (votes - 1)).sum(axis=1) / (count * (count - 1))
-
-
-def divergence(probs: Floats) -> Floats:
-    """(n,) Jensen-Shannon divergence of the models in nats, in [0, log v]: H(mean) - mean H. (Lin 1991.)
-
-    Higher where sure models contradict each other; 0 where all are unsure in the same way. O(v n k).
-    """
-    _check(probs)
-    together = entropy(probs.mean(axis=0))
-    alone = np.mean([entropy(one) for one in probs], axis=0)
-    return np.maximum(together - alone, 0.0)
 
 
 def drift(before: Floats, after: Floats) -> Floats:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection.strategies.hardness.versions import churn, divergence, drift, flips, pairwise_disagreement
+from selection.strategies.hardness.versions import churn, drift, flips, pairwise_disagreement
 
 
 def _drawn(seed, versions=4, n=6, k=3):
@@ -33,21 +33,7 @@ def test_it_equals_looking_at_every_pair(seed, versions):
     np.testing.assert_allclose(pairwise_disagreement(probs), expected)
 
 
-@given(seed=st.integers(0, 999))
-def test_divergence_is_the_mean_distance_to_the_consensus(seed):
-    probs = _drawn(seed)
-    mean = probs.mean(axis=0)
-    expected = np.mean([(one * np.log(one / mean)).sum(axis=1) for one in probs], axis=0)
-    np.testing.assert_allclose(divergence(probs), expected, atol=1e-12)
-
-
-def test_divergence_is_greatest_where_sure_models_contradict_each_other():
-    sure = np.array([[[1.0, 0.0]], [[0.0, 1.0]]])
-    assert divergence(sure) == pytest.approx([np.log(2)])
-    assert divergence(np.full((3, 1, 2), 0.5)) == pytest.approx([0.0])
-
-
-@pytest.mark.parametrize("function", [flips, pairwise_disagreement, divergence])
+@pytest.mark.parametrize("function", [flips, pairwise_disagreement])
 @pytest.mark.parametrize("shape", [(1, 3, 2), (3, 2)])
 def test_it_needs_two_models(function, shape):
     with pytest.raises(ValueError, match="expected \\(models, items, labels\\) with two models"):
