@@ -219,6 +219,7 @@ IMPORT_MAX_MB = env.int("IMPORT_MAX_MB", default=20_000)  # the largest file tha
 FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "work")
 
 DEMO = env.bool("DEMO", default=True)  # make the demo project on the first start
+STRATEGY_MODULES = env.list("STRATEGY_MODULES", default=[])  # a deployment's own ways to choose a batch
 
 # --- background work ---------------------------------------------------------------------------------------
 JOBS_STALE_SECONDS = env.float(

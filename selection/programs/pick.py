@@ -49,6 +49,8 @@ class PickSpec:
         strategy, settings: a name in the registry and its settings.
         count: batch size, the control arm included.
         control_share: share of the batch that is drawn uniformly first.
+        turn: rounds before this one; weights that move by round depend on it.
+        modules: with a deployment's own strategies.
     """
 
     spec_version: int = 1
@@ -63,8 +65,11 @@ class PickSpec:
     count: int
     control_share: float = 0.0
     seed: int = 0
+    turn: int = 0
+    modules: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        registry.add_from(self.modules)
         if self.strategy not in registry.STRATEGIES:
             known = ", ".join(registry.STRATEGIES)
             raise ValueError(f"there is no strategy {self.strategy!r}: use one of {known}")
@@ -133,6 +138,7 @@ def read_pool(spec: PickSpec, *, with_embeddings: bool = False) -> tuple[Pool, n
         hardness=hard,
         labelled_embeddings=labelled_embeddings,
         clusters=np.load(spec.clusters),
+        turn=spec.turn,
     )
     return pool, labels
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from annotation.models import Project
@@ -73,7 +74,8 @@ def plan_for(
 def write_order(round_: Round, plan: Plan, spec: RoundSpec, folder: Path) -> dict[str, Any]:
     """The pick program's spec; what is not a column yet (rows, clusters) is written into `folder`."""
     labelled = str(artifacts.path(round_.dataset.artifact) / "train.parquet") if round_.dataset else ""
-    return order(round_.project, plan, spec, folder, labelled=labelled)
+    made = order(round_.project, plan, spec, folder, labelled=labelled)
+    return {**made, "turn": round_.number - 1}
 
 
 def order(project: Project, plan: Plan, spec: RoundSpec, folder: Path, *, labelled: str) -> dict[str, Any]:
@@ -90,6 +92,7 @@ def order(project: Project, plan: Plan, spec: RoundSpec, folder: Path, *, labell
         "labelled": labelled,
         "strategy": plan.strategy,
         "settings": plan.settings,
+        "modules": list(settings.STRATEGY_MODULES),
         "count": spec.batch_size,
         "control_share": spec.control_share,
         "seed": spec.seed,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from importlib import import_module
+from typing import Any, Literal
 
 from selection.strategies import (
     badge,
@@ -37,6 +38,9 @@ class Strategy:
         settings: frozen dataclass of its choices, each with a default.
         needs: pool columns it cannot do without: "probs", "embeddings", "hardness".
         stochastic: the picks depend on the seed.
+        chance: what is known of the probability of a pick. "inclusion": that the design picks the item, kept
+            with each pick that has one; "draw": that of the draw given the draws before it, the part `chance`;
+            "none": there is none, as for every deterministic choice and for the start of k-means.
         source: who described it, or empty.
     """
 
@@ -46,6 +50,7 @@ class Strategy:
     settings: type[Any] = uncertainty.NoSettings
     needs: frozenset[str] = frozenset()
     stochastic: bool = False
+    chance: Literal["none", "inclusion", "draw"] = "none"
     source: str = ""
 
 
@@ -59,6 +64,7 @@ _ALL = (
         label="Random: a uniform draw",
         function=random_sampling.pick_random,
         stochastic=True,
+        chance="inclusion",
     ),
     Strategy(
         name="entropy",
@@ -148,6 +154,7 @@ _ALL = (
         function=badge.pick_badge,
         needs=_BOTH,
         stochastic=True,
+        chance="draw",
         source="Ash et al. 2020",
     ),
     Strategy(
@@ -198,6 +205,7 @@ _ALL = (
         settings=loss_ranking.TailSettings,
         needs=frozenset({"hardness"}),
         stochastic=True,
+        chance="inclusion",
     ),
     Strategy(
         name="smallest_flip",
@@ -227,6 +235,7 @@ _ALL = (
         settings=coldstart.ColdStartSettings,
         needs=_EMBEDDINGS,
         stochastic=True,
+        chance="inclusion",
     ),
     # What did best on held-out parts of snips and sib200_zh_en: bench/RESULTS.md, and
     # `python -m bench.label_efficiency --choose`.
@@ -249,3 +258,48 @@ def strategy_named(name: str) -> Strategy:
     if name not in STRATEGIES:
         raise UnknownStrategy(f"there is no strategy {name!r}: use one of {', '.join(STRATEGIES)}")
     return STRATEGIES[name]
+
+
+def add_from(modules: Iterable[str]) -> None:
+    """Add a deployment's own strategies: each module has a function `strategies()` that returns them.
+
+    Loading a module twice changes nothing. The names of modules come from a setting, which is read outside the
+    core; a program is told them in its spec.
+
+    Raises:
+        ValueError: no such module or function, something that is no Strategy, settings that are no dataclass
+            with defaults, or a name that another strategy has.
+    """
+    for module in modules:
+        if module in _ADDED:
+            continue
+        for strategy in _of(module):
+            if strategy.name in STRATEGIES:
+                raise ValueError(
+                    f"{module} has a strategy {strategy.name!r}, and there is one of that name: name it anew"
+                )
+            STRATEGIES[strategy.name] = strategy
+        _ADDED.add(module)
+
+
+_ADDED: set[str] = set()
+
+
+def _of(module: str) -> list[Strategy]:
+    try:
+        found = list(import_module(module).strategies())
+    except ModuleNotFoundError as error:
+        raise ValueError(f"there is no module {error.name!r} for strategies of {module!r}") from error
+    except AttributeError as error:
+        raise ValueError(f"{module} has no function strategies() that returns a list of Strategy") from error
+    for strategy in found:
+        if not isinstance(strategy, Strategy):
+            raise ValueError(f"strategies() of {module} returned {strategy!r}, expected Strategy objects")
+        if not is_dataclass(strategy.settings) or any(
+            entry.default is MISSING and entry.default_factory is MISSING
+            for entry in fields(strategy.settings)
+        ):
+            raise ValueError(
+                f"the settings of {strategy.name!r} in {module} are no dataclass with a default for each field"
+            )
+    return found

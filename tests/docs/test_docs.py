@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import re
 from pathlib import Path
 
@@ -121,3 +122,17 @@ def test_every_page_is_reached_from_the_index() -> None:
     index = DOCS / "README.md"
     linked = {(DOCS / target.partition("#")[0]).resolve() for target in LINK.findall(index.read_text())}
     assert {page for page in DOCS.rglob("*.md") if page != index} - linked == set()
+
+
+def test_the_notebook_page_does_what_it_says() -> None:
+    failed, tried = doctest.testfile(
+        str(DOCS / "how-to" / "choose-from-a-notebook.md"), module_relative=False
+    )
+    assert (failed, tried) == (0, 18)
+
+
+def test_every_strategy_has_its_picture() -> None:
+    drawn = {path.stem for path in (DOCS / "img" / "strategies").glob("*.svg")}
+    assert drawn == set(STRATEGIES)
+    page = (DOCS / "explanation" / "strategies.md").read_text()
+    assert [name for name in STRATEGIES if f"../img/strategies/{name}.svg" not in page] == []

@@ -145,15 +145,19 @@ def test_it_keeps_the_score_parts_of_every_pick(name):
 
 
 @each_strategy
-def test_it_gives_inclusion_probabilities_only_where_the_design_has_them(name):
-    chance = pick(name, make_pool(40), 10).inclusion_probability
+def test_it_gives_the_probabilities_that_it_says_it_has(name):
+    picks = pick(name, make_pool(40), 10)
+    chance = picks.inclusion_probability
     if name == "random":
         assert chance.tolist() == [0.25] * 10
     elif name == "cold_start":
         assert np.isnan(chance).sum() == 5
         assert set(chance[~np.isnan(chance)].tolist()) == {5 / 40}
-    else:
-        assert chance is None
+    # A tail no larger than the batch has nothing to draw: hence the larger pool.
+    known = pick(name, make_pool(400), 5).inclusion_probability is not None
+    assert known == (STRATEGIES[name].chance == "inclusion")
+    assert ("chance" in picks.parts) == (STRATEGIES[name].chance == "draw")
+    assert STRATEGIES[name].stochastic or STRATEGIES[name].chance == "none"
 
 
 @each_strategy
