@@ -143,7 +143,8 @@ def figures(quick: bool) -> Iterator[Any]:
 def _ask(python: str, figure: str, peer: str, n: int, k: int, *, seconds: int) -> dict[str, Any]:
     try:
         done = subprocess.run(
-            [python, str(Path(__file__).resolve()), f"{figure}/{peer}", str(n), str(k)],
+            # -P: the folder of this file has a queue.py, which must not stand for the library's.
+            [python, "-P", str(Path(__file__).resolve()), f"{figure}/{peer}", str(n), str(k)],
             capture_output=True,
             text=True,
             timeout=seconds,
