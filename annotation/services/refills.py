@@ -1,16 +1,17 @@
 """Replacing what is still free of a batch by better picks, while people work on it.
 
-The new slots are written beside the old ones, withdrawn and in short transactions, and then one transaction
-switches: what is still free of the old ones is withdrawn, as many of the new ones become free, and what stays is
-put between them. A slot that somebody holds, has done or has skipped, the control arm, second looks at looked-at
-items, evaluation slots and what a person queued by hand keep their place in the batch.
+The new slots are written beside the old ones, withdrawn. Then they are switched in by a few hundred, best first,
+each time in one short transaction: as many become free as old ones are withdrawn, and the batch keeps its size.
+A slot that somebody holds, has done or has skipped, the control arm, second looks at looked-at items,
+evaluation slots and what a person queued by hand stay.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -28,7 +29,7 @@ _SEEN = (Slot.State.LEASED, Slot.State.DONE, Slot.State.SKIPPED)
 @dataclass(frozen=True, kw_only=True)
 class Refilled:
     """What a refill has done, in items: `replaced` by others, `kept` at a new place in the order; and the
-    seconds for which nobody else could write.
+    seconds of the longest transaction, for which nobody else could write.
     """
 
     replaced: int
@@ -71,16 +72,24 @@ def refill(batch: Batch, picks: Sequence[Pick]) -> Refilled:
         slot.state = _WITHDRAWN
     for start in range(0, len(made), AT_ONCE):
         _lay_beside(batch, made[start : start + AT_ONCE])
-    begun = time.monotonic()
-    switched = _switch(batch, [ids[pick.row] for pick in picks], made)
-    seconds = time.monotonic() - begun
+    order, by_item = [ids[pick.row] for pick in picks], _uuids(made)
+    others = _others(batch, old)
+    groups = [order[start : start + AT_ONCE] for start in range(0, len(order), AT_ONCE)]
+    gone: set[int] = set()
+    kept, longest = 0, 0.0
+    for number, group in enumerate(groups):
+        share = slice(len(others) * number // len(groups), len(others) * (number + 1) // len(groups))
+        begun = time.monotonic()
+        coming, staying = _switch(batch, group, set(order), by_item, others[share])
+        longest = max(longest, time.monotonic() - begun)
+        gone |= set(coming)
+        kept += len(staying)
+    kept += _put_behind(batch, set(order))
     # What was not needed was never in anybody's queue: it is no fact worth keeping.
     for start in range(0, len(made), AT_ONCE):
         uuids = [slot.uuid for slot in made[start : start + AT_ONCE]]
-        Slot.objects.filter(uuid__in=uuids, state=_WITHDRAWN, person=None).exclude(
-            item_id__in=switched.gone
-        ).delete()
-    return Refilled(replaced=switched.replaced, kept=switched.kept, switch_s=round(seconds, 4))
+        Slot.objects.filter(uuid__in=uuids, state=_WITHDRAWN, person=None).exclude(item_id__in=gone).delete()
+    return Refilled(replaced=len(gone), kept=kept, switch_s=round(longest, 4))
 
 
 @transaction.atomic
@@ -91,33 +100,53 @@ def _lay_beside(batch: Batch, slots: Sequence[Slot]) -> None:
     insert_many(slots)
 
 
-@dataclass(frozen=True)
-class _Switched:
-    replaced: int
-    kept: int
-    gone: frozenset[int]  # items whose slots are out
+def _uuids(made: Sequence[Slot]) -> dict[int, list[UUID]]:
+    """The new slots of each item."""
+    found: dict[int, list[UUID]] = {}
+    for slot in made:
+        found.setdefault(slot.item_id, []).append(slot.uuid)
+    return found
+
+
+def _others(batch: Batch, old: set[int]) -> list[int]:
+    """What else waits in the project and is not there by hand, in order of rank."""
+    free = Slot.objects.filter(project=batch.project, state=_FREE, is_by_hand=False).order_by("rank")
+    return [pk for pk, item in free.values_list("pk", "item_id") if item not in old]
 
 
 @transaction.atomic
-def _switch(batch: Batch, order: Sequence[int], made: Sequence[Slot]) -> _Switched:
-    """The one moment. `order`: item ids of all picks, best first."""
+def _switch(
+    batch: Batch,
+    group: Sequence[int],
+    picked: set[int],
+    made: Mapping[int, list[UUID]],
+    others: Sequence[int],
+) -> tuple[list[int], list[int]]:
+    """One moment: the items that come in, and those that get a new place. `group`: item ids, best first."""
     lock_ranks(batch.project)
     free = {slot.pk: slot.item_id for slot in _locked(replaceable(batch)).only("pk", "item")}
-    taken = set(_looked_at(batch, [slot.item_id for slot in made]))
-    picked = set(order)
+    taken = _looked_at([item for item in group if item in made])
     leaving = [item for item in dict.fromkeys(free.values()) if item not in picked]
-    coming = [item for item in dict.fromkeys(slot.item_id for slot in made) if item not in taken][
-        : len(leaving)
-    ]
-    leaving = _least_wanted(leaving, len(coming))
-    out = [pk for pk, item in free.items() if item in set(leaving)]
-    for start in range(0, len(out), AT_ONCE):
-        Slot.objects.filter(pk__in=out[start : start + AT_ONCE]).update(state=_WITHDRAWN)
-    staying = [item for item in dict.fromkeys(free.values()) if item not in set(leaving)]
-    place = {item: number for number, item in enumerate(order)}
-    wanted = sorted([*coming, *staying], key=lambda item: place.get(item, len(place)))
-    _queue(batch, wanted, {slot.uuid for slot in made})
-    return _Switched(len(coming), len(staying), frozenset(coming))
+    coming = [item for item in group if item in made and item not in taken][: len(leaving)]
+    out = set(_least_wanted(leaving, len(coming)))
+    Slot.objects.filter(pk__in=[pk for pk, item in free.items() if item in out]).update(state=_WITHDRAWN)
+    held = set(free.values())
+    staying = [item for item in group if item in held]
+    place = {*coming, *staying}
+    uuids = [uuid for item in coming for uuid in made[item]]
+    _queue(batch, [item for item in group if item in place], uuids, others)
+    return coming, staying
+
+
+def _put_behind(batch: Batch, picked: set[int]) -> int:
+    """Queue what stays without having been picked again behind the picks, in its order; how many items."""
+    every = replaceable(batch).order_by("rank").values_list("item_id", flat=True)
+    rest = [item for item in dict.fromkeys(every) if item not in picked]
+    for start in range(0, len(rest), AT_ONCE):
+        with transaction.atomic():
+            lock_ranks(batch.project)
+            _queue(batch, rest[start : start + AT_ONCE], [], [])
+    return len(rest)
 
 
 def _least_wanted(items: list[int], count: int) -> list[int]:
@@ -125,18 +154,11 @@ def _least_wanted(items: list[int], count: int) -> list[int]:
     return items[len(items) - count :]
 
 
-def _looked_at(batch: Batch, items: Sequence[int]) -> set[int]:
+def _looked_at(items: Sequence[int]) -> set[int]:
     """Those of `items` that are no longer for a first look: seen or decided meanwhile, or queued otherwise."""
-    found: set[int] = set()
-    for start in range(0, len(items), AT_ONCE):
-        part = items[start : start + AT_ONCE]
-        found |= set(
-            Slot.objects.filter(item__in=part, state__in=[*_SEEN, _FREE]).values_list("item_id", flat=True)
-        )
-        found |= set(
-            Resolution.objects.filter(item__in=part, is_current=True).values_list("item_id", flat=True)
-        )
-    return found
+    slots = Slot.objects.filter(item__in=items, state__in=[*_SEEN, _FREE])
+    decided = Resolution.objects.filter(item__in=items, is_current=True)
+    return {*slots.values_list("item_id", flat=True), *decided.values_list("item_id", flat=True)}
 
 
 def _locked(slots: QuerySet[Slot]) -> QuerySet[Slot]:
@@ -146,18 +168,16 @@ def _locked(slots: QuerySet[Slot]) -> QuerySet[Slot]:
     return slots.order_by("rank")
 
 
-def _queue(batch: Batch, items: Sequence[int], made: set[object]) -> None:
-    """Give `items` new ranks at the end in this order; what else waits in the project is spread between."""
-    by_item: dict[int, list[Slot]] = {item: [] for item in items}
-    others: list[Slot] = []
+def _queue(batch: Batch, items: Sequence[int], made: Sequence[UUID], others: Sequence[int]) -> None:
+    """Give `items` new ranks at the end in this order, with the slots `others` spread between them."""
     every = Slot.objects.filter(project=batch.project, is_by_hand=False).only("pk", "item", "state", "rank")
-    found = [*_locked(every.filter(state=_FREE)), *every.filter(uuid__in=made).order_by("rank")]
-    for slot in found:
-        by_item.get(slot.item_id, others if slot.state == _FREE else []).append(slot)
+    free = _locked(every.filter(state=_FREE, item__in=items))
+    by_item: dict[int, list[Slot]] = {item: [] for item in items}
+    for slot in [*free, *every.filter(uuid__in=made).order_by("rank")]:
+        by_item[slot.item_id].append(slot)
     main = [slot for item in items for slot in by_item[item]]
-    if not main:
-        return
-    for rank, slot in enumerate(batches.interleave(main, others), next_rank(batch.project)):
+    between = list(_locked(every.filter(state=_FREE, pk__in=others))) if main else []
+    for rank, slot in enumerate(batches.interleave(main, between), next_rank(batch.project)):
         _place().run(pk=slot.pk, rank=rank)
 
 

@@ -135,6 +135,16 @@ def test_the_same_picks_again_change_nothing_but_the_order() -> None:
     assert [row for row in free_rows(project) if row != 2] == [5, 4, 3, 1, 0]
 
 
+def test_a_large_batch_is_switched_in_several_short_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refills, "AT_ONCE", 2)
+    project, batch = make(overlap_share=1.0)
+    done = refill(batch, [9, 4, 8, 7])
+    assert (done.replaced, done.kept) == (3, 2)
+    rows = [row for row in free_rows(project) if row != 2]
+    assert rows == [9, 9, 4, 4, 8, 8, 7, 7, 0, 0]
+    assert not Slot.objects.filter(project=project, state="withdrawn", design="fresh").exists()
+
+
 def test_nothing_happens_where_nothing_is_free() -> None:
     project, batch = make()
     Slot.objects.filter(project=project).update(state="withdrawn")
@@ -154,7 +164,7 @@ def test_a_row_of_no_item_is_refused() -> None:
     overlap=st.sampled_from([0.0, 0.5, 1.0]),
     taken=st.integers(0, 6),
     labelled=st.integers(0, 6),
-    picked=st.lists(st.integers(0, 11), unique=True, max_size=8),
+    picked=st.lists(st.integers(0, 11), unique=True, min_size=1, max_size=8),
     late=st.lists(st.integers(0, 11), unique=True, max_size=4),
 )
 def test_whatever_happens_between_plan_and_switch_the_queue_stays_sound(
