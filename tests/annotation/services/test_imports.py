@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from accounts.models import AuditEntry
 from annotation.errors import FileTooLarge, ImportRefused, ProjectArchived, SchemaMissing
@@ -393,3 +394,12 @@ def test_it_notices_that_the_very_same_file_was_imported_before() -> None:
     first = run(make_import(project, lines=["text", "one"]))
     preview = reads.preview(make_import(project, lines=["text", "one"], name="copy.csv"))
     assert preview is not None and preview.same_file == first
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL plans by counts of its own")
+def test_a_long_import_tells_the_planner_how_many_items_there_are() -> None:
+    count = item_blocks.BLOCK_ROWS + 1
+    run(make_import(make_project(), lines=["text", *(f"text {number}" for number in range(count))]))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [Item._meta.db_table])
+        assert cursor.fetchone()[0] >= item_blocks.BLOCK_ROWS
