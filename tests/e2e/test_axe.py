@@ -58,7 +58,7 @@ def test_other_pages_have_no_serious_fault(open_page, width: int, theme: Any) ->
     addresses = [reverse(f"annotation:{name}", args=[project.slug]) for name in names]
     addresses += [
         reverse(name, args=[project.slug])
-        for name in ("selection:rounds", "selection:launch", "selection:grid")
+        for name in ("selection:rounds", "selection:launch", "selection:grid", "selection:values")
     ]
     addresses += [
         reverse(name)

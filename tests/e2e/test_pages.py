@@ -24,7 +24,7 @@ IN_PROJECT = [
         "annotation:items",
     ),
     *("annotation:import", "annotation:export", "annotation:agreement", "annotation:people"),
-    *("annotation:settings", "annotation:jobs", "selection:rounds", "training:models"),
+    *("annotation:settings", "annotation:jobs", "selection:rounds", "selection:values", "training:models"),
     *("annotation:check", "annotation:accept", "annotation:patterns"),
 ]
 ELSEWHERE = [
