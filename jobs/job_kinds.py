@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.services import notices
 from jobs import registry
-from jobs.services import cleaning, jobs
+from jobs.services import cleaning, jobs, pacing
 from jobs.services.context import JobContext
 
 
@@ -29,5 +29,6 @@ registry.register(
 )
 registry.register_periodic("accounts.mail_notices", 60.0, notices.send_mails)
 registry.register_periodic("accounts.forget_notices", 86400.0, notices.forget_old)
+registry.register_periodic("jobs.copy_back", 1.0, pacing.copy_back)
 registry.register_periodic("jobs.sweep", 2.0, jobs.sweep)
 registry.register_periodic("jobs.clean", 3600.0, cleaning.clean)

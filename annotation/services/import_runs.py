@@ -35,8 +35,10 @@ from annotation.task_types.registry import needs
 from annotation.task_types.values import label_id
 from jobs.errors import Lost
 from jobs.services.context import JobContext
+from jobs.services.pacing import giving_way
 
 BLOCK_CHARACTERS = 8_000_000
+SMALL_BLOCK_ROWS = 400  # while people are at work: some 15 ms on SQLite, which has one writer
 COUNTED_AT = (2_000, 20_000, 200_000, 2_000_000)  # lines
 MOST_LABELS = 500
 LABELLED_TYPES = ("multilabel", "spans")  # types besides a classification whose labels a file can bring
@@ -51,10 +53,11 @@ class _Block:
     bad: list[BadRow] = field(default_factory=list)
     last_line: int = 0
     characters: int = 0
+    most: int = BLOCK_ROWS
 
     @property
     def is_full(self) -> bool:
-        return len(self.candidates) + len(self.bad) >= BLOCK_ROWS or self.characters >= BLOCK_CHARACTERS
+        return len(self.candidates) + len(self.bad) >= self.most or self.characters >= BLOCK_CHARACTERS
 
 
 def run(ctx: JobContext) -> dict[str, Any] | None:
@@ -103,10 +106,11 @@ def _read(
             block.last_line = row.line
             if block.is_full:
                 before = import_run.lines_done
-                _store(ctx, import_run, intake, block)
+                with giving_way() as way:
+                    _store(ctx, import_run, intake, block)
                 _count_items(before, block.last_line)
                 ctx.progress(done, size, _("%(count)s lines") % {"count": f"{block.last_line:,}"})
-                block = _Block()
+                block = _Block(most=SMALL_BLOCK_ROWS if way.given else BLOCK_ROWS)
         if block.last_line:
             _store(ctx, import_run, intake, block)
 

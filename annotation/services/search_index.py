@@ -28,6 +28,7 @@ from annotation.services import search_text
 from jobs.models import Job, State
 from jobs.services import jobs
 from jobs.services.context import JobContext
+from jobs.services.pacing import giving_way
 
 BLOCK = 1000  # rows of one transaction: some 20 ms on SQLite, which has one writer
 TICK_SECONDS = 0.5  # what the scheduler spends itself; a longer backlog becomes a job
@@ -60,7 +61,7 @@ def run(ctx: JobContext) -> dict[str, Any] | None:
         return None
     begin = reads.backlog(project)
     total = max(1, begin.texts)
-    while _block(project):
+    while _block_giving_way(project):
         left = reads.backlog(project).texts
         done = max(0, total - left)
         ctx.progress(done, total, _("%(count)s items are searchable") % {"count": f"{done:,}"})
@@ -103,6 +104,11 @@ def forget(project: Project, item_ids: list[int]) -> None:
     search_text.remove(project.pk, item_ids)
     IndexedLabel.objects.filter(item_id__in=item_ids).delete()
     IndexedScore.objects.filter(item_id__in=item_ids).delete()
+
+
+def _block_giving_way(project: Project) -> bool:
+    with giving_way():
+        return _block(project)
 
 
 def _block(project: Project, settled: datetime.timedelta = SETTLED) -> bool:

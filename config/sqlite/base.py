@@ -34,6 +34,7 @@ class Cursor(base.SQLiteCursorWrapper):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     patience_s = 5.0  # the option "timeout"
+    waited_s = 0.0  # for the write lock, in all
 
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
@@ -50,9 +51,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         execute("PRAGMA busy_timeout = 0")
         try:
             while not self._begun():
-                if time.monotonic() > until:
+                now = time.monotonic()
+                if now > until:
                     return super()._start_transaction_under_autocommit()  # raises what Django raises
                 time.sleep(LOOK_AGAIN_S)
+                self.waited_s += time.monotonic() - now
         finally:
             execute(f"PRAGMA busy_timeout = {int(1000 * self.patience_s)}")
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from annotation.services import import_runs, imports, item_blocks, projects
 from annotation.signals import import_finished
 from jobs.models import Job, State
 from jobs.services import jobs
+from jobs.services.pacing import Way
 from tests.factories import make_import, make_project, make_user, run_import
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -403,3 +406,23 @@ def test_a_long_import_tells_the_planner_how_many_items_there_are() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [Item._meta.db_table])
         assert cursor.fetchone()[0] >= item_blocks.BLOCK_ROWS
+
+
+def test_it_goes_in_smaller_blocks_while_people_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def in_company() -> Iterator[Way]:
+        yield Way(given=True)
+
+    sizes: list[int] = []
+    store = item_blocks.store
+
+    def counting(intake: Any, candidates: Any) -> item_blocks.Stored:
+        sizes.append(len(candidates))
+        return store(intake, candidates)
+
+    monkeypatch.setattr(import_runs, "giving_way", in_company)
+    monkeypatch.setattr(item_blocks, "store", counting)
+    count = item_blocks.BLOCK_ROWS + import_runs.SMALL_BLOCK_ROWS + 1
+    done = run(make_import(make_project(), lines=["text", *(f"text {number}" for number in range(count))]))
+    assert sizes == [item_blocks.BLOCK_ROWS, import_runs.SMALL_BLOCK_ROWS, 1]
+    assert done.added == count
