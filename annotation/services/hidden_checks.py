@@ -119,11 +119,14 @@ def _made(beside: Slot, user: User, purpose: str, item: Item) -> Slot | None:
 
 
 def _lent(beside: Slot, user: User) -> dict[str, Any]:
-    """The explanation of some slot of the same batch that is not the person's: what they might read anywhere."""
-    others = Slot.objects.filter(batch=beside.batch_id).exclude(person=user)
-    lenders = list(
-        others.exclude(purpose__in=Slot.MEASURING).order_by("pk").values_list("uuid", "explanation")[:LENDERS]
-    )
+    """The explanation of some slot of the same batch that is not the person's: what they might read anywhere.
+    None that they read beside another item now: twice the same scores would tell.
+    """
+    batch = Slot.objects.filter(batch=beside.batch_id)
+    own = list(batch.filter(person=user, state=_STATE.LEASED).values_list("explanation", flat=True))
+    others = batch.exclude(person=user).exclude(purpose__in=Slot.MEASURING).order_by("pk")
+    found = others.values_list("uuid", "explanation")[:LENDERS]
+    lenders = [(uuid, explanation) for uuid, explanation in found if explanation not in own]
     if not lenders:
         return dict(beside.explanation)
     return dict(min(lenders, key=lambda one: one[0].int ^ beside.uuid.int)[1])

@@ -1,8 +1,9 @@
 """Django's SQLite backend with two changes.
 
-Who waits for the write lock looks for it ten times a millisecond: SQLite's own waiting sleeps longer each time,
-up to a tenth of a second, so that under many short transactions a few unlucky requests wait for tens of them,
-and an import that writes block after block is met asleep.
+Who waits for the write lock looks for it after a tenth of a millisecond and then each millisecond: SQLite's own
+waiting sleeps longer each time, up to a tenth of a second, so that under many short transactions a few unlucky
+requests wait for tens of them, and an import that writes block after block is met asleep. (Looking ten times a
+millisecond throughout, threads of one process keep the one that holds the lock from going on.)
 
 The placeholders of a statement are turned into SQLite's once, not at each of its calls.
 """
@@ -16,7 +17,7 @@ from typing import Any
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
-LOOK_AGAIN_S = 0.0001
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.0001, 0.001
 STATEMENTS = 500  # kept; those that annotators run all day are some sixty
 
 
@@ -46,7 +47,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return cursor
 
     def _start_transaction_under_autocommit(self) -> None:
-        until = time.monotonic() + self.patience_s
+        until, pause = time.monotonic() + self.patience_s, FIRST_PAUSE_S
         execute = self.connection.execute
         execute("PRAGMA busy_timeout = 0")
         try:
@@ -54,7 +55,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 now = time.monotonic()
                 if now > until:
                     return super()._start_transaction_under_autocommit()  # raises what Django raises
-                time.sleep(LOOK_AGAIN_S)
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
                 self.waited_s += time.monotonic() - now
         finally:
             execute(f"PRAGMA busy_timeout = {int(1000 * self.patience_s)}")

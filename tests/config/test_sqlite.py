@@ -1,4 +1,4 @@
-"""Waiting for SQLite's write lock: looked for many times a millisecond, given up at the timeout."""
+"""Waiting for SQLite's write lock: looked for each millisecond, given up at the timeout."""
 
 from __future__ import annotations
 

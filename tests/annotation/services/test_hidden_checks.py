@@ -336,4 +336,4 @@ def test_it_costs_a_few_queries_for_each_one_drawn(project):
     with CaptureQueriesContext(connection) as with_one:
         queue.lease(project, ben, count=2)
     assert Slot.objects.filter(purpose="gold").count() == 1
-    assert len(with_one) - len(without) <= 6
+    assert len(with_one) - len(without) <= 7, "among them what is read beside it now"

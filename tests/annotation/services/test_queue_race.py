@@ -208,21 +208,30 @@ def test_nothing_is_lost_or_doubled_while_the_batch_is_refilled_under_peoples_ha
     batch = batches.publish(project, [batches.Pick(row=row) for row in range(30)], origin="1")
     people = [add_member(project) for _ in range(4)]
 
+    replaced_all = threading.Event()
+
     def work(user: Any) -> int:
+        """To the end: while a switch holds the free slots, PostgreSQL hands out none of them."""
         done = 0
-        while slots := queue.lease(project, user, count=2):
+        while True:
+            is_last = replaced_all.is_set()
+            slots = queue.lease(project, user, count=2)
+            if not slots and is_last:
+                return done
             for slot in slots:
                 labelling.submit(
                     project, user, slot.uuid, {"label": "refund"}, client_key=f"{user.pk}-{slot.pk}"
                 )
                 done += 1
-        return done
 
     def replace() -> int:
         replaced = 0
-        for turn in range(6):
-            rows = [(row + 30 * turn) % 90 for row in range(30)]
-            replaced += refills.refill(batch, [batches.Pick(row=row) for row in rows]).replaced
+        try:
+            for turn in range(6):
+                rows = [(row + 30 * turn) % 90 for row in range(30)]
+                replaced += refills.refill(batch, [batches.Pick(row=row) for row in rows]).replaced
+        finally:
+            replaced_all.set()
         return replaced
 
     outcomes = at_once(replace, *[lambda user=user: work(user) for user in people])
