@@ -53,7 +53,7 @@ class _Block:
     bad: list[BadRow] = field(default_factory=list)
     last_line: int = 0
     characters: int = 0
-    most: int = BLOCK_ROWS
+    most: int = field(default_factory=lambda: BLOCK_ROWS)
 
     @property
     def is_full(self) -> bool:

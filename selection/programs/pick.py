@@ -150,8 +150,19 @@ def _labelled(spec: PickSpec) -> tuple[Rows, npt.NDArray[np.str_]]:
     return table["row"].to_numpy().astype(np.int64), np.asarray(table["label"].to_pylist(), dtype=np.str_)
 
 
-def write(folder: Path, spec: PickSpec, pool: Pool, batch: Batch, labels: npt.NDArray[np.str_]) -> None:
-    """Write all of the result but its manifest; see the module's own words."""
+def write(
+    folder: Path,
+    spec: PickSpec,
+    pool: Pool,
+    batch: Batch,
+    labels: npt.NDArray[np.str_],
+    *,
+    keep_inputs: bool = True,
+) -> None:
+    """Write all of the result but its manifest; see the module's own words.
+
+    Without `keep_inputs` what was given is left out: it is as large as the pool, and only replays read it.
+    """
     picked = pool.rows[batch.indices]
     table: dict[str, Any] = {
         "row": pa.array(picked, pa.int64()),
@@ -169,7 +180,7 @@ def write(folder: Path, spec: PickSpec, pool: Pool, batch: Batch, labels: npt.ND
         (spec.clusters, "clusters.npy"),
         (spec.labelled, "labelled.parquet"),
     ):
-        if given:
+        if given and keep_inputs:
             shutil.copyfile(given, folder / name)
     (folder / "map.json").write_text(json.dumps(_map(spec, pool, batch)))
     result = {

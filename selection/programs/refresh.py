@@ -69,7 +69,7 @@ def work(data: dict[str, Any]) -> None:
         raise program.Refused(str(error)) from error
     program.progress(3, 4, "writing")
     with program.result_folder(spec.result) as folder:
-        pick.write(folder, spec, pool, batch, labels)
+        pick.write(folder, spec, pool, batch, labels, keep_inputs=False)
         _suggest(folder, spec.suggesting, pool.rows[batch.indices])
     program.log(f"{time.monotonic() - started:.1f} s for {len(pool.rows)} items")
 

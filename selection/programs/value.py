@@ -80,6 +80,7 @@ def work(data: dict[str, Any]) -> None:
         spec = ValueSpec.from_json(data)
         program.progress(0, 4, "reading labels and embeddings")
         train, validation, names = read(spec)
+        validation = _thinned(validation, max(LEAST_VALIDATION, MOST_PAIRS // max(1, len(train.rows))))
         program.progress(1, 4, f"valuing {len(train.rows)} items")
         is_held_out = len(validation.rows) >= LEAST_VALIDATION
         measured = _by_validation if is_held_out else _by_folds
@@ -131,6 +132,15 @@ def read(spec: ValueSpec) -> tuple[Part, Part, list[str]]:
         return Part(own, vectors, codes[chosen].astype(np.int64), sources[chosen].tolist())
 
     return part(training), part(split == "validation"), [str(name) for name in names]
+
+
+def _thinned(part: Part, most: int) -> Part:
+    """At most so many of the items, the same ones each time: memory grows with training times validation."""
+    if len(part.rows) <= most:
+        return part
+    program.log(f"judged by {most} of {len(part.rows)} validation items, drawn at random")
+    at = np.sort(np.random.default_rng(0).choice(len(part.rows), size=most, replace=False))
+    return Part(part.rows[at], part.vectors[at], part.codes[at], [part.sources[number] for number in at])
 
 
 Outcome = tuple[Array, Array, Head, "dict[str, Any] | None", dict[str, int]]

@@ -259,6 +259,7 @@ def cancel(build: ColumnBuild, *, by: User | None = None) -> None:
     build.refresh_from_db()
 
 
+@transaction.atomic
 def retry(build: ColumnBuild, *, by: User | None = None) -> None:
     """Run the parts again that failed or were cancelled; what is in the column is not computed again."""
     ended = [ColumnBuild.State.FAILED, ColumnBuild.State.CANCELLED]

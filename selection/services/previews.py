@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from annotation.models import DatasetVersion, Project
@@ -15,6 +16,7 @@ from jobs.models import Job
 from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
 from selection.errors import PoolTooSmall
+from selection.models import Round
 from selection.round_spec import RoundSpec
 from selection.selectors import picks as picks_of
 from selection.services import builds, picking, pool
@@ -46,11 +48,17 @@ def perform(ctx: JobContext) -> dict[str, Any]:
         if not len(rows):
             raise PoolTooSmall("No unlabelled item is left in this project: import more texts first.")
         labelled = pool.labelled_rows(project)
-        builds.compute(ctx, project, np.union1d(rows, labelled), origin=f"preview:{ctx.job.uuid}:embed")
+        origin = f"preview:{ctx.job.uuid}"
+        made = [builds.compute(ctx, project, np.union1d(rows, labelled), origin=f"{origin}:embed")]
         if plan.model is not None:
-            builds.compute(ctx, project, rows, model=plan.model, origin=f"preview:{ctx.job.uuid}:score")
+            made.append(builds.compute(ctx, project, rows, model=plan.model, origin=f"{origin}:score"))
+        if any(one.build is not None for one in made):
+            raise PoolTooSmall(
+                _("Columns of the pool are being computed by jobs of their own: look again after them.")
+            )
     labelled_file = str(artifacts.path(dataset.artifact) / "train.parquet") if dataset else ""
     order = picking.order(project, plan, spec, ctx.attempt_folder(), labelled=labelled_file)
+    order["turn"] = Round.objects.filter(project=project).count()  # as the next round would pick
     picks = picks_of.read_picks(programs.run_light(ctx, picking.PROGRAM, order))
     texts = dict(pool.texts_of(project, np.asarray(sorted(pick.row for pick in picks), dtype=np.int64)))
     return {

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -84,7 +85,12 @@ def launch(project: Project, *, by: User | None = None) -> Job:
     round_ = refreshable(project)
     if round_ is None or round_.batch is None or not refills.replaceable(round_.batch).exists():
         raise NothingToRefresh(_("No free item of a finished round is in the queue: launch a round first."))
-    return _enqueue(round_, by)
+    return _at_work(project).first() or _enqueue(round_, by)
+
+
+def _at_work(project: Project) -> QuerySet[Job]:
+    waiting = [JobState.QUEUED, JobState.RUNNING]
+    return Job.objects.filter(kind=KIND, scope=project.uuid, state__in=waiting)
 
 
 def _enqueue(round_: Round, by: User | None) -> Job:
@@ -112,16 +118,16 @@ def refresh_due() -> int:
 def _is_due(round_: Round) -> bool:
     assert round_.batch is not None
     rule, project = policy(round_.project), round_.project
-    last = round_.refreshes.first()
-    since = last.created_at if last else round_.batch.created_at
+    # A refresh that failed, or found nothing to do, is waited after as well.
+    last = Job.objects.filter(kind=KIND, scope=project.uuid).order_by("-pk").first()
+    since = max(round_.batch.created_at, last.created_at) if last else round_.batch.created_at
     if (timezone.now() - since) < timedelta(seconds=rule.seconds):
         return False
     newest = Resolution.objects.filter(project=project, is_current=True).order_by("-pk")
     at = newest.values_list("created_at", flat=True)[rule.labels - 1 : rule.labels].first()
     if at is None or at <= since:
         return False
-    waiting = Job.objects.filter(kind=KIND, scope=project.uuid, state__in=[JobState.QUEUED, JobState.RUNNING])
-    return not waiting.exists() and refills.replaceable(round_.batch).exists()
+    return not _at_work(project).exists() and refills.replaceable(round_.batch).exists()
 
 
 def perform(ctx: JobContext) -> dict[str, Any]:
@@ -195,8 +201,10 @@ def _order(ctx: JobContext, round_: Round, count: int, labelled: str) -> dict[st
         "labelled": labelled,
         "strategy": spec.strategy,
         "settings": spec.settings,
+        "modules": list(settings.STRATEGY_MODULES),
         "count": count,
         "seed": spec.seed,
+        "turn": round_.number - 1,
         "suggesting": pool.shards(round_.project, Column.Kind.PROBABILITY, str(model.uuid)) if model else [],
     }
 
@@ -228,7 +236,7 @@ def _pick(round_: Round, pick: Picked, number: int) -> batches.Pick:
         row=pick.row,
         purpose=Slot.Purpose.LABEL,
         design=round_.spec["strategy"],
-        inclusion_probability=pick.inclusion_probability,
+        inclusion_probability=None,  # that of one redraw is not that of the round and its refreshes together
         explanation={"parts": pick.parts, "round": round_.number, "refresh": number, "note": ""},
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -68,5 +69,7 @@ def _order(round_: Round, stored: Path) -> dict[str, Any]:
         "settings": summary["settings"],
         "count": spec.batch_size,
         "control_share": spec.control_share,
+        "modules": list(settings.STRATEGY_MODULES),
         "seed": spec.seed,
+        "turn": round_.number - 1,
     }

@@ -74,10 +74,17 @@ def check(project: Project, spec: RoundSpec) -> None:
             % {"name": spec.strategy, "known": ", ".join(STRATEGIES)}
         )
     try:
-        settings_schema.read(STRATEGIES[spec.strategy].settings, spec.settings)
+        given = settings_schema.read(STRATEGIES[spec.strategy].settings, spec.settings)
         learners.settings_of(spec.learner, spec.learner_settings)
     except ValueError as error:
         raise BadSpec(str(error)) from error
+    if getattr(given, "value_per_second", False) or getattr(given, "source_share", 1.0) < 1:
+        raise BadSpec(
+            _(
+                "Rounds know neither how long an item takes nor its source yet: leave value per second off, and "
+                "the share of a source at 1."
+            )
+        )
     if not project.is_active:
         raise BadSpec(
             _("Project %(project)s is %(state)s: activate it on its settings page before launching a round.")

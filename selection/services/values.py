@@ -18,6 +18,7 @@ from jobs.models import Job
 from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
 from selection.errors import NothingToValue
+from selection.models import ColumnBuild
 from selection.selectors import values as reads
 from selection.services import builds, pool
 from training.services import programs
@@ -64,7 +65,8 @@ def perform(ctx: JobContext) -> dict[str, Any]:
     found = _labelled(project)
     pq.write_table(pa.table(found, schema=_TABLE), labelled)
     rows = np.asarray(found["row"], dtype=np.int64)
-    if builds.compute(ctx, project, rows, origin=f"value:{ctx.job.uuid}").build is not None:
+    build = builds.compute(ctx, project, rows, origin=f"value:{ctx.job.uuid}").build
+    if build is not None and builds.advance(build).state != ColumnBuild.State.DONE:
         raise NothingToValue(
             _(
                 "The vectors of many labelled items are being computed by jobs of their own: try again "

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from annotation.services import labellers, prelabels
 from annotation.services.archive import guard_writable
 from annotation.task_types.content import content_of
 from annotation.task_types.registry import InvalidValue, validate_part
+from jobs.errors import NotCancellable
 from jobs.models import Job
 from jobs.services import jobs
 from jobs.services.context import JobContext
@@ -37,6 +40,7 @@ from training.services import suggestion_files as files
 from training.suggestion_sources import LEAST_JUDGED, ORDERS, QUEUE, SMOLLM2, SOURCES, Source, shard_of
 
 KIND, WITHDRAW = reads.KIND, "training.withdraw_suggestions"
+PATIENCE_S = 30.0  # for a job that was told to end
 PROGRAM = "training.programs.suggest"
 
 
@@ -250,7 +254,14 @@ def perform_withdraw(ctx: JobContext) -> dict[str, int] | None:
     if project is None:
         return None
     for job in reads.at_work(project):
-        jobs.cancel(job, None)
+        with suppress(NotCancellable):  # it ended a moment ago
+            jobs.cancel(job, None)
+    until = time.monotonic() + PATIENCE_S
+    while (
+        reads.at_work(project).exists() and time.monotonic() < until
+    ):  # else what it still stores would stay
+        ctx.check()
+        time.sleep(0.2)
     gone = 0
     while count := prelabels.withdraw(project, reads.LABELLER_KEY):
         gone += count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -10,7 +11,7 @@ from django.utils import timezone
 from annotation.models import Item, Prelabel, Project, Slot
 from annotation.services import labelling, projects, queue
 from jobs.models import Job
-from jobs.services import jobs
+from jobs.services import artifacts, jobs
 from selection.errors import NothingToRefresh
 from selection.models import Refresh, Round
 from selection.services import builds, evidence, refreshes, rounds
@@ -151,6 +152,38 @@ def test_items_that_are_queued_otherwise_are_not_picked(round_: Round) -> None:
     assert len(rows) == len(set(rows)) and by_hand.item.row in rows
 
 
+def a_minute_later() -> None:
+    Job.objects.filter(kind=refreshes.KIND).update(created_at=timezone.now() - timedelta(seconds=61))
+
+
+def test_asked_for_twice_it_is_done_once(round_: Round) -> None:
+    label(round_.project, 6)
+    assert refreshes.launch(round_.project).pk == refreshes.launch(round_.project).pk
+
+
+def test_it_picks_as_the_round_did_and_keeps_no_copy_of_the_pool(
+    round_: Round, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, object] = {}
+    order = refreshes._order
+
+    def noted(*arguments: object) -> dict[str, object]:
+        made = order(*arguments)
+        given.update(made)
+        return {**made, "modules": []}
+
+    settings.STRATEGY_MODULES = ("acme.strategies",)
+    monkeypatch.setattr(refreshes, "_order", noted)
+    label(round_.project, 9)
+    assert refresh(round_.project).state == "done"
+    assert (given["modules"], given["turn"]) == (["acme.strategies"], round_.number - 1)
+    folder = artifacts.path(Refresh.objects.get().picks)
+    assert {"rows.npy", "clusters.npy", "labelled.parquet"} & {
+        path.name for path in folder.iterdir()
+    } == set()
+    assert (folder / "picks.parquet").is_file()
+
+
 class TestWhenItIsDue:
     @pytest.fixture(autouse=True)
     def long_ago(self, round_: Round) -> None:
@@ -171,9 +204,18 @@ class TestWhenItIsDue:
         refresh(round_.project)
         label(round_.project, 6)
         assert refreshes.refresh_due() == 0
-        Refresh.objects.update(created_at=timezone.now() - timedelta(seconds=61))
-        Job.objects.filter(kind=refreshes.KIND).update(key=None)
+        a_minute_later()
         assert refreshes.refresh_due() == 1
+
+    def test_one_that_changed_nothing_is_waited_after_as_well(self, round_: Round) -> None:
+        person = factories.add_member(round_.project)
+        for slot in queue.lease(round_.project, person, count=12):
+            answer = {"label": "refund"}
+            labelling.submit(round_.project, person, slot.uuid, answer, client_key=str(slot.uuid))
+            if slot.item_id and refreshes.refresh_due():
+                jobs.drain()
+        assert Job.objects.filter(kind=refreshes.KIND).count() == 1
+        assert not Refresh.objects.exists()
 
     def test_it_is_off_where_a_project_turned_it_off_or_rests(self, round_: Round) -> None:
         label(round_.project, 9)
@@ -197,7 +239,12 @@ class TestWhenItIsDue:
         refreshes.refresh_due()
         jobs.drain()
         assert Job.objects.filter(kind=refreshes.KIND).count() == 1
-        label(round_.project, 2)
+        a_minute_later()
+        refreshes.refresh_due()
+        jobs.drain()
+        assert Job.objects.filter(kind=refreshes.KIND).count() == 1
+        label(round_.project, 5)
+        a_minute_later()
         refreshes.refresh_due()
         assert Job.objects.filter(kind=refreshes.KIND).count() == 2
 
