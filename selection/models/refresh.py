@@ -39,9 +39,9 @@ class Refresh(models.Model):
     labels = models.PositiveIntegerField()
     pool = models.PositiveBigIntegerField()
     replaced = models.PositiveIntegerField()  # items of the batch that others took the place of
-    kept = models.PositiveIntegerField()  # picked again, at a new place
+    kept = models.PositiveIntegerField()  # items that stayed, at a new place
     seconds = models.FloatField()
-    switch_s = models.FloatField()  # of the one transaction that people may have waited for
+    switch_s = models.FloatField()  # of the longest transaction that people may have waited for
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -76,9 +76,8 @@ def semantic_entropy(clusters: Ints, log_probs: Floats | None = None) -> float:
     Args:
         clusters: (s,) see `meanings`.
         log_probs: (s,) log-likelihood of each answer (by length: its mean a token). With them a meaning's
-        weight is the
-            sum of its different answers' likelihoods (Kuhn, Gal & Farquhar 2023), without them its share of
-            the samples (the discrete form of Farquhar et al. 2024).
+            weight is the sum of its answers' likelihoods: give each different answer once (Kuhn, Gal & Farquhar
+            2023). Without them it is its share of the samples (the discrete form of Farquhar et al. 2024).
 
     >>> round(semantic_entropy(np.array([0, 0, 1, 1])), 3)
     0.693

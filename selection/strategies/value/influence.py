@@ -184,9 +184,9 @@ def lissa(
 class Spectrum:
     """The largest eigenvalues (r,) and eigenvectors (r, k, d + 1) of H.
 
-    H^-1 is replaced by its part on them: rank r, where the data bends the objective. The rest of the space,
-    in which only the ridge acts, is given the ridge's own inverse, so that nothing is lost where data say
-    nothing.
+    H^-1 is replaced by its part on them: rank r, where the data bends the objective. The rest of the space is
+    given the inverse of the ridge, or of the least eigenvalue kept where that is larger: what lies between the
+    two was not kept, and the ridge's own inverse would make far too much of it.
     """
 
     STEPS = 60
