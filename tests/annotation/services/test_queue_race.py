@@ -208,11 +208,12 @@ def test_nothing_is_lost_or_doubled_while_the_batch_is_refilled_under_peoples_ha
     batch = batches.publish(project, [batches.Pick(row=row) for row in range(30)], origin="1")
     people = [add_member(project) for _ in range(4)]
 
-    replaced_all = threading.Event()
+    begun, replaced_all = threading.Event(), threading.Event()
 
     def work(user: Any) -> int:
         """To the end: while a switch holds the free slots, PostgreSQL hands out none of them."""
         done = 0
+        assert begun.wait(30)
         while True:
             is_last = replaced_all.is_set()
             slots = queue.lease(project, user, count=2)
@@ -227,10 +228,12 @@ def test_nothing_is_lost_or_doubled_while_the_batch_is_refilled_under_peoples_ha
     def replace() -> int:
         replaced = 0
         try:
-            for turn in range(6):
+            for turn in range(1, 7):
                 rows = [(row + 30 * turn) % 90 for row in range(30)]
                 replaced += refills.refill(batch, [batches.Pick(row=row) for row in rows]).replaced
+                begun.set()  # the first goes alone, so that there is something to replace
         finally:
+            begun.set()
             replaced_all.set()
         return replaced
 

@@ -166,7 +166,9 @@ def pair(prompt: str, good: str, split: str | None = None) -> Record:
 
 
 def test_one_prompt_with_other_responses_gets_the_same_drawn_split() -> None:
-    project = projects.create("Pairs", definition=typed.definition("preference"), test_share=0.4)
+    project = projects.create(
+        "Pairs", definition=typed.definition("preference"), test_share=0.4, validation_share=0.3
+    )
     records = [pair(f"Question {n}?", f"Answer {k}") for n in range(30) for k in range(3)]
     add_items(project, records, source="a")
     add_items(project, [pair(f"question {n}? ", "Another") for n in range(30)], source="b")
