@@ -11,7 +11,7 @@ from accounts.selectors.prepared import given, prepared
 
 @prepared
 def _person() -> QuerySet[User]:
-    return User.objects.filter(pk=given("pk"))
+    return User.objects.filter(pk=given("pk")).defer("last_login", "date_joined")
 
 
 class PeopleBackend(ModelBackend):

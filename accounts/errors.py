@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from accounts.wording import said
+
 
 class GyreError(Exception):
     """Something a person asked for cannot be done.
@@ -19,13 +21,13 @@ class GyreError(Exception):
         self, message: Any, *, code: str | None = None, status: int | None = None, details: Any = None
     ) -> None:
         super().__init__(message)
-        self.message = message  # may be a lazy translation, so it is turned into text only when it is shown
+        self.message = message  # a lazy translation or a sentence is turned into text only when it is shown
         self.code = code or self.code
         self.status = status or self.status
         self.details = details
 
     def __str__(self) -> str:
-        return str(self.message)
+        return said(self.message)
 
 
 class AccountsError(GyreError):

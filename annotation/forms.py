@@ -1,6 +1,5 @@
 """Forms of the pages that set up a project and carry data in and out. They read what was typed; services
-judge
-it.
+judge it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ class Kept:
 
     Args:
         path: the file; made with the first run that ends.
-        resume: take up what the file has; otherwise every run is made again, and its line replaces the old one.
+        resume: take up what the file has; otherwise every run is made again, and its line replaces the old
+            one.
     """
 
     def __init__(self, path: Path, *, resume: bool) -> None:

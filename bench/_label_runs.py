@@ -20,13 +20,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench import _sets
+from bench import _label_peers, _sets
 from bench._kept import Kept, fingerprint
+from bench._label_peers import PEERS, PeerFailed
 from selection.evidence import simulation
 from selection.evidence.simulation import Examples, Plan
+from training.learning import probe
 
 QUICK_POOL, QUICK_TEST = 500, 250
 HELD_OUT = 0.25  # of the training file, for the choice
+PEER_CODE = ("bench/_label_peer*.py",)
 PROBE_CODE = ("selection/strategies/*.py", "selection/evidence/simulation.py", "training/learning/probe.py")
 FINETUNE_CODE = (
     *PROBE_CODE,
@@ -94,10 +97,15 @@ def _subset(examples: Examples, keep: npt.NDArray[np.bool_]) -> Examples:
 
 
 def run(task: Task) -> Found:
-    """(labels, accuracy) after each batch."""
+    """(labels, accuracy) after each batch.
+
+    Raises:
+        PeerFailed: it is a peer's strategy, and its process failed.
+    """
     pool, test = load(task.set, task.quick, task.choosing)
     plan = Plan(strategy=task.strategy, batch=task.batch, batches=task.batches, seed=task.seed)
-    course = simulation.run(pool, test, plan)
+    with _label_peers.at_hand(task.strategy, pool.embeddings, task.seed):
+        course = simulation.run(pool, test, plan)
     return course.labels.tolist(), course.accuracy.tolist()
 
 
@@ -106,8 +114,10 @@ def quieten() -> None:
     warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
 
 
-def all_runs(tasks: list[Task], means: Means) -> Iterator[tuple[Task, Found]]:
+def all_runs(tasks: list[Task], means: Means) -> Iterator[tuple[Task, Found | PeerFailed]]:
     """Every task with what it gave, as they end; those that are kept first.
+
+    A peer that failed is given in place of what it would have found, and no other run suffers from it.
 
     Raises:
         OutOfTime: some are left, and the time given is over.
@@ -134,12 +144,35 @@ def all_runs(tasks: list[Task], means: Means) -> Iterator[tuple[Task, Found]]:
                 raise OutOfTime
             for ended in wait(going, return_when=FIRST_COMPLETED).done:
                 task = going.pop(ended)
+                if isinstance(failed := ended.exception(), PeerFailed):
+                    yield task, failed
+                    continue
                 means.kept.keep(keys[task], ended.result())
                 yield task, ended.result()
 
 
 def _key(task: Task) -> dict[str, Any]:
-    return asdict(task) | {"learner": "probe", "code": _code(PROBE_CODE), "data": _data(task.set)}
+    key = asdict(task) | {"learner": "probe", "code": _code(PROBE_CODE), "data": _data(task.set)}
+    if task.strategy in PEERS:
+        key |= {"peer": _label_peers.version_of(task.strategy), "peer_code": _code(PEER_CODE)}
+    return key
+
+
+def full_accuracy(name: str, means: Means, *, quick: bool = False, choosing: bool = False) -> float:
+    """Share of test items right once the same probe has learnt the whole pool, in [0, 1].
+
+    One fit: the solver draws nothing, so that no seed changes it.
+    """
+    key = {"set": name, "quick": quick, "choosing": choosing, "learner": "probe", "labels": "all"}
+    key |= {"code": _code(PROBE_CODE), "data": _data(name)}
+    found = means.kept.found(key)
+    if found is None:
+        pool, test = load(name, quick, choosing)
+        k = int(max(pool.labels.max(), test.labels.max())) + 1
+        head = probe.fit(pool.embeddings, pool.labels, k, c=Plan.c, seed=0)
+        found = float((head.probabilities(test.embeddings).argmax(axis=1) == test.labels).mean())
+        means.kept.keep(key, found)
+    return float(found)
 
 
 def finetuned(

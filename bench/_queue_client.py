@@ -1,8 +1,9 @@
-"""The annotators of bench.queue: threads that take an item and answer it, again and again, over plain sockets.
+"""The annotators of bench.queue: threads that take an item and answer it, again and again, over plain
+sockets.
 
-A process of its own, so that its work does not hide in the server's: `python -m bench._queue_client SPEC OUT`.
-Both are JSON: SPEC is a `Load`, OUT what was seen. A request that gets no reply is sent again, as the labelling
-page does, with the same client key.
+A process of its own, so that its work does not hide in the server's: `python -m bench._queue_client SPEC
+OUT`. Both are JSON: SPEC is a `Load`, OUT what was seen. A request that gets no reply is sent again, as the
+labelling page does, with the same client key.
 """
 
 from __future__ import annotations

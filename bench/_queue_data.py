@@ -1,8 +1,9 @@
-"""What bench.queue does with the database, each in a process with settings of its own (DATA_DIR, DATABASE_URL).
+"""What bench.queue does with the database, each in a process with settings of its own (DATA_DIR,
+DATABASE_URL).
 
     python -m bench._queue_data seed ITEMS SLOTS PEOPLE    a project, its items, its queue, its people
-    python -m bench._queue_data busy ITEMS SLOTS NAME         an import and a publication beside the annotators
-    python -m bench._queue_data count FILE...              what clients saw against what is stored
+    python -m bench._queue_data busy ITEMS SLOTS NAME         an import and a publication beside the
+    annotators python -m bench._queue_data count FILE...              what clients saw against what is stored
 
 Prints one JSON line.
 """
@@ -34,8 +35,8 @@ def seed(items: int, slots: int, people: int) -> dict[str, Any]:
     labels = [f"Intent number {number}" for number in range(LABELS)]
     project = projects.create("Bench", slug=SLUG, created_by=owner, labels=labels)
     seconds = _import(project, items, "first.csv")
-    search_index.catch_up(project)  # else the scheduler would do it beside the measurement
     _publish(project, slots, "first")
+    search_index.catch_up(project)  # else the scheduler would do it beside the measurement
     # with a round, the scheduler does not launch the first one by itself beside the measurement
     Round.objects.create(project=project, number=1, spec={}, state="done")
     _analyse()
@@ -135,10 +136,12 @@ def _analyse() -> None:
 def busy(items: int, slots: int, name: str) -> dict[str, Any]:
     from threading import Thread
 
+    from django.conf import settings
     from django.db import connection
 
     from annotation.models import Project
 
+    os.nice(settings.WORKER_NICE)  # a round publishes in a worker
     project = Project.objects.get(slug=SLUG)
     times: dict[str, Any] = {}
 

@@ -25,13 +25,12 @@ START_S = 120
 
 @dataclass
 class Site:
-    """An installation's folder and settings, who works there, and the files of what they have seen."""
+    """An installation: its folder, with the files of what people have seen there, and who works there."""
 
     folder: Path
     database_url: str = ""
     people: list[dict[str, str]] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
-    seen: list[Path] = field(default_factory=list)
     port: int = 0
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -62,7 +61,8 @@ class Site:
         self.people, self.labels = found["people"], found["labels"]
 
     def count(self) -> dict[str, Any]:
-        return self.data("count", *self.seen)
+        """Over all runs that have used this folder: the database holds the answers of earlier ones too."""
+        return self.data("count", *(path for path in self.folder.glob("seen-*.json") if path.stat().st_size))
 
     @contextmanager
     def up(self, **more: str) -> Iterator[None]:
@@ -112,9 +112,7 @@ class Site:
             think_s=think_s,
             may_break=may_break,
         )
-        working = start_client(load, self.folder)
-        self.seen.append(working.out)
-        return working
+        return start_client(load, self.folder)
 
     def kill_web(self) -> int:
         """kill -9 of the web server, its master and workers at once; how many processes."""

@@ -54,7 +54,8 @@ def main(
 
     Args:
         figures: called with True for `--quick`; yields the figures as they are measured.
-        options: the benchmark's own, which it reads by itself; here they are only allowed, and told in --help.
+        options: the benchmark's own, which it reads by itself; here they are only allowed, and told in
+            --help.
 
     Returns:
         The exit status, 0.
@@ -65,15 +66,22 @@ def main(
     parser.add_argument("--quick", action="store_true", help="smaller sizes, within a minute on two cores")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the lines to FILE")
     given = parser.parse_args(arguments)
-    found = list(figures(given.quick))
-    suffix = ".quick" if given.quick else ""
+    found: list[Figure] = []
+    try:
+        for figure in figures(given.quick):
+            found.append(figure)
+    finally:  # what was measured before something failed took its minutes too
+        _tell(found, ".quick" if given.quick else "", given.json)
+    return 0
+
+
+def _tell(found: list[Figure], suffix: str, path: Path | None) -> None:
     lines = [json.dumps(figure.to_json(suffix), ensure_ascii=False) for figure in found]
     print(table(found, suffix))
-    print("\n".join(lines))
-    if given.json is not None:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return 0
+    print("\n".join(lines), flush=True)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def table(figures: Iterable[Figure], suffix: str = "") -> str:

@@ -41,6 +41,7 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield from mmr("mmr_100k", vectors, relevance, picks)
     yield from against_naive("k_center", vectors, np.zeros(small), 1.0, picks)
     yield from facility(vectors, picks)
+    yield from facility_twins(vectors[: 2_000 if quick else 10_000], picks // 10)
     yield from clustered(vectors, picks // 10)
     if quick:
         yield Figure(f"{NAME}.mmr_real.speedup", skipped="embedding real texts takes longer than --quick has")
@@ -162,6 +163,37 @@ def facility(vectors: Floats, picks: int) -> Iterator[Figure]:
         f"as many at random: {random:.4f}",
         float(served / random),
     )
+
+
+def facility_twins(vectors: Floats, picks: int) -> Iterator[Figure]:
+    """The same picks as naive greedy on the same graph, and how much of the value of greedy on all pairs."""
+    from selection.index.graph import neighbour_graph
+    from selection.strategies.coverage import NEIGHBOURS
+    from selection.strategies.submodular import FacilityLocation, lazy_greedy
+
+    graph = neighbour_graph(vectors, NEIGHBOURS)
+    (chosen, _gains), own, _cpu = timed(lambda: lazy_greedy(FacilityLocation(graph), picks))
+    function, every, naive_picks = FacilityLocation(graph), np.arange(len(vectors)), []
+    for _pick in range(picks):
+        gains = function.gains(every)
+        gains[naive_picks] = -np.inf
+        naive_picks.append(int(np.argmax(gains)))
+        function.add(naive_picks[-1])
+    close = np.maximum(vectors @ vectors.T, 0)  # 400 MB at 10,000
+    served, dense_s = np.zeros(len(vectors), dtype=np.float32), time.perf_counter()
+    for _pick in range(picks):
+        worth = np.zeros(len(vectors))
+        for start in range(0, len(vectors), 1_000):
+            part = slice(start, start + 1_000)
+            worth += np.maximum(close[part] - served[part, None], 0).sum(axis=0)
+        np.maximum(served, close[:, int(np.argmax(worth))], out=served)
+    dense_s = time.perf_counter() - dense_s
+    size = f"{len(vectors):,}, k {picks}"
+    same = float(chosen.tolist() == naive_picks)
+    yield Figure(f"{NAME}.facility_location.same_picks", same, "share", f"naive greedy on the graph; {size}")
+    share = float(close[:, chosen].max(axis=1).sum() / served.sum())
+    against = f"greedy on all pairs ({dense_s:.1f} s, ours {own:.2f} s after the graph); {size}"
+    yield Figure(f"{NAME}.facility_location.dense_share", share, "share", against)
 
 
 def clustered(vectors: Floats, picks: int) -> Iterator[Figure]:

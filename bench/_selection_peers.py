@@ -1,4 +1,5 @@
-"""The peers of bench.selection, in a venv of their own (requirements-bench.txt): the same arrays, right beside.
+"""The peers of bench.selection, in a venv of their own (requirements-bench.txt): the same arrays, right
+beside.
 
 `GYRE_BENCH_PYTHON` names its interpreter. This file runs there as a script, with NumPy and the peer alone:
 
@@ -24,6 +25,7 @@ VARIABLE = "GYRE_BENCH_PYTHON"
 TASKS = (
     ("entropy", "scikit-activeml", 1_000_000, 1_000, 100_000, 100),
     ("entropy", "modAL", 1_000_000, 1_000, 100_000, 100),
+    ("entropy", "small-text", 100_000, 1_000, 20_000, 100),
     ("mmr", "pyversity", 100_000, 1_000, 5_000, 50),
     ("k_center", "scikit-activeml", 10_000, 100, 1_000, 20),
     ("k_center", "small-text", 10_000, 100, 1_000, 20),
@@ -50,6 +52,17 @@ def _entropy_modal(vectors: Any, probs: Any, k: int) -> Any:
     from modAL.uncertainty import _proba_entropy
 
     return lambda: np.argsort(-_proba_entropy(probs))[:k]
+
+
+def _entropy_small_text(vectors: Any, probs: Any, k: int) -> Any:
+    from small_text.query_strategies.strategies import PredictionEntropy
+
+    class Told:
+        def predict_proba(self, dataset: Any) -> Any:
+            return dataset
+
+    every, none = np.arange(len(probs)), np.array([], dtype=np.int64)
+    return lambda: PredictionEntropy().query(Told(), probs, every, none, none, n=k)
 
 
 def _mmr_pyversity(vectors: Any, probs: Any, k: int) -> Any:
@@ -94,6 +107,7 @@ def _facility_submodlib(vectors: Any, probs: Any, k: int) -> Any:
 PEERS: dict[tuple[str, str], Callable[[Any, Any, int], Any]] = {
     ("entropy", "scikit-activeml"): _entropy_skactiveml,
     ("entropy", "modAL"): _entropy_modal,
+    ("entropy", "small-text"): _entropy_small_text,
     ("mmr", "pyversity"): _mmr_pyversity,
     ("k_center", "scikit-activeml"): _k_center_skactiveml,
     ("k_center", "small-text"): _k_center_small_text,

@@ -1,8 +1,9 @@
-"""Figures of the pool for bench.selection: a batch published from a million items, the warm refresh, the index.
+"""Figures of the pool for bench.selection: a batch published from a million items, the warm refresh, the
+index.
 
 The first two run the product's own jobs, with their programs in processes of their own, as under a worker:
-`publish_1m` is a round's stations pick and publish (the blend, 1,000 picks, explained), `warm_refresh_100k` the
-whole job from 2,000 labels to switched slots. `recall_at_10` is measured on real vectors.
+`publish_1m` is a round's stations pick and publish (the blend, 1,000 picks, explained), `warm_refresh_100k`
+the whole job from 2,000 labels to switched slots. `recall_at_10` is measured on real vectors.
 
     python -m bench._selection_pool [--quick] [--json FILE]
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import _selection_site as site
+from bench import _site
 from bench._report import Figure, main
 
 NAME = "selection"
@@ -35,11 +37,30 @@ def figures(quick: bool) -> Iterator[Figure]:
     labels, refresh_labels = (QUICK_LABELS, QUICK_LABELS) if quick else (LABELS, REFRESH_LABELS)
     picks = QUICK_PICKS if quick else PICKS
     yield from recall(quick)
+    with _folder() as folder:
+        _site.set_up(folder)
+        _warm()
+        yield from warm_refresh(site.made("few", folder, items=few, labels=refresh_labels), picks)
+        yield from published(site.made("many", folder, items=items, labels=labels), picks)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A new folder, or the one that GYRE_BENCH_SITE names, whose projects were made ahead
+    (`python -m bench._selection_site`): making a million items takes minutes and is not measured.
+    """
+    if kept := os.environ.get("GYRE_BENCH_SITE"):
+        yield Path(kept)
+        return
     with tempfile.TemporaryDirectory(prefix="gyre-bench-") as name:
-        folder = Path(name)
-        site.set_up(folder)
-        yield from warm_refresh(site.make("few", folder, items=few, labels=refresh_labels), picks)
-        yield from published(site.make("many", folder, items=items, labels=labels), picks)
+        yield Path(name)
+
+
+def _warm() -> None:
+    """Read the URLs, as every worker has that has run for a while: it takes a second and is not the batch's."""
+    from django.urls import reverse
+
+    reverse("admin:index")
 
 
 def published(project: Any, picks: int) -> Iterator[Figure]:
@@ -103,14 +124,14 @@ def _round(project: Any, strategy: str, picks: int) -> Any:
 
 @contextmanager
 def private_memory() -> Iterator[list[float]]:
-    """The private memory of the programs that run meanwhile, in MB, looked at ten times a second; mapped columns
-    are none of it. Empty where /proc is not there.
+    """The private memory of the programs that run meanwhile, in MB, looked at four times a second; mapped
+    columns are none of it. Empty where /proc is not there.
     """
     found: list[float] = []
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(0.1):
+        while not ended.wait(0.25):
             for child in _children():
                 try:
                     lines = Path(f"/proc/{child}/smaps_rollup").read_text().splitlines()

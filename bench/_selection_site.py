@@ -1,38 +1,30 @@
 """A project of any size with its embedding column, for the figures of the pool: made in seconds, not hours.
 
-Its texts are made up and its vectors are drawn (around as many centres as there are labels), since what is timed
-does not look at what they mean. Recall is measured elsewhere, on real vectors.
+Its texts are made up and its vectors are drawn (around as many centres as there are labels), since what is
+timed does not look at what they mean. Recall is measured elsewhere, on real vectors.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench import _site
+
 LABELS = 20
 WIDTH = 384
 SHARD = 50_000
 
 
-def set_up(folder: Path) -> None:
-    """A database and data folder of the benchmark's own, for this process."""
-    os.environ |= {
-        "DATA_DIR": str(folder),
-        "TEST_DATA_DIR": str(folder),
-        "DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite3'}",
-        "CELERY_BROKER_URL": "memory://",
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "LOG_LEVEL": "WARNING",
-    }
-    import django
-    from django.core.management import call_command
+def made(slug: str, folder: Path, *, items: int, labels: int) -> Any:
+    """The project of this slug, if it was made ahead; else it is made."""
+    from annotation.models import Project
 
-    django.setup()
-    call_command("migrate", verbosity=0, interactive=False)
+    found = Project.objects.filter(slug=slug).first()
+    return found or make(slug, folder, items=items, labels=labels)
 
 
 def make(slug: str, folder: Path, *, items: int, labels: int, seed: int = 1) -> Any:
@@ -107,7 +99,7 @@ def _store(project: Any, vectors: np.ndarray[Any, Any], folder: Path) -> None:
             np.save(made / "embeddings.npy", part)
             np.save(made / "rows.npy", np.arange(start, start + len(part), dtype=np.int64))
         stored = artifacts.store(result, "embeddings")
-        pool.add_shard(project, Column.Kind.EMBEDDING, pool.embedding_key(), stored, "embeddings.npy")
+        pool.add_shard(project, Column.Kind.EMBEDDING, pool.embedding_key(project), stored, "embeddings.npy")
 
 
 if __name__ == "__main__":
@@ -115,7 +107,7 @@ if __name__ == "__main__":
 
     where = Path(sys.argv[1])
     where.mkdir(parents=True, exist_ok=True)
-    set_up(where)
+    _site.set_up(where)
     begun = time.perf_counter()
     make(sys.argv[2], where, items=int(sys.argv[3]), labels=int(sys.argv[4]))
     print(f"{time.perf_counter() - begun:.1f} s")

@@ -39,7 +39,9 @@ def data_folder() -> Path:
     return Path(os.environ.get("GYRE_DATA") or ROOT.parent / "shared" / "data")
 
 
-def load(name: str, *, pool_limit: int | None = None, test_limit: int | None = None) -> LabelledSet:
+def load(
+    name: str, *, pool_limit: int | None = None, test_limit: int | None = None, layer: str = "last"
+) -> LabelledSet:
     """A set with fields text and label, in train.jsonl.gz and test.jsonl.gz.
 
     Texts that are equal once normalised are one duplicate cluster; those that are also in the test part are
@@ -53,7 +55,8 @@ def load(name: str, *, pool_limit: int | None = None, test_limit: int | None = N
     sacred = {normalise(text) for text, _label in test}
     train = [row for row in train if normalise(row[0]) not in sacred]
     labels = sorted({label for _text, label in train + test})
-    return LabelledSet(name, _examples(name, train, labels), _examples(name, test, labels), labels)
+    parts = (_examples(name, part, labels, layer) for part in (train, test))
+    return LabelledSet(name, *parts, labels)
 
 
 def _rows(name: str, part: str) -> list[tuple[str, str]]:
@@ -72,25 +75,25 @@ def _part(rows: list[tuple[str, str]], limit: int | None) -> list[tuple[str, str
     return [rows[at] for at in np.sort(chosen)]
 
 
-def _examples(name: str, rows: list[tuple[str, str]], labels: list[str]) -> Examples:
+def _examples(name: str, rows: list[tuple[str, str]], labels: list[str], layer: str) -> Examples:
     code = {label: at for at, label in enumerate(labels)}
     keys = [normalise(text) for text, _label in rows]
     return Examples(
-        embeddings=embed(name, [text for text, _label in rows]),
+        embeddings=embed(name, [text for text, _label in rows], layer),
         labels=np.array([code[label] for _text, label in rows], dtype=np.int64),
         clusters=np.unique(keys, return_inverse=True)[1].astype(np.int64),
     )
 
 
-def embed(name: str, texts: list[str]) -> npt.NDArray[np.float32]:
+def embed(name: str, texts: list[str], layer: str = "last") -> npt.NDArray[np.float32]:
     """(n, d) unit vectors of the texts, from the cache if these very texts were embedded before."""
     from training.learning import encoder
 
     path = encoder.default_encoder_path()
     digest = hashlib.blake2b("\0".join(texts).encode(), digest_size=8).hexdigest()
-    file = CACHE / encoder.encoder_key(path) / f"{name}-{digest}.npy"
+    file = CACHE / encoder.encoder_key(path, layer) / f"{name}-{digest}.npy"
     if not file.is_file():
-        vectors = encoder.Encoder.load(path).encode(texts, on_progress=_tell(name))
+        vectors = encoder.Encoder.load(path, layer=layer).encode(texts, on_progress=_tell(name))
         file.parent.mkdir(parents=True, exist_ok=True)
         whole = file.with_name(f"{file.name}.{os.getpid()}.npy")
         np.save(whole, vectors)

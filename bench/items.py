@@ -1,7 +1,7 @@
 """Pages of the data manager over a million items: each filter and sort, from either end and the middle.
 
-The project has all that the filters ask for: labels, suggestions, slots, tags, disputes. Times are those of the
-selector, with all that a page shows. `DATA_DIR=folder` keeps the items there for the next run.
+The project has all that the filters ask for: labels, suggestions, slots, tags, disputes. Times are those of
+the selector, with all that a page shows. `DATA_DIR=folder` keeps the items there for the next run.
 
     python -m bench.items [--quick] [--json FILE]
 """
@@ -196,8 +196,8 @@ def cases(project: Any) -> dict[str, tuple[dict[str, Any], str]]:
 
 
 def time_page(project: Any, filters: dict[str, Any], sort: str) -> tuple[float, str]:
-    """(the slowest in ms of the first page, one in the middle, and the one before that; what it found, and the
-    processor time of the slowest, which does not depend on what else the machine does).
+    """(the slowest in ms of the first page, one in the middle, and the one before that; what it found, and
+    the processor time of the slowest, which does not depend on what else the machine does).
     """
     from annotation.selectors import items
     from annotation.selectors.item_filters import Filters

@@ -29,6 +29,7 @@ LABELS = 77
 PRESSES, QUICK_PRESSES = 300, 30
 OTHER_ITEMS = 100  # of every other type
 LATENCY_MS = 50
+OPENINGS = 5
 BETWEEN_KEYS_MS = 60
 BETWEEN_MS = (
     180  # a person who labels five items a second; the same key faster than that is taken for a bounce
@@ -176,7 +177,7 @@ class Visitor:
         return times
 
     def opening(self, path: str) -> tuple[int, int, float]:
-        """Requests, bytes as sent (compressed), milliseconds until labels are painted, of a first visit."""
+        """Requests, bytes as sent (compressed), ms until labels are painted: a browser's first visit."""
         page = self.open()
         requests: list[Any] = []
         page.on("requestfinished", lambda request: requests.append(request))
@@ -211,7 +212,10 @@ def figures(quick: bool) -> Iterator[Figure]:
         with served() as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             visitor = Visitor(browser, address, session)
-            requests, size, painted = visitor.opening(paths["classification"])
+            visitor.opening(paths["classification"])  # the server's own first page costs it its imports
+            found = [visitor.opening(paths["classification"]) for _ in range(OPENINGS)]
+            requests, size = found[-1][:2]
+            painted = float(np.median([one[2] for one in found]))
             yield Figure("keypress.requests", requests, "count")
             yield Figure("keypress.bytes", size, "bytes")
             yield Figure("keypress.labels_visible", round(painted, 1), "ms")

@@ -11,7 +11,8 @@ server on the way:
 - queue.lost: answers that were accepted and are not stored as given, slots done without an answer;
 - queue.errors: answers other than 200, and lost connections where nobody killed anything.
 
-    python -m bench.queue [--quick] [--json FILE] [--only PART...] [--data FOLDER] [--label-studio URL --token T]
+    python -m bench.queue [--quick] [--json FILE] [--only PART...] [--data FOLDER] [--label-studio URL --token
+    T]
 
 `--data` keeps the filled databases for the next run: filling a million items takes longer than measuring.
 """
@@ -94,30 +95,31 @@ def on_sqlite(site: Site, few: Site | None, sizes: Sizes) -> Iterator[Figure]:
         with few.up():
             small = seen(few.work(sizes.seconds / 2))
             told(f"sqlite, {sizes.few_items:,} items", small)
-    with site.up():
-        yield from _hurried(site, sizes, small)
-        think = seen(site.work(sizes.seconds, think_s=1.0))
-        told("sqlite, 1 s think time", think)
-        yield Figure("queue.next_p99_think.sqlite", round(think.next_p99, 1), "ms")
-        yield Figure("queue.submit_p99_think.sqlite", round(think.submit_p99, 1), "ms")
-        _killed(site, sizes)
-        yield from _busy(site, sizes)
-
-
-def _hurried(site: Site, sizes: Sizes, small: Seen | None) -> Iterator[Figure]:
-    run = seen(site.work(sizes.seconds))
-    told(f"sqlite, {sizes.items:,} items", run)
-    yield Figure("queue.pairs_per_s.sqlite", round(run.rate), "1/s")
-    yield Figure("queue.next_p50.sqlite", round(run.next_p50, 1), "ms")
-    yield Figure("queue.next_p99.sqlite", round(run.next_p99, 1), "ms")
-    yield Figure("queue.submit_p50.sqlite", round(run.submit_p50, 1), "ms")
-    yield Figure("queue.submit_p99.sqlite", round(run.submit_p99, 1), "ms")
-    if small is None:
+    else:
         yield Figure("queue.growth", skipped="a second installation is left out: --only sqlite growth")
-        return
-    against = f"p50 of next with {sizes.few_items:,} items: {small.next_p50:.1f} ms"
-    growth = round(run.next_p50 / small.next_p50, 2)
-    yield Figure("queue.growth", growth, "ratio", against, growth)
+    yield from measured("sqlite", site, sizes, small)
+
+
+def measured(name: str, site: Site, sizes: Sizes, small: Seen | None = None) -> Iterator[Figure]:
+    """The server as it starts: hurried, with think time, killed, and beside a round and an import."""
+    with site.up():
+        run = seen(site.work(sizes.seconds))
+        told(f"{name}, {sizes.items:,} items", run)
+        yield Figure(f"queue.pairs_per_s.{name}", round(run.rate), "1/s")
+        yield Figure(f"queue.next_p50.{name}", round(run.next_p50, 1), "ms")
+        yield Figure(f"queue.next_p99.{name}", round(run.next_p99, 1), "ms")
+        yield Figure(f"queue.submit_p50.{name}", round(run.submit_p50, 1), "ms")
+        yield Figure(f"queue.submit_p99.{name}", round(run.submit_p99, 1), "ms")
+        if small is not None:
+            against = f"p50 of next with {sizes.few_items:,} items: {small.next_p50:.1f} ms"
+            growth = round(run.next_p50 / small.next_p50, 2)
+            yield Figure("queue.growth", growth, "ratio", against, growth)
+        think = seen(site.work(sizes.seconds, think_s=1.0))
+        told(f"{name}, 1 s think time", think)
+        yield Figure(f"queue.next_p99_think.{name}", round(think.next_p99, 1), "ms")
+        yield Figure(f"queue.submit_p99_think.{name}", round(think.submit_p99, 1), "ms")
+        _killed(site, sizes)
+        yield from _busy("" if name == "sqlite" else f".{name}", site, sizes)
 
 
 def _killed(site: Site, sizes: Sizes) -> None:
@@ -130,9 +132,10 @@ def _killed(site: Site, sizes: Sizes) -> None:
     print(f"kill -9 of {killed} web processes: {retries} requests were sent again", file=sys.stderr)
 
 
-def _busy(site: Site, sizes: Sizes) -> Iterator[Figure]:
+def _busy(suffix: str, site: Site, sizes: Sizes) -> Iterator[Figure]:
     """A round publishes and an import writes, beside annotators who do not think, then beside some who do."""
-    for name, think_s in (("queue.next_p99_busy", 0.0), ("queue.next_p99_busy_think", 1.0)):
+    for think, think_s in (("", 0.0), ("_think", 1.0)):
+        name = f"queue.next_p99_busy{think}{suffix}"
         busy = site.start_data("busy", sizes.busy_items, sizes.busy_slots, name)
         time.sleep(1.0)
         working = site.start_work(sizes.seconds * 0.75, think_s=think_s)
@@ -141,14 +144,6 @@ def _busy(site: Site, sizes: Sizes) -> Iterator[Figure]:
         told(f"{name} ({times})", run)
         against = f"published in {times['publish_s']} s, imported in {times['import_s']} s"
         yield Figure(name, round(run.next_p99, 1), "ms", against)
-
-
-def on_postgresql(site: Site, sizes: Sizes) -> Iterator[Figure]:
-    with site.up():
-        run = seen(site.work(sizes.seconds))
-        told("postgresql", run)
-    yield Figure("queue.pairs_per_s.postgresql", round(run.rate), "1/s")
-    yield Figure("queue.next_p99.postgresql", round(run.next_p99, 1), "ms")
 
 
 def postgresql_answers() -> bool:
@@ -196,7 +191,7 @@ def figures(quick: bool) -> Iterator[Figure]:
             site = postgresql_site(folder / "postgresql")
             site.seed(sizes.items, sizes.slots, PEOPLE)
             used.append(site)
-            yield from on_postgresql(site, sizes)
+            yield from measured("postgresql", site, sizes)
         elif "postgresql" in parts:
             reason = "no PostgreSQL answers on 127.0.0.1:5432"
             yield Figure("queue.pairs_per_s.postgresql", skipped=reason)

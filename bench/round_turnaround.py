@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench import _site
 from bench._report import Figure, main
 
 NAME = "round_turnaround"
@@ -34,7 +34,7 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield Figure(f"{NAME}.total", skipped="the snips texts are not on this machine: set GYRE_DATA")
         return
     with tempfile.TemporaryDirectory(prefix="gyre-bench-") as folder:
-        _set_up(Path(folder))
+        _site.set_up(Path(folder))
         yield from _measure(texts, labels, test, settings={"epochs": 1.0} if quick else {})
 
 
@@ -50,23 +50,6 @@ def _texts(count: int) -> list[tuple[str, str]] | None:
             row = json.loads(line)
             found.setdefault(row["text"].strip(), row["label"])
     return list(found.items())[:count]
-
-
-def _set_up(folder: Path) -> None:
-    """A database and data folder of the benchmark's own."""
-    os.environ |= {
-        "DATA_DIR": str(folder),
-        "TEST_DATA_DIR": str(folder),
-        "DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite3'}",
-        "CELERY_BROKER_URL": "memory://",
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-        "LOG_LEVEL": "WARNING",
-    }
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0, interactive=False)
 
 
 def _measure(

@@ -36,3 +36,17 @@ def when_ready(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     _hold_leash()  # by itself a waiting worker looks for its parent only every minute
+    _keep_what_is_loaded()
+
+
+def _keep_what_is_loaded() -> None:
+    """Load what the first request would, and let the garbage collector pass it over from then on: to look
+    through all of it takes a tenth of a second, for which somebody waits.
+    """
+    import gc
+
+    from django.urls import get_resolver
+
+    get_resolver().url_patterns  # noqa: B018
+    gc.collect()
+    gc.freeze()

@@ -123,15 +123,19 @@ TEMPLATES = [
 # --- database ----------------------------------------------------------------------------------------------
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
 DATABASES["default"]["CONN_MAX_AGE"] = None  # on SQLite a connection a request halves throughput
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql" and env.bool("POSTGRES_PREPARED", False):
+    # Planning is half of what PostgreSQL does for the queue. Not the default: poolers that change the connection
+    # between transactions (PgBouncer) lose prepared statements.
+    DATABASES["default"]["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 3}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     _synchronous = env.str("SQLITE_SYNCHRONOUS", default="NORMAL")
     DATABASES["default"]["ENGINE"] = "config.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",  # deferred ones fail by the thousand under 32 writers
         "timeout": 30,
-        # The scheduler copies the log back each second (jobs.copy_back); at 40 MB whoever writes next does it.
+        # The scheduler copies the log back each second (jobs.copy_back); at 200 MB whoever writes next does it.
         "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={_synchronous}; "
-        "PRAGMA wal_autocheckpoint=10000;",
+        "PRAGMA wal_autocheckpoint=50000;",
     }
     # A file, not memory: other threads and processes of a test (heartbeat, live server) must be able to open
     # it.
@@ -222,12 +226,17 @@ FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "work")
 
 DEMO = env.bool("DEMO", default=True)  # make the demo project on the first start
 STRATEGY_MODULES = env.list("STRATEGY_MODULES", default=[])  # a deployment's own ways to choose a batch
+MODEL_FOLDERS = env.list("MODEL_FOLDERS", default=[])  # besides DATA_DIR/models, where base models may lie
 
 # --- background work ---------------------------------------------------------------------------------------
 JOBS_STALE_SECONDS = env.float(
     "JOBS_STALE_SECONDS", default=10.0
 )  # no heartbeat for so long: the job is sent again
 JOBS_TICK_SECONDS = env.float("JOBS_TICK_SECONDS", default=1.0)
+TRAINING_SECOND_COPY = env.str("TRAINING_SECOND_COPY", default="")  # a folder elsewhere for checkpoints
+TRAINING_MLFLOW_URI = env.str("TRAINING_MLFLOW_URI", default="")  # where curves are told besides
+TRAINING_NODES = env.str("TRAINING_NODES", default="1")  # machines of a training run, or least:most
+TRAINING_RENDEZVOUS = env.str("TRAINING_RENDEZVOUS", default="")  # host:port where they meet
 POOL_INDEX_MB = env.int("POOL_INDEX_MB", default=1000)  # memory that one project's index may take
 WORKER_NICE = env.int("WORKER_NICE", default=10)  # how far jobs give way to the web server, 0 to 19
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://" if TESTING else "filesystem://")

@@ -20,11 +20,12 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NoReturn
@@ -89,9 +90,17 @@ def hold_leash() -> None:
     def wait() -> None:
         while os.read(0, 4096):
             pass
+        end_launcher()
         os._exit(EXIT_ORPHANED)
 
     threading.Thread(target=wait, name="leash", daemon=True).start()
+
+
+def end_launcher() -> None:
+    """Have torchrun's agent end; it would start a process again that leaves with a code. Nothing without one."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.getppid() > 1:
+        with suppress(OSError):
+            os.kill(os.getppid(), signal.SIGTERM)
 
 
 def file_sha256(path: Path) -> str:
@@ -185,9 +194,13 @@ def read_spec(path: str | Path) -> dict[str, Any]:
 
 def main(work: Callable[[dict[str, Any]], None]) -> NoReturn:
     """`run`, then leave at once: taking down an interpreter with torch in it takes half a second for nothing,
-    since the result is on the disk and every line is out.
+    since the result is on the disk and every line is out. A rank that makes room for its heirs has as little
+    to take down.
     """
-    code = run(work)
+    try:
+        code = run(work)
+    except SystemExit as left:
+        code = left.code if isinstance(left.code, int) else 1
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -208,10 +221,12 @@ def run(work: Callable[[dict[str, Any]], None], argv: list[str] | None = None) -
         work(read_spec(arguments[0]))
     except Refused as error:
         emit("error", message=str(error))
+        end_launcher()
         return EXIT_REFUSED
     except Exception as error:  # the outermost loop: record, then fail with a code
         for line in traceback.format_exc().splitlines():
             log(line)
         emit("error", message=f"{type(error).__name__}: {error}")
+        end_launcher()
         return 1
     return 0

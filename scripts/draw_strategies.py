@@ -33,17 +33,24 @@ def scene() -> tuple[Pool, Points, Points]:
     points = KINDS[kind] + rng.normal(scale=0.12, size=(300, 2))
     points = np.clip(np.concatenate([points, rng.uniform(-0.95, 0.95, size=(15, 2))]), -0.98, 0.98)
     known = KINDS[[0, 0, 0, 1, 2, 2]] + rng.normal(scale=0.1, size=(6, 2))
-    closeness = -((points[:, None] - KINDS) ** 2).sum(axis=2) / 0.08
-    weights = np.exp(closeness - closeness.max(axis=1, keepdims=True))
-    probs = np.stack([weights[:, label == LABELS].sum(axis=1) for label in range(3)], axis=1) + 0.02
     pool = Pool(
         rows=np.arange(len(points)),
-        probs=probs / probs.sum(axis=1, keepdims=True),
+        probs=guessed(points, len(KINDS)),
+        versions=guessed(points, 3)[:, None],  # before it had seen the last two kinds
         embeddings=lifted(points),
         hardness=np.exp(-((points - KINDS[4]) ** 2).sum(axis=1) / 0.3) + rng.random(len(points)) / 5,
         labelled_embeddings=lifted(known),
     )
     return pool, points, known
+
+
+def guessed(points: Points, kinds: int) -> Points:
+    """(n, 3) probabilities by a model that knows the first so many kinds."""
+    closeness = -((points[:, None] - KINDS[:kinds]) ** 2).sum(axis=2) / 0.08
+    weights = np.exp(closeness - closeness.max(axis=1, keepdims=True))
+    known = np.asarray(LABELS)[:kinds]
+    probs = np.stack([weights[:, known == label].sum(axis=1) for label in range(3)], axis=1) + 0.02
+    return probs / probs.sum(axis=1, keepdims=True)
 
 
 def lifted(points: Points) -> npt.NDArray[np.float32]:

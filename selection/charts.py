@@ -9,8 +9,11 @@ from django.utils.translation import gettext as _
 
 from accounts.charts import Bar, Chart, Line, Point, bar_chart, line_chart, scatter_chart
 from accounts.charts.svg import as_percent
+from annotation.quality.intervals import bootstrap_mean
 from jobs.models import Job
 from selection.selectors.progress import Turn
+from selection.strategies.blend import BlendSettings
+from selection.strategies.schedule import Weights, course
 from training import charts as training_charts
 from training.selectors.evaluations import Measured
 
@@ -39,6 +42,36 @@ def _point(turn: Turn, value: Measured) -> Point:
     return Point(x=turn.round_number, y=value.value, low=value.low, high=value.high, n=value.n)
 
 
+SHOWN_BEYOND = 2  # rounds of the schedule that are drawn behind its end
+
+
+def blend_schedule(settings: BlendSettings, turn: int) -> Chart:
+    """The weights of the blend by round, with the round to come (`turn`, from 0) as a mark."""
+    first = Weights(settings.alpha, settings.beta, settings.gamma)
+    last = Weights(settings.last_alpha, settings.last_beta, settings.last_gamma)
+    rounds = settings.moving_rounds
+    weights = course(first, last, rounds, shown=max(rounds, turn) + 1 + SHOWN_BEYOND)
+    names = {"alpha": _("α uncertainty"), "beta": _("β diversity"), "gamma": _("γ hardness")}
+    lines = [
+        Line(names[key], [Point(x=number, y=value) for number, value in enumerate(values, 1)])
+        for key, values in weights.items()
+    ]
+    if rounds:
+        note = _("They go to their last values over %(n)s rounds and then stay.") % {"n": rounds}
+    else:
+        note = _("They stay as they are: give “Rounds until the last weights” a number to let them move.")
+    return line_chart(
+        lines,
+        title=_("Weights of the blend by round"),
+        x_label=_("round"),
+        y_label=_("weight"),
+        note=note,
+        y_range=(0.0, max(max(values) for values in weights.values())),
+        marks=[(turn + 1, _("this round"))],
+        height=240,
+    )
+
+
 def pool_map(points: dict[str, Any]) -> Chart:
     """Pool, labelled and picked items on the plane of greatest variance of their embeddings."""
     shown = round(100 * sum(points["shares"]))
@@ -53,6 +86,21 @@ def pool_map(points: dict[str, Any]) -> Chart:
         % {"share": shown},
         group_label=_("items"),
         count_label=_("n"),
+    )
+
+
+def unsureness(by_temperature: Sequence[tuple[float, Sequence[float]]]) -> Chart:
+    """Mean semantic entropy of the prompts at each temperature, with its 95 % interval over prompts."""
+    points = []
+    for temperature, values in by_temperature:
+        mean = bootstrap_mean(values)
+        points.append(Point(x=temperature, y=mean.value, low=mean.low, high=mean.high, n=mean.n))
+    return line_chart(
+        [Line(_("semantic entropy"), points)],
+        title=_("How early the answers fall apart"),
+        x_label=_("temperature"),
+        y_label=_("nats"),
+        note=_("Mean over the prompts with its interval of 95 %; 0: one meaning at all times."),
     )
 
 

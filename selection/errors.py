@@ -47,6 +47,13 @@ class BadQuery(SelectionError):
     code = "bad_query"
 
 
+class LayerInUse(SelectionError):
+    """Something goes by the vectors of the layer chosen before."""
+
+    code = "layer_in_use"
+    status = 409
+
+
 class NothingToRefresh(SelectionError):
     code = "nothing_to_refresh"
     status = 409
@@ -56,6 +63,13 @@ class NothingToValue(SelectionError):
     """The project has too few labels to work out what each is worth, or labels of another type."""
 
     code = "nothing_to_value"
+    status = 409
+
+
+class NothingToAsk(SelectionError):
+    """No prompt waits for a response here, or the language model is not installed."""
+
+    code = "nothing_to_ask"
     status = 409
 
 

@@ -6,36 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.wording import said
 from annotation.models import Project
-from selection.models import RefreshPolicy, Round
+from annotation.selectors import schemas
+from selection.models import EmbeddingChoice, RefreshPolicy, Round
 from selection.round_spec import DEFAULT_STRATEGY, MOST_SEED, RoundSpec
-from selection.strategies.registry import STRATEGIES
+from selection.selectors import values
+from selection.setting_words import choice_name, words_of
+from selection.strategies.registry import STRATEGIES, Strategy
 from training import learners, settings_schema
+from training.selectors import base_models
 from training.settings_schema import Setting
 
 STRATEGY_PREFIX, LEARNER_PREFIX = "strategy-", "learner-"
-
-# Words for settings that people meet. A setting without words shows its own name.
-WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
-    "skip_share": (_("Skip the most unsure"), _("Share of the most uncertain items left out: mostly noise.")),
-    "percentile": (_("Percentile"), _("What lies above it is the tail that items are drawn from.")),
-    "alpha": (_("Weight of uncertainty"), ""),
-    "beta": (_("Weight of diversity"), ""),
-    "gamma": (_("Weight of hardness"), ""),
-    "relevance_share": (_("Relevance against diversity"), _("1: uncertainty alone; 0: diversity alone.")),
-    "epochs": (_("Epochs"), _("Passes over the data; 0 lets the amount of data decide.")),
-    "batch_size": (_("Items a training step"), ""),
-    "learning_rate": (_("Learning rate"), ""),
-    "max_length": (_("Longest text in tokens"), _("Longer texts are cut.")),
-    "processes": (
-        _("Processes"),
-        _("Ranks under torchrun: one for each graphics card. On a processor more than one gains nothing."),
-    ),
-    "c": (_("Fit (C)"), _("Inverse strength of the regularisation: larger fits the labels closer.")),
-}
 
 
 def spec_to_start_from(project: Project, last: Round | None) -> RoundSpec:
@@ -43,7 +28,10 @@ def spec_to_start_from(project: Project, last: Round | None) -> RoundSpec:
     settings.
     """
     if last is None:
+        schema = schemas.current(project)
+        kind = schemas.label_field(schema)["type"] if schema else ""
         return RoundSpec(
+            learner=learners.fitting("finetune", kind),
             strategy=DEFAULT_STRATEGY,
             batch_size=project.batch_size,
             control_share=project.control_share,
@@ -57,14 +45,13 @@ def spec_to_start_from(project: Project, last: Round | None) -> RoundSpec:
 
 class LaunchForm(forms.Form):
     """One screen for one round. The strategy and the learner are chosen above it, since the other fields
-    follow
-    from them.
+    follow from them.
     """
 
     strategy = forms.CharField(widget=forms.HiddenInput)
     learner = forms.CharField(widget=forms.HiddenInput)
     batch_size = forms.IntegerField(
-        label=_("Batch size"), min_value=1, help_text=_("Items to be labelled next.")
+        label=_("Batch size"), min_value=0, help_text=_("Items to be labelled next; 0: only train and judge.")
     )
     control_share = forms.FloatField(
         label=_("Control arm"),
@@ -76,24 +63,38 @@ class LaunchForm(forms.Form):
         label=_("Seed"), min_value=0, max_value=MOST_SEED, help_text=_("The same seed gives the same picks.")
     )
     pool_limit = forms.IntegerField(
-        label=_("Items to score at most"), min_value=1, help_text=_("A larger pool is sampled evenly.")
+        label=_("Items to score at most"),
+        min_value=1,
+        help_text=_(
+            "A larger pool is sampled evenly, which loses next to nothing: a new model scores every item anew, "
+            "some hundred a second after a fine-tune. After a probe a million take seconds: raise it."
+        ),
     )
 
-    def __init__(self, data: Any = None, *, spec: RoundSpec) -> None:
-        self.spec = spec
+    def __init__(self, data: Any = None, *, spec: RoundSpec, project: Project | None = None) -> None:
+        self.spec, self.project = spec, project
         super().__init__(data, initial=_initial(spec), auto_id="id_%s")
-        self._add(STRATEGY_PREFIX, STRATEGIES[spec.strategy].settings, spec.settings)
-        self._add(LEARNER_PREFIX, learners.LEARNERS[spec.learner].settings, spec.learner_settings)
+        if project is not None and (spec.weigh_by_value or values.newest(project)):
+            self.fields["weigh_by_value"] = forms.BooleanField(
+                label=_("Weigh by value"),
+                required=False,
+                help_text=_("Training items count by what their labels are worth, as last worked out."),
+            )
+        self._add(STRATEGY_PREFIX, STRATEGIES[spec.strategy], spec.settings)
+        self._add(LEARNER_PREFIX, learners.LEARNERS[spec.learner], spec.learner_settings)
 
-    def _add(self, prefix: str, settings_class: type, values: dict[str, Any]) -> None:
-        for setting in settings_schema.describe(settings_class):
-            field = _field(setting)
+    def _add(self, prefix: str, owner: Strategy | learners.Learner, values: dict[str, Any]) -> None:
+        for setting in settings_schema.describe(owner.settings):
+            field = _field(setting, owner.name)
             field.initial = values.get(setting.name, setting.default)
+            if setting.name == "base_model" and self.project is not None:
+                field = _base_models(self.project, owner.name, field)
             self.fields[prefix + setting.name] = field
 
     @property
     def common(self) -> list[forms.BoundField]:
-        return [self[name] for name in ("batch_size", "control_share", "seed", "pool_limit")]
+        names = ("batch_size", "control_share", "seed", "pool_limit", "weigh_by_value")
+        return [self[name] for name in names if name in self.fields]
 
     @property
     def strategy_fields(self) -> list[forms.BoundField]:
@@ -119,17 +120,21 @@ class LaunchForm(forms.Form):
                 learner=self.spec.learner,
                 settings=_own(cleaned, STRATEGY_PREFIX),
                 learner_settings=_own(cleaned, LEARNER_PREFIX),
+                weigh_by_value=cleaned.get("weigh_by_value", False),
                 **{name: cleaned[name] for name in ("batch_size", "control_share", "seed", "pool_limit")},
             )
         except ValueError as error:
-            self.add_error(None, str(error))
+            self.add_error(None, said(error))
         return cleaned
 
 
 def _initial(spec: RoundSpec) -> dict[str, Any]:
     return {
         name: getattr(spec, name)
-        for name in ("strategy", "learner", "batch_size", "control_share", "seed", "pool_limit")
+        for name in (
+            *("strategy", "learner", "batch_size", "control_share", "seed", "pool_limit"),
+            "weigh_by_value",
+        )
     }
 
 
@@ -137,17 +142,42 @@ def _own(cleaned: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): value for name, value in cleaned.items() if name.startswith(prefix)}
 
 
-def _field(setting: Setting) -> forms.Field:
-    label, hint = WORDS.get(setting.name, (setting.name.replace("_", " ").capitalize(), ""))
+def _field(setting: Setting, owner: str) -> forms.Field:
+    label, hint = words_of(owner, setting.name)
     if setting.kind == "bool":
         return forms.BooleanField(label=label, help_text=hint, required=False)
     if setting.kind == "choice":
-        return forms.ChoiceField(label=label, help_text=hint, choices=[(c, c) for c in setting.choices])
+        choices = [(choice, choice_name(setting.name, choice)) for choice in setting.choices]
+        return forms.ChoiceField(label=label, help_text=hint, choices=choices)
     if setting.kind == "int":
         return forms.IntegerField(label=label, help_text=hint)
     if setting.kind == "float":
         return forms.FloatField(label=label, help_text=hint, widget=forms.NumberInput(attrs={"step": "any"}))
-    return forms.CharField(label=label, help_text=hint)
+    return forms.CharField(label=label, help_text=hint, required=setting.default != "")
+
+
+def _base_models(project: Project, learner: str, plain: forms.Field) -> forms.Field:
+    """Those to choose from; one that was chosen for the last round and is gone since stays, to be refused."""
+    kind = base_models.Kind.ENCODER if learner == "finetune" else base_models.Kind.LANGUAGE
+    names, default = base_models.names(project, kind), base_models.default(project, kind)
+    first = _("default (%(name)s)") % {"name": default.name} if default else _("default")
+    known = dict.fromkeys([*names, *([plain.initial] if plain.initial else [])])
+    return forms.ChoiceField(
+        label=plain.label,
+        help_text=plain.help_text,
+        required=False,
+        initial=plain.initial,
+        choices=[("", first), *((name, name) for name in known)],
+    )
+
+
+class LayerForm(forms.ModelForm):
+    """Which layer of the encoder the project's vectors come from."""
+
+    class Meta:
+        model = EmbeddingChoice
+        fields = ["layer"]
+        labels = {"layer": _("Layer of the encoder")}
 
 
 class RefreshForm(forms.ModelForm):

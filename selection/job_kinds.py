@@ -7,8 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from jobs import registry
 from selection.models import Station
 from selection.permissions import may_cancel_job, may_see_job
+from selection.selectors import prompts as prompt_reads
 from selection.selectors import values as value_reads
-from selection.services import builds, indexing, previews, refreshes, replays, rounds, steps, values
+from selection.services import builds, indexing, previews, prompts, refreshes, replays, rounds, steps, values
 
 _LABELS = {
     Station.COLLECT: _("Round: collect labels and embed new items"),
@@ -18,12 +19,14 @@ _LABELS = {
     Station.PICK: _("Round: pick the batch"),
     Station.PUBLISH: _("Round: publish the batch"),
 }
+# Seconds of reading and writing, which need not wait for hours until another project's model is trained.
+_LIGHT = (Station.FREEZE, Station.PUBLISH)
 for _station, (_name, _function) in steps.KINDS.items():
     registry.register(
         _name,
         _function,
         label=_LABELS[_station],
-        resource="gpu",
+        resource="io" if _station in _LIGHT else "gpu",
         may_see=may_see_job,
         may_cancel=may_cancel_job,
     )
@@ -36,6 +39,7 @@ for _name, _function, _label in (
     (previews.KIND, previews.perform, _("Preview of a batch")),
     (replays.KIND, replays.perform, _("Replay of a round")),
     (value_reads.KIND, values.perform, _("Value of labels")),
+    (prompt_reads.KIND, prompts.perform, _("Answers of a language model to prompts")),
 ):
     registry.register(
         _name, _function, label=_label, resource="gpu", may_see=may_see_job, may_cancel=may_cancel_job

@@ -7,6 +7,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from accounts.sentences import SentenceError
+from accounts.sentences import gettext_noop as _
+
 DEFAULT_STRATEGY = "default"
 COLD_START_LIMIT = 5_000  # pool items embedded before there is a model: a cluster sample needs no more
 MOST_SEED = 2**31 - 1
@@ -21,12 +24,15 @@ class RoundSpec:
         strategy: a name in selection.strategies.registry.
         settings: the strategy's own settings, by field name of its settings dataclass; what is left out has
         its default.
-        batch_size: how many items are picked, the control arm included.
+        batch_size: how many items are picked, the control arm included; 0: train, judge and decide, and pick
+        nothing, as after the last label of a pool.
         control_share: share of the batch that is picked uniformly at random, in [0, 1].
         seed: all randomness of the round comes from it.
         learner: "finetune" or "probe".
         learner_settings: the learner's own settings (training.learners).
         pool_limit: at most so many pool items, drawn uniformly, are embedded and scored.
+        weigh_by_value: training items count by what their labels are worth (the newest valuation), which is
+        frozen with the dataset.
         evidence: measure what picking has gained over the control arm; simulate, which measures it anyway,
         does not.
         note: why the round was started, where no person did.
@@ -41,6 +47,7 @@ class RoundSpec:
     learner: str = "finetune"
     learner_settings: dict[str, Any] = field(default_factory=dict)
     pool_limit: int = POOL_LIMIT
+    weigh_by_value: bool = False
     evidence: bool = True
     note: str = ""
 
@@ -49,15 +56,23 @@ class RoundSpec:
             raise ValueError(
                 f"found spec_version {self.spec_version}, expected 1: this version of Gyre is older"
             )
-        if self.batch_size < 1:
-            raise ValueError(f"found a batch size of {self.batch_size}, expected 1 or more")
+        if self.batch_size < 0:
+            raise SentenceError(_("found a batch size of %(size)s, expected 0 or more"), size=self.batch_size)
         if not 0.0 <= self.control_share <= 1.0:
-            raise ValueError(f"found a control share of {self.control_share}, expected a number from 0 to 1")
+            raise SentenceError(
+                _("found a control share of %(share)s, expected a number from 0 to 1"),
+                share=self.control_share,
+            )
         if not 0 <= self.seed <= MOST_SEED:
-            raise ValueError(f"found a seed of {self.seed}, expected 0 to {MOST_SEED}")
-        if self.pool_limit < self.batch_size:
-            raise ValueError(
-                f"found a pool limit of {self.pool_limit}, expected {self.batch_size} (the batch) or more"
+            raise SentenceError(
+                _("found a seed of %(seed)s, expected 0 to %(most)s"), seed=self.seed, most=MOST_SEED
+            )
+        least = max(1, self.batch_size)
+        if self.pool_limit < least:
+            raise SentenceError(
+                _("found a pool limit of %(limit)s, expected %(least)s (the batch) or more"),
+                limit=self.pool_limit,
+                least=least,
             )
 
     def to_json(self) -> dict[str, Any]:

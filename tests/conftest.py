@@ -8,6 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+hypothesis_settings.register_profile("gyre", deadline=None)
+hypothesis_settings.load_profile("gyre")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of long tests without a database first. They would come last, where one test process would run the
+    longest of them while the other has nothing left to do.
+    """
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    long -= {item.path for item in items if item.get_closest_marker("django_db")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench._tiny import tiny_encoder as tiny_encoder
+
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
 Example = tuple[str, str]  # text, label
@@ -86,6 +88,46 @@ def write_dataset(
     return folder
 
 
+def write_answers(
+    folder: Path,
+    field: dict[str, Any],
+    rows: Sequence[tuple[str, Any]],
+    *,
+    posteriors: Sequence[dict[str, float] | None] | None = None,
+    checked: bool = True,
+) -> Path:
+    """A frozen dataset's folder of any task type: (text, answer) rows, the same ones in every split."""
+    from annotation.task_types import registry
+    from annotation.task_types.content import Content
+
+    folder.mkdir(parents=True, exist_ok=True)
+    kind = registry.task_type(field)
+    contents = [Content(text=text) for text, _answer in rows]
+    answers = [
+        kind.validate_answer(field, answer, content) if checked else answer
+        for content, (_text, answer) in zip(contents, rows, strict=True)
+    ]
+    examples = [
+        kind.training_examples(field, content, answer)
+        for content, answer in zip(contents, answers, strict=True)
+    ]
+    believed = posteriors or [None] * len(rows)
+    for number, split in enumerate(("train", "validation", "test")):
+        first = number * len(rows)
+        table = pa.table(
+            {
+                "row": pa.array(range(first, first + len(rows)), pa.int64()),
+                "text": pa.array([text for text, _answer in rows], pa.string()),
+                "label": pa.array([kind.category(field, answer) or "-" for answer in answers], pa.string()),
+                "weight": pa.array([1.0] * len(rows), pa.float64()),
+                "examples": pa.array([json.dumps(one) for one in examples], pa.string()),
+                "posterior": pa.array([json.dumps(one) if one else None for one in believed], pa.string()),
+            }
+        )
+        pq.write_table(table, folder / f"{split}.parquet")
+    return folder
+
+
 def write_texts(path: Path, texts: Sequence[str], rows: Sequence[int] | None = None) -> Path:
     """A parquet file (row, text)."""
     held = pa.array(range(len(texts)) if rows is None else rows, pa.int64())
@@ -99,28 +141,6 @@ def write_shard(folder: Path, vectors: np.ndarray, rows: Sequence[int] | np.ndar
     np.save(folder / "values.npy", vectors.astype(np.float32))
     np.save(folder / "rows.npy", np.asarray(rows, dtype=np.int64))
     return {"values": str(folder / "values.npy"), "rows": str(folder / "rows.npy")}
-
-
-def tiny_encoder(folder: Path) -> Path:
-    """Two layers, 32 wide, random weights, with the real tokenizer: trains in seconds."""
-    import torch
-    import transformers
-
-    from training.learning.encoder import default_encoder_path
-
-    tokenizer = transformers.AutoTokenizer.from_pretrained(str(default_encoder_path()), local_files_only=True)
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=128,
-    )
-    transformers.BertModel(config).save_pretrained(str(folder))
-    tokenizer.save_pretrained(str(folder))
-    return folder
 
 
 @dataclass
@@ -140,13 +160,21 @@ class Outcome:
 
 
 def start(
-    module: str, spec: dict[str, Any], spec_path: Path, *, processes: int = 0, **popen: Any
+    module: str,
+    spec: dict[str, Any],
+    spec_path: Path,
+    *,
+    processes: int = 0,
+    launcher: Sequence[str] = (),
+    **popen: Any,
 ) -> subprocess.Popen[bytes]:
     """Start a program as a job does: torchrun if `processes`, a pipe as its leash, one thread a process."""
     spec_path.write_text(json.dumps(spec))
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    options = launcher or ["--standalone", f"--nproc-per-node={processes}"]
+    launch = ["-m", "torch.distributed.run", *options] if processes or launcher else []
     environment = {
         **os.environ,
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": "1",
@@ -154,7 +182,7 @@ def start(
         "HF_HUB_OFFLINE": "1",
     }
     return subprocess.Popen(
-        [sys.executable, *(launcher if processes else []), "-m", module, str(spec_path)],
+        [sys.executable, *launch, "-m", module, str(spec_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -10,7 +10,7 @@ class TrainingConfig(AppConfig):
     name = "training"
 
     def ready(self) -> None:
-        """Register the job kinds and connect the signal receivers of the app."""
-        for module in ("job_kinds", "receivers"):
+        """Register system checks and job kinds, and connect the signal receivers of the app."""
+        for module in ("checks", "job_kinds", "receivers"):
             if find_spec(f"training.{module}"):
                 import_module(f"training.{module}")

@@ -40,3 +40,9 @@ class NotSuggestible(TrainingError):
 
     code = "not_suggestible"
     status = 409
+
+
+class BadBaseModel(TrainingError):
+    """A folder that cannot be tuned here, or a name that stands for none."""
+
+    code = "bad_base_model"

@@ -6,12 +6,20 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs import registry
 from training.permissions import may_cancel_job, may_see_job
-from training.services import evaluations, runs, suggestions
+from training.services import base_models, evaluations, reinforcing, runs, suggestions
 
 registry.register(
     runs.KIND,
     runs.perform,
     label=_("Training"),
+    resource="gpu",
+    may_see=may_see_job,
+    may_cancel=may_cancel_job,
+)
+registry.register(
+    reinforcing.KIND,
+    reinforcing.perform,
+    label=_("Learning from rewards"),
     resource="gpu",
     may_see=may_see_job,
     may_cancel=may_cancel_job,
@@ -40,4 +48,13 @@ registry.register(
     may_see=may_see_job,
     may_cancel=may_cancel_job,
 )
+registry.register(
+    base_models.FETCH,
+    base_models.perform_fetch,
+    label=_("Fetching a base model"),
+    resource="io",
+    may_see=may_see_job,
+    may_cancel=may_cancel_job,
+)
 registry.register_periodic("training.settle_runs", 10.0, runs.settle_all)
+registry.register_periodic("training.decide_reinforced", 10.0, reinforcing.decide_all)

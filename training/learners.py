@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.sentences import SentenceError, gettext_noop
+from annotation.task_types import labels as label_lists
 from training import settings_schema
+from training.distributed.layout import check_name
+from training.objectives import language, registry
+from training.objectives.task import Choices, Field
 
+LOOKS = 10  # checkpoints of a run that may stop early
 LEAST_STEPS, MOST_STEPS = 100, 400  # of a fine-tune whose epochs are left to it
 PASSES = 5.0
 MOST_STEPS_LOST = 100  # to a kill
@@ -20,20 +27,53 @@ MOST_STEPS_LOST = 100  # to a kill
 @dataclass(frozen=True, kw_only=True)
 class FinetuneSettings:
     """`epochs` 0: as many as the size of the data asks for (see `epochs_for`). `processes`: ranks under
-    torchrun.
+    torchrun; one by default, since on a CPU ranks share the cores that one rank's threads use already, and add
+    what they have to tell each other. `precision`: see training.learning.precision. `curriculum`: the order of
+    difficulty, see training.learning.curriculum. `base_penalty`: pull towards the base's weights, see
+    training.learning.towards_base. `compression`: of the gradients that ranks send each other.
+    `layout`: how they hold model and optimiser, see training.distributed.layout. `autotune_s`:
+    seconds to look for faster settings beforehand, see training.learning.faster. `profile_steps`: steps whose
+    time is looked at closely.
+
+    `base_model`: the name of a registered encoder; empty: the project's default. `patience`: stop when the
+    validation loss has not fallen for so many checkpoints, and keep the best; 0: train to the end.
+    `scoring`: the precision in which the model reads the pool afterwards; "auto" is settled once, where it is
+    trained, so that one column has one precision.
+    `soft_labels`: learn from what people believed instead of the final label. `tagging`: how spans are cut into
+    tags. `start_from`: the base model, or the deployed one, which then learns what is new and a share `replay`
+    of what it knows. `gradient_surgery`: PCGrad between the two, see training.learning.incremental_surgery.
     """
 
+    base_model: str = ""
     epochs: float = 0.0
+    patience: int = 0
     batch_size: int = 16
     learning_rate: float = 1e-4
     max_length: int = 128
     processes: int = 1
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    scoring: Literal["fp32", "bf16", "auto"] = "fp32"
+    curriculum: Literal["none", "difficulty", "adaptive", "anti", "competence"] = "none"
+    base_penalty: float = 0.0
+    compression: Literal["none", "topk", "powersgd", "fp16"] = "none"
+    layout: Literal["auto", "ddp", "zero1", "zero2", "zero3", "hsdp", "tp"] = "auto"
+    autotune_s: float = 0.0
+    profile_steps: int = 0
+    soft_labels: bool = False
+    tagging: Literal["bio", "bilou"] = "bio"
+    start_from: Literal["base", "deployed"] = "base"
+    replay: float = 0.25
+    gradient_surgery: bool = False
 
     def __post_init__(self) -> None:
+        if not 0 <= self.replay <= 1:
+            raise ValueError(f"replay: found {self.replay}, expected a share from 0 to 1")
         if not 0 <= self.epochs <= 1000:
             raise ValueError(
                 f"epochs: found {self.epochs}, expected a number from 0 (chosen by the data) to 1000"
             )
+        if not 0 <= self.patience <= 1000:
+            raise ValueError(f"patience: found {self.patience}, expected 0 (train to the end) to 1000")
         if not 1 <= self.batch_size <= 4096:
             raise ValueError(f"batch_size: found {self.batch_size}, expected 1 to 4096")
         if not 0 < self.learning_rate <= 1:
@@ -44,6 +84,18 @@ class FinetuneSettings:
             raise ValueError(f"max_length: found {self.max_length}, expected 8 to 512 tokens")
         if not 1 <= self.processes <= 64:
             raise ValueError(f"processes: found {self.processes}, expected 1 to 64")
+        if not 0 <= self.base_penalty <= 10_000:
+            raise ValueError(f"base_penalty: found {self.base_penalty}, expected 0 (none) to 10000")
+        check_name(self.layout, self.processes, self.compression, self.gradient_surgery)
+        if self.gradient_surgery and (self.start_from == "base" or not self.replay):
+            raise ValueError(
+                "gradient_surgery: found a run that learns nothing again, expected start_from deployed and a "
+                "replay above 0: it stands between what is new and what is learnt again"
+            )
+        if not 0 <= self.autotune_s <= 3600:
+            raise ValueError(f"autotune_s: found {self.autotune_s}, expected 0 (none) to 3600 seconds")
+        if not 0 <= self.profile_steps <= 100:
+            raise ValueError(f"profile_steps: found {self.profile_steps}, expected 0 (none) to 100")
         if self.batch_size % self.processes:
             raise ValueError(
                 f"batch_size: found {self.batch_size}, which {self.processes} processes cannot share evenly: "
@@ -60,6 +112,61 @@ class ProbeSettings:
     def __post_init__(self) -> None:
         if not 1e-6 <= self.c <= 1e6:
             raise ValueError(f"c: found {self.c}, expected a number from 0.000001 to 1000000")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneSettings:
+    """Of a language model. Responses are learnt by SFT; `preferences` says how pairs are.
+
+    `learning_rate` 0: what suits the objective (see `RATES`). `base_model`: the name of a registered model;
+    empty: the project's default. `profile_steps`: steps whose time is looked at closely.
+    """
+
+    preferences: Literal["dpo", "reward"] = "dpo"
+    adapter: Literal["lora", "full"] = "lora"
+    base_model: str = ""
+    epochs: float = 3.0
+    batch_size: int = 8
+    learning_rate: float = 0.0
+    rank: int = 16
+    dpo_beta: float = 0.1
+    max_length: int = 512
+    gradient_checkpointing: bool = False
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    processes: int = 1
+    profile_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.epochs <= 1000:
+            raise ValueError(f"epochs: found {self.epochs}, expected a number above 0, at most 1000")
+        if not 0 <= self.learning_rate <= 1:
+            raise ValueError(
+                f"learning_rate: found {self.learning_rate}, expected a number from 0 (chosen by the objective) "
+                "to 1"
+            )
+        if not 1 <= self.rank <= 256:
+            raise ValueError(f"rank: found {self.rank}, expected 1 to 256")
+        if not 1e-4 <= self.dpo_beta <= 100:
+            raise ValueError(f"dpo_beta: found {self.dpo_beta}, expected 0.0001 to 100")
+        if not 0 <= self.profile_steps <= 100:
+            raise ValueError(f"profile_steps: found {self.profile_steps}, expected 0 (none) to 100")
+        if not 16 <= self.max_length <= 131_072:
+            raise ValueError(f"max_length: found {self.max_length}, expected 16 to 131072 tokens")
+        if not 1 <= self.batch_size <= 4096:
+            raise ValueError(f"batch_size: found {self.batch_size}, expected 1 to 4096")
+        if not 1 <= self.processes <= 64:
+            raise ValueError(f"processes: found {self.processes}, expected 1 to 64")
+
+
+# TRL's own defaults for all weights; ten times as much for an adapter, as its makers advise.
+RATES = {
+    (language.SFT, "full"): 2e-5,
+    (language.SFT, "lora"): 2e-4,
+    (language.DPO, "full"): 1e-6,
+    (language.DPO, "lora"): 1e-5,
+    (language.REWARD, "full"): 1e-5,
+    (language.REWARD, "lora"): 1e-4,
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +198,12 @@ def epochs_for(settings: FinetuneSettings, train_rows: int) -> float:
 def _plan_finetune(settings: FinetuneSettings, train_rows: int) -> dict[str, Any]:
     epochs = epochs_for(settings, train_rows)
     steps = max(1, math.ceil(epochs * math.ceil(train_rows / settings.batch_size)))
-    return {**asdict(settings), "epochs": epochs, "save_every": save_every(steps)}
+    spec = {**asdict(settings), "epochs": epochs, "save_every": save_every(steps)}
+    spec["patience"] = settings.patience or None
+    if settings.patience:
+        spec["save_every"] = min(spec["save_every"], math.ceil(steps / LOOKS))
+    del spec["start_from"], spec["base_model"]  # what they mean for this run is decided when it is launched
+    return spec
 
 
 def save_every(steps: int) -> int:
@@ -103,6 +215,15 @@ def save_every(steps: int) -> int:
 
 def _plan_probe(settings: ProbeSettings, train_rows: int) -> dict[str, Any]:
     return asdict(settings)
+
+
+def _plan_tune(settings: TuneSettings, train_rows: int) -> dict[str, Any]:
+    """The objective, and with it the rate, follow the project's type of label: see services.tuning."""
+    spec = asdict(settings)
+    del spec["preferences"], spec["base_model"]
+    spec["beta"] = spec.pop("dpo_beta")
+    steps = max(1, math.ceil(settings.epochs * math.ceil(train_rows / settings.batch_size)))
+    return {**spec, "save_every": save_every(steps)}
 
 
 LEARNERS: dict[str, Learner] = {
@@ -122,7 +243,48 @@ LEARNERS: dict[str, Learner] = {
         needs_embeddings=True,
         plan=_plan_probe,
     ),
+    "tune": Learner(
+        name="tune",
+        label=_("Tune a language model (on responses or preferences; minutes to hours)"),
+        program="training.programs.tune",
+        settings=TuneSettings,
+        needs_embeddings=False,
+        plan=_plan_tune,
+    ),
 }
+
+
+def learns(learner: str, kind: str) -> bool:
+    """Whether a learner learns from labels of a task type."""
+    known = {"tune": language.TYPES, "probe": ("classification",)}
+    return kind in known.get(learner, registry.TYPES)
+
+
+def learners_for(kind: str) -> list[Learner]:
+    """Those that learn from labels of a task type; none where none does."""
+    return [one for name, one in LEARNERS.items() if learns(name, kind)]
+
+
+def fitting(learner: str, kind: str) -> str:
+    """The learner itself, or where it does not learn from the type, the first that does. One that is unknown
+    stays what it is: `settings_of` refuses it.
+    """
+    able = [one.name for one in learners_for(kind)]
+    return able[0] if able and learner in LEARNERS and learner not in able else learner
+
+
+def aim(learner: str, field: Field, settings: Any) -> dict[str, Any]:
+    """What the program is told of the field: its labels in the order of the outputs, and of a fine-tune the
+    objective.
+
+    Raises:
+        ValueError: the settings do not go with the field.
+    """
+    if learner == "probe":
+        return {"labels": label_lists.label_ids(field)}
+    objective = registry.objective_for(field)
+    task = objective.bind(field, Choices(soft_labels=settings.soft_labels, tagging=settings.tagging))
+    return {"labels": task.columns, "objective": objective.name, "field": dict(field)}
 
 
 def settings_of(learner: str, given: dict[str, Any]) -> Any:
@@ -132,5 +294,38 @@ def settings_of(learner: str, given: dict[str, Any]) -> Any:
         ValueError: an unknown learner, or settings that it refuses.
     """
     if learner not in LEARNERS:
-        raise ValueError(f"there is no learner {learner!r}: use one of {', '.join(LEARNERS)}")
+        raise SentenceError(
+            gettext_noop("there is no learner %(learner)s: use one of %(known)s"),
+            learner=repr(learner),
+            known=", ".join(LEARNERS),
+        )
     return settings_schema.read(LEARNERS[learner].settings, given)
+
+
+def check_encoder(settings: FinetuneSettings, folder: Path) -> None:
+    """Whether a fine-tune can begin with the encoder in a folder.
+
+    Raises:
+        ValueError: it reads fewer tokens, or has heads that the layout cannot share evenly.
+    """
+    from training.learning import encoder  # it loads numpy alone, and belongs to programs
+
+    limits = encoder.limits(folder)
+    if 0 < limits.tokens < settings.max_length:
+        raise SentenceError(
+            gettext_noop(
+                "max_length: found %(length)s, and the base model reads %(tokens)s tokens: use %(tokens)s or "
+                "fewer"
+            ),
+            length=settings.max_length,
+            tokens=limits.tokens,
+        )
+    if settings.layout == "tp" and limits.heads % settings.processes:
+        raise SentenceError(
+            gettext_noop(
+                "layout: found tp for %(processes)s processes and a model with %(heads)s attention heads, "
+                "expected a number of processes that divides %(heads)s: use fewer, or zero3"
+            ),
+            processes=settings.processes,
+            heads=limits.heads,
+        )

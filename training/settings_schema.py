@@ -9,11 +9,14 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from accounts.sentences import Sentence, SentenceError
+from accounts.sentences import gettext_noop as _
+
 _WORDS: dict[type, str] = {
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    bool: "yes or no",
+    int: _("a whole number"),
+    float: _("a number"),
+    str: _("text"),
+    bool: _("yes or no"),
 }
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -53,19 +56,33 @@ def read(settings_class: type, given: dict[str, Any]) -> Any:
     known = {setting.name: setting for setting in describe(settings_class)}
     if unknown := sorted(set(given) - set(known)):
         names = ", ".join(known) or "none"
-        raise ValueError(f"there is no setting {', '.join(unknown)} here: the settings are {names}")
+        raise SentenceError(
+            _("there is no setting %(unknown)s here: the settings are %(names)s"),
+            unknown=", ".join(unknown),
+            names=names,
+        )
     return settings_class(**{name: _value(known[name], value) for name, value in given.items()})
 
 
 def _value(setting: Setting, value: Any) -> Any:
     if setting.kind == "choice":
         if value not in setting.choices:
-            raise ValueError(f"{setting.name}: found {value!r}, expected one of {', '.join(setting.choices)}")
+            raise SentenceError(
+                _("%(name)s: found %(value)s, expected one of %(choices)s"),
+                name=setting.name,
+                value=repr(value),
+                choices=", ".join(setting.choices),
+            )
         return value
     turned = {"bool": _bool, "int": _int, "float": _float, "str": _str}[setting.kind](value)
     if turned is None:
         expected = {kind.__name__: words for kind, words in _WORDS.items()}[setting.kind]
-        raise ValueError(f"{setting.name}: found {value!r}, expected {expected}")
+        raise SentenceError(
+            _("%(name)s: found %(value)s, expected %(expected)s"),
+            name=setting.name,
+            value=repr(value),
+            expected=Sentence(expected),
+        )
     return turned
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from .svg import WIDTH, Chart, Format, clipped, drawing, number, short, text, text_width
+from .svg import WIDE, WIDTH, Chart, Format, clipped, drawing, number, short, text, text_width
 
 _STRONG = 0.55  # from here on the ground is strong enough for text in the colour "on accent"
 
@@ -36,11 +36,12 @@ def heat_map(
     known = [value for row in values for value in row if value is not None]
     low, high = value_range or ((min(known), max(known)) if known else (0.0, 1.0))
     left = min(170.0, max([40.0, *(text_width(name) + 20 for name in rows)]))
-    size = min((WIDTH - left - 10) / max(len(columns), 1), 64.0)
+    size = min((WIDE - left - 10) / max(len(columns), 1), 64.0)
     aslant = size < 60 or any(text_width(name) > size - 4 for name in columns)
     if aslant:  # the names lean out of the last column
-        size = min(size, (WIDTH - left - 60) / len(columns))
+        size = min(size, (WIDE - left - 60) / len(columns))
     tall = min(size, 40.0)
+    fits = left + size * len(columns) + (60 if aslant else 10) <= WIDTH
     head = 24 + (min(110.0, max(text_width(name) for name in columns) + 6) if aslant else 16)
     parts = [text(left, 14, column_label), text(2, head - 8, row_label)]
     parts += [_column_name(name, left + size * (j + 0.5), head, aslant) for j, name in enumerate(columns)]
@@ -56,7 +57,7 @@ def heat_map(
         [name, *("–" if v is None else value_format(v) for v in row)]
         for name, row in zip(rows, values, strict=True)
     ]
-    svg = drawing(title, head + tall * len(rows) + 8, parts, description=note)
+    svg = drawing(title, head + tall * len(rows) + 8, parts, description=note, width=WIDTH if fits else WIDE)
     return Chart(svg, title, note, [row_label, *columns], table)
 
 

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from .svg import WIDTH, Area, Chart, Format, drawing, legend, number, series, short, text, ticks
+from .svg import (
+    MARGIN,
+    WIDTH,
+    Area,
+    Chart,
+    Format,
+    drawing,
+    legend,
+    number,
+    series,
+    short,
+    text,
+    text_width,
+    ticks,
+)
 from .svg import line as rule
 
 
@@ -33,6 +47,7 @@ def line_chart(
     x_label: str = "",
     y_label: str = "",
     note: str = "",
+    x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
     x_format: Format = short,
     y_format: Format = short,
@@ -42,6 +57,7 @@ def line_chart(
 ) -> Chart:
     """Draw lines with bands for their intervals.
 
+    The axes reach from the least to the greatest value, and over `x_range`; `y_range` stands for the values.
     `marks` are (x, name): dashed vertical lines, such as a new guideline version. `target` is (y, name): a
     dashed horizontal one. Lines without points are named in the legend all the same. Without any point the
     plot area stays empty. Points are drawn in the order given.
@@ -50,11 +66,14 @@ def line_chart(
     if len(lines) < 2:
         named, legend_height = "", 0.0
     points = [point for one in lines for point in one.points]
-    area = _area(points, legend_height, height, y_range, [x for x, _ in marks], target, bool(x_label))
+    widest = [*(x_range or ()), *(x for x, _ in marks)]
+    area = _area(points, legend_height, height, y_range, widest, target, bool(x_label))
     parts = [named, area.axes(x_label=x_label, y_label=y_label, x_format=x_format, y_format=y_format)]
     for x, name in marks:
         parts.append(rule(area.x(x), area.top, area.x(x), area.bottom, "reference"))
-        parts.append(text(area.x(x) + 4, area.top + 11, name))
+        fits = area.x(x) + 4 + text_width(name) <= WIDTH
+        at, anchor = (area.x(x) + 4, "start") if fits else (area.x(x) - 4, "end")
+        parts.append(text(at, area.top + 11, name, anchor=anchor))
     if target is not None:
         parts.append(rule(area.left, area.y(target[0]), area.right, area.y(target[0]), "reference"))
         parts.append(text(area.right, area.y(target[0]) - 5, target[1], anchor="end"))
@@ -79,7 +98,7 @@ def _area(
     low, high = y_range if y_range is not None else (min(ys), max(ys))
     bottom = height - (44 if has_x_label else 26)
     across = ticks(min(xs), max(xs), 6, whole=all(float(x).is_integer() for x in xs))
-    return Area(56, 26 + legend_height, WIDTH - 14, bottom, across, ticks(low, high))
+    return Area(56, 26 + legend_height, WIDTH - MARGIN, bottom, across, ticks(low, high))
 
 
 def _drawn(one: Line, area: Area, css: str) -> str:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from html import escape
 
 Format = Callable[[float], str]
-WIDTH = 640.0
+WIDTH = 480.0  # narrow, so that it can still be read when a telephone shows it at 0.65 of its size
+WIDE = 640.0  # of what has many columns: there it is moved sideways
+MARGIN = 14.0  # right of a plot area
 SERIES_CLASSES = 6
 
 
@@ -68,7 +70,7 @@ def drawing(
 ) -> Svg:
     """Wrap the parts in an <svg> that screen readers announce by its title."""
     described = f"<desc>{escape(description)}</desc>" if description else ""
-    css = "plot" if width == WIDTH else "plot small"
+    css = {WIDTH: "plot", WIDE: "plot wide"}.get(width, "plot small")
     return Svg(
         f'<svg class="{css}" role="img" viewBox="0 0 {number(width)} {number(height)}" '
         f'aria-label="{escape(title)}"><title>{escape(title)}</title>{described}{"".join(parts)}</svg>'
@@ -122,7 +124,10 @@ class Area:
             parts.append(line(self.left, self.y(value), self.right, self.y(value), "grid"))
             parts.append(text(self.left - 8, self.y(value) + 4, y_format(value), anchor="end"))
         for value in self.x_ticks:
-            parts.append(text(self.x(value), self.bottom + 18, x_format(value), anchor="middle"))
+            said = x_format(value)
+            # a long one at the last tick, such as a date, would be cut off at the edge; some fonts are wide
+            at = min(self.x(value), self.right + MARGIN - 0.56 * text_width(said))
+            parts.append(text(at, self.bottom + 18, said, anchor="middle"))
         parts.append(line(self.left, self.bottom, self.right, self.bottom, "axis"))
         if x_label:
             parts.append(text((self.left + self.right) / 2, self.bottom + 36, x_label, anchor="middle"))

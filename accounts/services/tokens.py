@@ -72,4 +72,5 @@ def authenticate(secret: str) -> ApiToken | None:
 def _valid() -> QuerySet[ApiToken]:
     in_time = Q(expires_at=None) | Q(expires_at__gt=given("now", DateTimeField()))
     tokens = ApiToken.objects.select_related("user").filter(in_time, user__is_active=True)
-    return tokens.filter(prefix=given("prefix")).order_by()
+    unread = ("created_at", "expires_at", "user__last_login", "user__date_joined")
+    return tokens.filter(prefix=given("prefix")).order_by().defer(*unread)

@@ -13,13 +13,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.figures import percent
+from accounts.wording import said
+
 register = template.Library()
-
-
-@register.filter
-def percent(share: float | None, digits: int = 0) -> str:
-    """0.713 -> 71 %; None -> a dash."""
-    return "–" if share is None else f"{number_format(100 * share, digits)} %"
+register.filter(percent)
+register.filter(said)
 
 
 @register.filter

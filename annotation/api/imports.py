@@ -14,6 +14,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.wording import said
 from annotation.api.shapes import checked
 from annotation.intake.records import FORMATS
 from annotation.models import Import, Project, RejectedRow
@@ -35,10 +36,15 @@ class ImportSerializer(serializers.ModelSerializer):
 
 
 class RejectedSerializer(serializers.ModelSerializer):
+    message = serializers.SerializerMethodField()
+
     class Meta:
         model = RejectedRow
         fields = ["line", "code", "message", "raw", "is_whole"]
         read_only_fields = fields
+
+    def get_message(self, row: RejectedRow) -> str:
+        return said(row.reason)
 
 
 class UploadRequest(serializers.Serializer):

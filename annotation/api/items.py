@@ -11,6 +11,7 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.wording import said
 from annotation.api import item_pages
 from annotation.api.shapes import checked
 from annotation.errors import PrelabelRefused
@@ -109,7 +110,7 @@ def _add(request: Request, slug: str) -> Response:
         "items": [None if pk is None else uuids[pk] for pk in added.item_ids],
         **{name: getattr(added, name) for name in ("added", "duplicates", "unchanged", "labelled")},
         "refused": [
-            {"index": bad.line - 1, "code": bad.code, "message": bad.message} for bad in added.refused
+            {"index": bad.line - 1, "code": bad.code, "message": said(bad.message)} for bad in added.refused
         ],
     }
     return Response(body)
@@ -146,5 +147,5 @@ def prelabel_list(request: Request, slug: str) -> Response:
             ],
         )
     except ValueError as error:
-        raise PrelabelRefused(str(error)) from error
+        raise PrelabelRefused(said(error)) from error
     return Response({"stored": stored})

@@ -16,6 +16,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from accounts.sentences import SentenceError
+from accounts.sentences import gettext_noop as _
 from annotation.intake.records import as_text
 from annotation.task_types.content import Content
 from annotation.task_types.labels import folded, lookup, resolve
@@ -26,12 +28,11 @@ TIES = frozenset({"tie", "equal", "both", "="})
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0*)?")
 
 
-class BadAnswer(ValueError):
-    """Why a cell is no answer; `message` goes on after "line 12 "."""
+class BadAnswer(SentenceError):
+    """Why a cell is no answer: a sentence that goes on after "line 12 "."""
 
-    def __init__(self, message: str, code: str = "answer") -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, template: str, code: str = "answer", /, **parameters: Any) -> None:
+        super().__init__(template, **parameters)
         self.code = code
 
 
@@ -68,7 +69,7 @@ class Answers:
                 answer = _shifted(answer, shift)
             return validate_part(self.definition, {self.field["name"]: answer}, content)
         except (InvalidValue, ValueError, TypeError, RecursionError) as error:
-            raise BadAnswer(f"has an answer that cannot be taken: {error}") from error
+            raise BadAnswer(_("has an answer that cannot be taken: %(reason)s"), reason=error) from error
 
     def of_value(self, cell: Any, content: Content, *, shift: int = 0) -> dict[str, Any] | None:
         """The value of a column that holds whole values as JSON, every field by name."""
@@ -84,7 +85,7 @@ class Answers:
                 }
             return validate_value(self.definition, value, content)
         except (InvalidValue, ValueError, TypeError, RecursionError) as error:
-            raise BadAnswer(f"has a value that cannot be taken: {error}") from error
+            raise BadAnswer(_("has a value that cannot be taken: %(reason)s"), reason=error) from error
 
     def of_best(self, identity: str, content: Content) -> dict[str, Any]:
         """The preference for one response over all others."""
@@ -93,7 +94,7 @@ class Answers:
         try:
             return validate_part(self.definition, {self.field["name"]: answer}, content)
         except InvalidValue as error:
-            raise BadAnswer(f"has a preference that cannot be taken: {error}") from error
+            raise BadAnswer(_("has a preference that cannot be taken: %(reason)s"), reason=error) from error
 
     def named(self, cell: Any) -> Iterable[str]:
         """The labels that a cell names, known or not, to add to the schema."""
@@ -116,10 +117,9 @@ class Answers:
         if label is None:
             ids = list(dict.fromkeys(self._labels.values()))
             known = ", ".join(ids[:5]) + (f", … {len(ids)} in all" if len(ids) > 5 else "")
-            message = (
-                f"has the label {given[:60]!r}, which is not in the schema ({known or 'it has no labels'})"
-            )
-            raise BadAnswer(f"{message}: correct it, or add it to the schema", "unknown_label")
+            some = _("has the label %(given)s, which is not in the schema (%(known)s): correct it, or add it")
+            none = _("has the label %(given)s, and the schema has no labels: correct it, or add it")
+            raise BadAnswer(some if ids else none, "unknown_label", given=repr(given[:60]), known=known)
         return label
 
     def known(self, given: Any) -> Any:
@@ -231,4 +231,6 @@ def _json(cell: str) -> Any:
     try:
         return json.loads(cell)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"found {cell[:60]!r}, expected JSON ({error})") from error
+        raise SentenceError(
+            _("found %(given)s, expected JSON (%(reason)s)"), given=repr(cell[:60]), reason=error
+        ) from error

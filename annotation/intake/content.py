@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping as AnyMapping
 from typing import TYPE_CHECKING, Any
 
+from accounts.sentences import SentenceError
+from accounts.sentences import gettext_noop as _
 from annotation.intake.normalise import content_hash, normalise
 from annotation.task_types.content import check_data
 from annotation.task_types.values import InvalidContent
@@ -23,14 +25,10 @@ SPEAKERS = {
 RESPONSE_KEYS = ("text", "content", "response", "value")  # where a list of responses has objects
 
 
-class BadContent(ValueError):
-    """Why a row's content cannot be taken; `message` goes on after "line 12 "."""
+class BadContent(SentenceError):
+    """Why a row's content cannot be taken: a sentence that goes on after "line 12 "."""
 
     code = "content"
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
 
 
 def of_row(fields: AnyMapping[str, Any], mapping: Mapping) -> dict[str, Any]:
@@ -70,7 +68,8 @@ def _responses(fields: AnyMapping[str, Any], mapping: Mapping) -> tuple[list[Any
         found = [] if _is_empty(fields.get(column)) else _json(fields[column], column)
         if not isinstance(found, list):
             raise BadContent(
-                f"has no list in {column!r}: write a list of responses, or name a column for each"
+                _("has no list in %(column)s: write a list of responses, or name a column for each"),
+                column=repr(column),
             )
         cells = [(None, cell) for cell in found]
     else:
@@ -84,7 +83,9 @@ def _responses(fields: AnyMapping[str, Any], mapping: Mapping) -> tuple[list[Any
             cell = turns[-1]["content"]
         responses.append(_response(cell, identity))
     if any(dialogue != dialogues[0] for dialogue in dialogues[1:]) or 0 < len(dialogues) < len(cells):
-        raise BadContent("has responses to different dialogues: all turns before the last must be the same")
+        raise BadContent(
+            _("has responses to different dialogues: all turns before the last must be the same")
+        )
     return responses, dialogues[0] if dialogues else []
 
 
@@ -127,7 +128,7 @@ def checked(given: Any) -> dict[str, Any]:
     try:
         return check_data(given)
     except InvalidContent as error:
-        raise BadContent(f"cannot be taken: {error}") from error
+        raise BadContent(_("cannot be taken: %(reason)s"), reason=error) from error
 
 
 def hash_of(normalised: str, data: AnyMapping[str, Any]) -> str:
@@ -160,5 +161,7 @@ def _json(cell: Any, column: str) -> Any:
         return json.loads(cell)
     except (ValueError, RecursionError) as error:
         raise BadContent(
-            f"has no JSON in {column!r} ({error}): write a list, or choose another column"
+            _("has no JSON in %(column)s (%(reason)s): write a list, or choose another column"),
+            column=repr(column),
+            reason=error,
         ) from error

@@ -11,6 +11,8 @@ import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from accounts.sentences import Sentence
+from accounts.sentences import gettext_noop as _
 from annotation.intake.lines import Line
 from annotation.intake.records import BadRow, FileInfo, Limits, Row, bad_row, cell_too_large
 
@@ -76,10 +78,10 @@ class _Records:
     def _skip_header(self) -> None:
         """Read past the header: the first line that is not blank, and more where a quoted name has line
         ends."""
-        for _, line in self.lines:
+        for _number, line in self.lines:
             if isinstance(line, BadRow) or line.strip():
                 break
-        for _ in range(self.info.header.count("\n")):
+        for _line in range(self.info.header.count("\n")):
             next(self.lines, None)
 
     def _parsed(self) -> Iterator[Row | BadRow]:
@@ -155,28 +157,44 @@ class _Records:
         while isinstance(line, BadRow) or line.count(QUOTE) % 2 == 0:
             last, line = next(self.lines, (0, QUOTE))
         if not last:
-            message = (
-                f"the quote that opens in line {number} is never closed: close it, "
-                "or double a quote that stands inside a cell"
+            message = Sentence(
+                _(
+                    "the quote that opens in line %(line)s is never closed: close it, or double a "
+                    "quote that stands inside a cell"
+                ),
+                line=number,
             )
             return bad_row(number, raw, "quote", message, self.limits, whole=False)
-        message = (
-            f"the cell in lines {number} to {last} is too long (limits: {self.limits.record:,} characters, "
-            f"{LONGEST_RECORD:,} lines): shorten it, or check the quote that opens in line {number}"
+        message = Sentence(
+            _(
+                "the cell in lines %(line)s to %(last)s is too long (limits: %(most)s "
+                "characters, %(lines)s lines): shorten it, or check the quote that opens in "
+                "line %(line)s"
+            ),
+            line=number,
+            last=last,
+            most=f"{self.limits.record:,}",
+            lines=f"{LONGEST_RECORD:,}",
         )
         return bad_row(number, raw, "cell_too_large", message, self.limits, whole=False)
 
     def _misquoted(self, number: int, raw: str) -> BadRow:
-        message = (
-            f"line {number} has a quote that is out of place or never closed: put a cell that holds quotes "
-            'in quotes, and double those inside it: "say ""hi"""'
+        message = Sentence(
+            _(
+                "line %(line)s has a quote that is out of place or never closed: put a cell that "
+                'holds quotes in quotes, and double those inside it: "say ""hi"""'
+            ),
+            line=number,
         )
         return bad_row(number, raw, "quote", message, self.limits)
 
     def _ragged(self, number: int, raw: str, found: int) -> BadRow:
         width = len(self.info.columns)
         names = ", ".join(self.info.columns[:6]) + (", …" if width > 6 else "")
-        advice = "put a cell that holds the delimiter in quotes" if found > width else "add the missing cells"
-        cells = "1 cell" if found == 1 else f"{found} cells"
-        message = f"line {number} has {cells}, expected {width} ({names}): {advice}"
+        few = _("line %(line)s has %(found)s of %(width)s cells (%(names)s): add the missing ones")
+        many = _(
+            "line %(line)s has %(found)s cells, expected %(width)s (%(names)s): put a cell that holds the "
+            "delimiter in quotes"
+        )
+        message = Sentence(many if found > width else few, line=number, found=found, width=width, names=names)
         return bad_row(number, raw, "ragged", message, self.limits)

@@ -4,9 +4,12 @@ guess."""
 from __future__ import annotations
 
 import codecs
+from typing import Any
 
 from charset_normalizer import from_bytes
 
+from accounts.sentences import Sentence
+from accounts.sentences import gettext_noop as _
 from annotation.intake.records import IntakeError
 from annotation.intake.source import line_safe
 
@@ -23,7 +26,7 @@ GUESS_BYTES = 65_536
 
 def choose_encoding(
     sample: bytes, name: str, given: str | None, *, whole: bool
-) -> tuple[str, str, list[str]]:
+) -> tuple[str, str, list[Sentence]]:
     """(encoding, the sample's text, warnings) for the file that begins with `sample`.
 
     A byte order mark wins over `given`, which wins over UTF-8. UTF-8 is taken too where most lines that are
@@ -44,12 +47,15 @@ def choose_encoding(
     except UnicodeDecodeError as error:
         valid, invalid = _count_lines(sample, whole=whole)
         if valid > invalid:
-            warning = f"{invalid} of the first lines are not valid UTF-8: they are listed as bad rows"
+            warning = Sentence(
+                _("%(invalid)s of the first lines are not valid UTF-8: they are listed as bad rows"),
+                invalid=invalid,
+            )
             return "utf-8", sample.decode("utf-8", "replace"), [warning]
         raise _not_utf8(sample, name, error) from error
 
 
-def _given(sample: bytes, name: str, given: str) -> tuple[str, str, list[str]]:
+def _given(sample: bytes, name: str, given: str) -> tuple[str, str, list[Sentence]]:
     try:
         known = codecs.lookup(given)
         if not known._is_text_encoding:  # base64 and its like are codecs too
@@ -57,16 +63,29 @@ def _given(sample: bytes, name: str, given: str) -> tuple[str, str, list[str]]:
         text = _text(sample, known.name)
     except (LookupError, UnicodeError) as error:
         if isinstance(error, UnicodeError):
-            message = f"{name} cannot be read as {given} ({error}): choose another encoding"
+            message = Sentence(
+                _("%(name)s cannot be read as %(given)s (%(reason)s): choose another encoding"),
+                name=name,
+                given=given,
+                reason=error,
+            )
             raise IntakeError("encoding", message) from error
-        message = f"encoding {given!r} is not known: try utf-8, utf-16, cp1252, gb18030, big5 or shift_jis"
+        message = Sentence(
+            _("encoding %(given)s is not known: try utf-8, utf-16, cp1252, gb18030, big5 or shift_jis"),
+            given=repr(given),
+        )
         raise IntakeError("encoding", message) from error
     encoding = "utf-8" if known.name == "utf-8-sig" else known.name
     if "�" in text and line_safe(encoding):
         return (
             encoding,
             text,
-            [f"some of the first lines are not valid {encoding}: they are listed as bad rows"],
+            [
+                Sentence(
+                    _("some of the first lines are not valid %(encoding)s: they are listed as bad rows"),
+                    encoding=encoding,
+                )
+            ],
         )
     return encoding, text, []
 
@@ -93,14 +112,19 @@ def _count_lines(sample: bytes, *, whole: bool) -> tuple[int, int]:
 
 def _not_utf8(sample: bytes, name: str, error: UnicodeDecodeError) -> IntakeError:
     line = sample.count(b"\n", 0, error.start) + 1
-    found = f"{name} is not UTF-8 (byte 0x{sample[error.start]:02x} in line {line})"
+    found: dict[str, Any] = {"name": name, "byte": f"{sample[error.start]:02x}", "line": line}
     guess = _guess(sample)
     if guess is None:
-        return IntakeError("encoding", f"{found}: save it as UTF-8, or say which encoding it has")
-    message = (
-        f"{found}. It looks like {guess}: choose this encoding if the preview reads well, or save it as UTF-8"
+        bare = _(
+            "%(name)s is not UTF-8 (byte 0x%(byte)s in line %(line)s): save it as UTF-8, or say which encoding "
+            "it has"
+        )
+        return IntakeError("encoding", bare, **found)
+    likely = _(
+        "%(name)s is not UTF-8 (byte 0x%(byte)s in line %(line)s). It looks like %(guess)s: choose this "
+        "encoding if the preview reads well, or save it as UTF-8"
     )
-    return IntakeError("encoding", message, guess=guess)
+    return IntakeError("encoding", likely, guess=guess, **found)
 
 
 def _guess(sample: bytes) -> str | None:
@@ -116,8 +140,10 @@ def _wide_or_binary(sample: bytes, name: str) -> IntakeError:
     even, odd = head[::2].count(0), head[1::2].count(0)
     for guess, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
         if zeros > 10 * others:
-            message = (
-                f"{name} looks like {guess} without a byte order mark: choose it, or save the file as UTF-8"
+            bare = _(
+                "%(name)s looks like %(guess)s without a byte order mark: choose it, or save the file as UTF-8"
             )
-            return IntakeError("encoding", message, guess=guess)
-    return IntakeError("binary", f"{name} is no text file: choose a CSV, TSV, JSON lines or Parquet file")
+            return IntakeError("encoding", bare, guess=guess, name=name)
+    return IntakeError(
+        "binary", _("%(name)s is no text file: choose a CSV, TSV, JSON lines or Parquet file"), name=name
+    )

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from accounts.sentences import Sentence, SentenceError
+from accounts.sentences import gettext_noop as _
 from annotation.intake.lines import Line
 from annotation.intake.records import BadRow, Limits, Row, bad_row, cell_too_large
 
@@ -16,7 +18,7 @@ NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise SentenceError(_("%(name)s is no JSON"), name=name)
 
 
 _decode = json.JSONDecoder(parse_constant=_no_constant).decode
@@ -47,25 +49,28 @@ def jsonl_rows(runs: Iterator[tuple[int, list[Line]]], limits: Limits) -> Iterat
             number += 1
     if held is not None:
         if last.lstrip().startswith("{") and not last.rstrip().endswith("}"):
-            message = (
-                f"line {held.line} is the last and breaks off inside a JSON object: the file may be cut off"
+            message = Sentence(
+                _("line %(line)s is the last and breaks off inside a JSON object: the file may be cut off"),
+                line=held.line,
             )
             held = held._replace(code="truncated", message=message)
         yield held
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """The JSON object that `text` is; ValueError with a phrase that says why it is none."""
+    """The JSON object that `text` is; `SentenceError` with a phrase that says why it is none."""
     try:
         value = _decode(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"is not JSON ({error.msg} at character {error.pos + 1})") from error
+        raise SentenceError(
+            _("is not JSON (%(reason)s at character %(at)s)"), reason=error.msg, at=error.pos + 1
+        ) from error
     except RecursionError as error:
-        raise ValueError("is nested too deeply") from error
+        raise SentenceError(_("is nested too deeply")) from error
     except ValueError as error:
-        raise ValueError(f"is not JSON ({error})") from error
+        raise SentenceError(_("is not JSON (%(reason)s)"), reason=error) from error
     if not isinstance(value, dict):
-        raise ValueError('is JSON but not an object, expected {"column": value, ...}')
+        raise SentenceError(_('is JSON but not an object, expected {"column": value, ...}'))
     return value
 
 
@@ -73,18 +78,24 @@ def _row(number: int, line: str, limits: Limits) -> Row | BadRow:
     try:
         value = parse_object(line)
     except ValueError as error:
-        message = f"line {number} {error}: write one JSON object a line"
+        message = Sentence(
+            _("line %(line)s %(reason)s: write one JSON object a line"), line=number, reason=error
+        )
         return bad_row(number, line, "json", message, limits)
     if RISKY.search(line):
         text = json.dumps(value, ensure_ascii=False)
         if NUL.search(text):
-            message = f"line {number} holds a NUL character, which no text may hold: take \\u0000 out"
+            message = Sentence(
+                _("line %(line)s holds a NUL character, which no text may hold: take \\u0000 out"),
+                line=number,
+            )
             return bad_row(number, line, "nul", message, limits)
         try:
             text.encode()
         except UnicodeEncodeError:
-            message = (
-                f"line {number} holds half a surrogate pair (\\ud800 to \\udfff): write whole characters"
+            message = Sentence(
+                _("line %(line)s holds half a surrogate pair (\\ud800 to \\udfff): write whole characters"),
+                line=number,
             )
             return bad_row(number, line, "encoding", message, limits)
     if len(line) > limits.cell:

@@ -10,6 +10,8 @@ import codecs
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from accounts.sentences import Sentence
+from accounts.sentences import gettext_noop as _
 from annotation.intake.records import BadRow, FileInfo, Limits, bad_row
 from annotation.intake.source import Cut, blocks, line_encoding
 
@@ -34,7 +36,7 @@ def numbered_lines(
             if end not in block:
                 carry, too_long = _grow(carry, block, too_long, limits)
                 continue
-            head, _, rest = block.partition(end)
+            head, _end, rest = block.partition(end)
             carry, too_long = _grow(carry, head, too_long, limits)
             if too_long:
                 yield number, [_overlong(number, carry, too_long, encoding, limits)]
@@ -49,7 +51,11 @@ def numbered_lines(
             carry, too_long = _grow(b"", carry, 0, limits)
     except Cut as cut:
         raw = carry.decode(encoding, "backslashreplace")
-        message = f"line {number}: {cut.message}. All rows before it were read; get a whole copy for the rest"
+        message = Sentence(
+            _("line %(line)s: %(reason)s. All rows before it were read; get a whole copy for the rest"),
+            line=number,
+            reason=cut,
+        )
         yield number, [bad_row(number, raw, "truncated", message, limits, whole=False)]
         return
     if too_long:
@@ -85,15 +91,23 @@ def _decode(joined: bytes, end: bytes, encoding: str, number: int, limits: Limit
 def _one(line: bytes, encoding: str, number: int, limits: Limits) -> Line:
     if b"\0" in line:
         raw = line.decode(encoding, "backslashreplace").replace("\0", "\\x00")
-        message = f"line {number} holds a NUL byte, which no text may hold: take it out"
+        message = Sentence(
+            _("line %(line)s holds a NUL byte, which no text may hold: take it out"), line=number
+        )
         return bad_row(number, raw, "nul", message, limits)
     try:
         return line.decode(encoding)
     except UnicodeDecodeError as error:
         raw = line.decode(encoding, "backslashreplace")
-        message = (
-            f"line {number} is not valid {encoding} at byte {error.start + 1} of the line "
-            f"(0x{line[error.start]:02x}): save the line, or the whole file, as UTF-8"
+        message = Sentence(
+            _(
+                "line %(line)s is not valid %(encoding)s at byte %(start)s of the line "
+                "(0x%(byte)s): save the line, or the whole file, as UTF-8"
+            ),
+            line=number,
+            encoding=encoding,
+            start=error.start + 1,
+            byte=f"{line[error.start]:02x}",
         )
         return bad_row(number, raw, "encoding", message, limits)
 
@@ -106,14 +120,21 @@ def _last(line: Line, raw: bytes, encoding: str) -> Line:
         codecs.getincrementaldecoder(encoding)().decode(raw, final=False)
     except UnicodeDecodeError:
         return line
-    message = f"line {line.line} is the last and ends inside a character: the file may be cut off"
+    message = Sentence(
+        _("line %(line)s is the last and ends inside a character: the file may be cut off"), line=line.line
+    )
     return line._replace(code="truncated", message=message)
 
 
 def _overlong(number: int, carry: bytes, too_long: int, encoding: str, limits: Limits) -> BadRow:
     raw = carry[: 4 * limits.raw].decode(encoding, "backslashreplace")
-    message = (
-        f"line {number} is {len(carry) + too_long:,} bytes long, the limit is {limits.record:,}: "
-        "shorten it, or check for a missing line end"
+    message = Sentence(
+        _(
+            "line %(line)s is %(count)s bytes long, the limit is %(most)s: shorten it, or "
+            "check for a missing line end"
+        ),
+        line=number,
+        count=f"{len(carry) + too_long:,}",
+        most=f"{limits.record:,}",
     )
     return bad_row(number, raw, "too_large", message, limits, whole=False)

@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from accounts.sentences import Sentence
+from accounts.sentences import gettext_noop as _
 from annotation.intake.records import (
     BadRow,
     FileInfo,
@@ -30,7 +32,11 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, memory_map=False, buffer_size=1 << 20, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
-        message = f"{path.name} is cut off or no Parquet file ({error}): export it again, or get a whole copy"
+        message = Sentence(
+            _("%(name)s is cut off or no Parquet file (%(reason)s): export it again, or get a whole copy"),
+            name=path.name,
+            reason=error,
+        )
         raise IntakeError("damaged", message) from error
 
 
@@ -55,7 +61,11 @@ def parquet_rows(
                     return
                 columns = [_values(column) for column in batch.columns]
             except (pa.ArrowException, OSError) as error:
-                message = f"from row {number} on the file is damaged ({error}): get a whole copy for the rest"
+                message = Sentence(
+                    _("from row %(row)s on the file is damaged (%(reason)s): get a whole copy for the rest"),
+                    row=number,
+                    reason=error,
+                )
                 yield bad_row(number, "", "damaged", message, limits, whole=False)
                 return
             for cells in zip(*columns, strict=True):
@@ -111,10 +121,18 @@ def _row(number: int, fields: dict[str, Any], limits: Limits) -> Row | BadRow:
         if len(value) > limits.cell:
             return cell_too_large(number, value, len(value), limits)
         if "\0" in value:
-            message = f"row {number} holds a NUL character in {name!r}, which no text may hold: take it out"
+            message = Sentence(
+                _("row %(row)s holds a NUL character in %(name)s, which no text may hold: take it out"),
+                row=number,
+                name=repr(name),
+            )
             return bad_row(number, as_json(fields), "nul", message, limits)
         if not value.isascii() and _has_surrogate(value):
-            message = f"row {number} holds bytes in {name!r} that are not UTF-8: write text in the column"
+            message = Sentence(
+                _("row %(row)s holds bytes in %(name)s that are not UTF-8: write text in the column"),
+                row=number,
+                name=repr(name),
+            )
             return bad_row(number, as_json(fields), "encoding", message, limits)
     return Row(number, fields, "")
 

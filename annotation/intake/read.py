@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from accounts.sentences import gettext_noop as _
 from annotation.intake.csv_rows import csv_rows
 from annotation.intake.jsonl_rows import jsonl_rows
 from annotation.intake.lines import line_runs
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 MOST_VALUES = 1000
+TOO_MANY_VALUES = _(
+    "column %(column)s has more than %(most)s values by line %(line)s: choose the column that holds the labels"
+)
 
 
 def rows(
@@ -64,11 +68,13 @@ def count_values(path: Path | str, info: FileInfo, column: str) -> Counter[str]:
             if text:
                 found[text] += 1
                 if len(found) > MOST_VALUES:
-                    message = (
-                        f"column {column!r} has more than {MOST_VALUES:,} values by line {row.line}: "
-                        "choose the column that holds the labels"
+                    raise IntakeError(
+                        "mapping",
+                        TOO_MANY_VALUES,
+                        column=repr(column),
+                        most=f"{MOST_VALUES:,}",
+                        line=row.line,
                     )
-                    raise IntakeError("mapping", message)
     return found
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
+
+from accounts.sentences import Sentence, SentenceError
+from accounts.sentences import gettext_noop as _
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet")
 
 
-class IntakeError(ValueError):
+class IntakeError(SentenceError):
     """The file as a whole cannot be read. `code` names the case; `guess` is an encoding worth a try, if any.
 
     Codes: missing, empty, format, binary, encoding, header, mapping, damaged.
     """
 
-    def __init__(self, code: str, message: str, *, guess: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, template: str, /, *, guess: str | None = None, **parameters: Any) -> None:
+        super().__init__(template, **parameters, **({"guess": guess} if guess else {}))
         self.code = code
-        self.message = message
         self.guess = guess
 
 
@@ -60,7 +62,7 @@ class BadRow(NamedTuple):
     line: int
     raw: str
     code: str
-    message: str
+    message: Sentence
     whole: bool = True
 
 
@@ -69,7 +71,7 @@ class FileInfo:
     """What `sniff` found out about a file; all that `rows` needs to read it, and JSON for a job's parameters.
 
     `header` is the header line as it stands in the file ("" without one); `first_line` the line of the
-    first row; `preview` the first rows as column -> text, `warnings` sentences for the person who imports.
+    first row; `preview` the first rows as column -> text, `warnings` for the person who imports.
     """
 
     format: str
@@ -82,25 +84,36 @@ class FileInfo:
     has_header: bool = True
     size: int = 0
     preview: tuple[dict[str, str], ...] = ()
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[Sentence, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "warnings": [one.to_json() for one in self.warnings]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> FileInfo:
-        listed = {key: tuple(stored[key]) for key in ("columns", "preview", "warnings") if key in stored}
-        return cls(**{**stored, **listed})
+        listed = {key: tuple(stored[key]) for key in ("columns", "preview") if key in stored}
+        warnings = tuple(
+            Sentence.from_json(one) if isinstance(one, Mapping) else Sentence(one)  # text: from before
+            for one in stored.get("warnings", ())
+        )
+        return cls(**{**stored, **listed, "warnings": warnings})
 
 
-def bad_row(line: int, raw: str, code: str, message: str, limits: Limits, *, whole: bool = True) -> BadRow:
+def bad_row(
+    line: int, raw: str, code: str, message: Sentence, limits: Limits, *, whole: bool = True
+) -> BadRow:
     """A `BadRow` whose raw text is cut at the limit."""
     return BadRow(line, raw[: limits.raw], code, message, whole and len(raw) <= limits.raw)
 
 
 def cell_too_large(line: int, raw: str, found: int, limits: Limits) -> BadRow:
     """The bad row for a cell of `found` characters."""
-    message = f"line {line} has a cell of {found:,} characters, the limit is {limits.cell:,}: shorten it"
+    message = Sentence(
+        _("line %(line)s has a cell of %(found)s characters, the limit is %(cell)s: shorten it"),
+        line=line,
+        found=f"{found:,}",
+        cell=f"{limits.cell:,}",
+    )
     return bad_row(line, raw, "cell_too_large", message, limits, whole=False)
 
 

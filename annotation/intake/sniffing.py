@@ -4,9 +4,12 @@ rows."""
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from accounts.sentences import Sentence
+from accounts.sentences import gettext_noop as _
 from annotation.intake.csv_rows import csv_rows, quote_is_open, split_line
 from annotation.intake.encodings import choose_encoding
 from annotation.intake.jsonl_rows import jsonl_rows, parse_object
@@ -30,13 +33,15 @@ SUFFIXES = {
 }  # fmt: skip
 # What people upload by mistake, by the first bytes of the file.
 FOREIGN = {
-    b"PK\x03\x04": "a zip archive or an Excel workbook: save the sheet as CSV UTF-8, or unpack the archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save the sheet as CSV UTF-8",
-    b"%PDF": "a PDF: export the texts as CSV or JSON lines",
-    b"BZh": "packed with bzip2: unpack it, or pack it with gzip",
-    b"\xfd7zXZ": "packed with xz: unpack it, or pack it with gzip",
-    b"\x28\xb5\x2f\xfd": "packed with zstd: unpack it, or pack it with gzip",
-    b"SQLite format 3": "an SQLite database: export the table as CSV",
+    b"PK\x03\x04": _(
+        "%(name)s is a zip archive or an Excel workbook: save the sheet as CSV UTF-8, or unpack the archive"
+    ),
+    b"\xd0\xcf\x11\xe0": _("%(name)s is an old Excel workbook: save the sheet as CSV UTF-8"),
+    b"%PDF": _("%(name)s is a PDF: export the texts as CSV or JSON lines"),
+    b"BZh": _("%(name)s is packed with bzip2: unpack it, or pack it with gzip"),
+    b"\xfd7zXZ": _("%(name)s is packed with xz: unpack it, or pack it with gzip"),
+    b"\x28\xb5\x2f\xfd": _("%(name)s is packed with zstd: unpack it, or pack it with gzip"),
+    b"SQLite format 3": _("%(name)s is an SQLite database: export the table as CSV"),
 }
 
 
@@ -59,24 +64,26 @@ def sniff(
     path = Path(path)
     name = name or path.name
     if format is not None and format not in FORMATS:
-        raise IntakeError("format", f"format {format!r} is not known: expected one of {', '.join(FORMATS)}")
-    if not path.is_file():
-        raise IntakeError("missing", f"{name} is no file: check the path")
-    with path.open("rb") as file:
-        start = file.read(16)
-    if not start:
-        raise IntakeError("empty", f"{name} is empty: choose a file with a header line and rows")
+        raise IntakeError(
+            "format",
+            _("format %(format)s is not known: expected one of %(known)s"),
+            format=repr(format),
+            known=", ".join(FORMATS),
+        )
+    start = _first_bytes(path, name)
     if start.startswith(b"PAR1") or format == "parquet":
         return _sniff_parquet(path)
     for magic, what in FOREIGN.items():
         if start.startswith(magic):
-            raise IntakeError("binary", f"{name} is {what}")
+            raise IntakeError("binary", what, name=name)
     compression = "gzip" if start.startswith(GZIP_MAGIC) else ""
     sample, whole = _sample(path, compression, name)
     encoding, text, warnings = choose_encoding(sample, name, encoding, whole=whole)
     if not text.strip():
         raise IntakeError(
-            "empty", f"{name} holds nothing but white space: choose a file with a header line and rows"
+            "empty",
+            _("%(name)s holds nothing but white space: choose a file with a header line and rows"),
+            name=name,
         )
     info = FileInfo(
         format="csv",
@@ -87,10 +94,22 @@ def sniff(
         warnings=tuple(warnings),
     )
     if _is_jsonl(text, format, name):
-        return _sniff_jsonl(path, _with(info, format="jsonl"), name)
+        return _sniff_jsonl(path, replace(info, format="jsonl"), name)
     given = format if format in ("csv", "tsv") else _suffix(name)
-    info = _with(info, format="tsv" if given == "tsv" else "csv")
+    info = replace(info, format="tsv" if given == "tsv" else "csv")
     return _sniff_csv(path, info, text, delimiter, has_header, name)
+
+
+def _first_bytes(path: Path, name: str) -> bytes:
+    if not path.is_file():
+        raise IntakeError("missing", _("%(name)s is no file: check the path"), name=name)
+    with path.open("rb") as file:
+        start = file.read(16)
+    if not start:
+        raise IntakeError(
+            "empty", _("%(name)s is empty: choose a file with a header line and rows"), name=name
+        )
+    return start
 
 
 def _sample(path: Path, compression: str, name: str) -> tuple[bytes, bool]:
@@ -106,11 +125,16 @@ def _sample(path: Path, compression: str, name: str) -> tuple[bytes, bool]:
     except Cut as cut:
         if not parts:
             raise IntakeError(
-                "damaged", f"{name}: {cut.message}, and nothing before it: get a whole copy"
+                "damaged",
+                _("%(name)s: %(reason)s, and nothing before it: get a whole copy"),
+                name=name,
+                reason=cut,
             ) from cut
     if not parts:
         raise IntakeError(
-            "empty", f"{name} holds nothing when unpacked: choose a file with a header line and rows"
+            "empty",
+            _("%(name)s holds nothing when unpacked: choose a file with a header line and rows"),
+            name=name,
         )
     return b"".join(parts), True
 
@@ -127,7 +151,10 @@ def _is_jsonl(text: str, format: str | None, name: str) -> bool:
         return False
     wanted = format == "jsonl" or _suffix(name) == "jsonl"
     if first.startswith("[") and wanted:
-        message = f"{name} is one JSON array: write one object a line instead (jq -c '.[]' FILE > FILE.jsonl)"
+        message = Sentence(
+            _("%(name)s is one JSON array: write one object a line instead (jq -c '.[]' FILE > FILE.jsonl)"),
+            name=name,
+        )
         raise IntakeError("format", message)
     if wanted or not first.startswith("{"):
         return wanted
@@ -146,9 +173,14 @@ def _sniff_jsonl(path: Path, info: FileInfo, name: str) -> FileInfo:
     good = [row for row in found if isinstance(row, Row)]
     if not good:
         first = next(row for row in found if isinstance(row, BadRow))
-        raise IntakeError("format", f"{name} has no JSON object in its first rows: {first.message}")
+        raise IntakeError(
+            "format",
+            _("%(name)s has no JSON object in its first rows: %(reason)s"),
+            name=name,
+            reason=first.message,
+        )
     columns = tuple(dict.fromkeys(key for row in good for key in row.fields))
-    return _with(info, columns=columns, preview=_preview(good))
+    return replace(info, columns=columns, preview=_preview(good))
 
 
 def _sniff_parquet(path: Path) -> FileInfo:
@@ -156,11 +188,11 @@ def _sniff_parquet(path: Path) -> FileInfo:
         columns = tuple(file.schema_arrow.names)
         count = file.metadata.num_rows
     if not count or not columns:
-        raise IntakeError("empty", f"{path.name} has no rows: choose a file with rows")
+        raise IntakeError("empty", _("%(name)s has no rows: choose a file with rows"), name=path.name)
     columns, warnings = _named(columns)
     info = FileInfo(format="parquet", columns=columns, size=path.stat().st_size, warnings=tuple(warnings))
     rows = islice(parquet_rows(path, info, Limits()), PREVIEW_ROWS)
-    return _with(info, preview=_preview([row for row in rows if isinstance(row, Row)]))
+    return replace(info, preview=_preview([row for row in rows if isinstance(row, Row)]))
 
 
 def _sniff_csv(
@@ -170,15 +202,17 @@ def _sniff_csv(
     if delimiter is None:
         delimiter = "\t" if info.format == "tsv" else _delimiter(lines, has_header)
     header, cells = _header(lines, delimiter, name)
-    warnings: list[str] = []
+    warnings: list[Sentence] = []
     if has_header:
         if len(cells) == 1 and delimiter == NO_DELIMITER:
-            warnings.append("the header names one column: commas in a row are taken as part of its text")
+            warnings.append(
+                Sentence(_("the header names one column: commas in a row are taken as part of its text"))
+            )
         columns, renamed = _named(cells)
         warnings += renamed
     else:
         columns, header = tuple(f"column {number}" for number in range(1, len(cells) + 1)), ""
-    info = _with(
+    info = replace(
         info,
         delimiter=delimiter,
         columns=columns,
@@ -188,12 +222,13 @@ def _sniff_csv(
     )
     found = list(islice(csv_rows(line_runs(path, info, Limits()), info, Limits()), 100))
     if not found:
-        raise IntakeError("empty", f"{name} has a header but no rows: add rows below it")
+        raise IntakeError("empty", _("%(name)s has a header but no rows: add rows below it"), name=name)
     good = [row for row in found if isinstance(row, Row)]
     first_bad = next((row for row in found if isinstance(row, BadRow)), None)
     if first_bad and not good:
-        info = _with(info, warnings=(*info.warnings, f"no row can be read so far: {first_bad.message}"))
-    return _with(info, preview=_preview(good))
+        warning = Sentence(_("no row can be read so far: %(reason)s"), reason=first_bad.message)
+        info = replace(info, warnings=(*info.warnings, warning))
+    return replace(info, preview=_preview(good))
 
 
 def _delimiter(lines: list[str], has_header: bool) -> str:
@@ -236,29 +271,41 @@ def _header(lines: list[str], delimiter: str, name: str) -> tuple[str, list[str]
                 continue
             break
         if len(cells) > MAXIMUM_COLUMNS or len(header) > LONGEST_HEADER:
-            message = (
-                f"the header of {name} names {len(cells):,} columns in {len(header):,} characters, limits "
-                f"{MAXIMUM_COLUMNS:,} and {LONGEST_HEADER:,}: check the delimiter and the line ends"
+            message = Sentence(
+                _(
+                    "the header of %(name)s names %(columns)s columns in %(characters)s characters, limits "
+                    "%(most)s and %(longest)s: check the delimiter and the line ends"
+                ),
+                name=name,
+                columns=f"{len(cells):,}",
+                characters=f"{len(header):,}",
+                most=f"{MAXIMUM_COLUMNS:,}",
+                longest=f"{LONGEST_HEADER:,}",
             )
             raise IntakeError("header", message)
         return header.removesuffix("\r"), cells
-    message = f"the header of {name} has a quote that is out of place or never closed: mend the first line"
+    message = Sentence(
+        _("the header of %(name)s has a quote that is out of place or never closed: mend the first line"),
+        name=name,
+    )
     raise IntakeError("header", message)
 
 
-def _named(cells: tuple[str, ...] | list[str]) -> tuple[tuple[str, ...], list[str]]:
+def _named(cells: tuple[str, ...] | list[str]) -> tuple[tuple[str, ...], list[Sentence]]:
     """Column names, each once and none empty; a warning for each that had to be made up."""
     names: list[str] = []
-    warnings = []
+    warnings: list[Sentence] = []
     for number, cell in enumerate(cells, 1):
         wanted = " ".join(cell.split())[:200] or f"column {number}"
         name, again = wanted, 2
         while name in names:
             name, again = f"{wanted} ({again})", again + 1
         if not cell.strip():
-            warnings.append(f"column {number} has no name: it is called {name!r} here")
+            unnamed = _("column %(number)s has no name: it is called %(name)s here")
+            warnings.append(Sentence(unnamed, number=number, name=repr(name)))
         elif name != wanted:
-            warnings.append(f"two columns are called {wanted!r}: column {number} is called {name!r} here")
+            twice = _("two columns are called %(wanted)s: column %(number)s is called %(name)s here")
+            warnings.append(Sentence(twice, wanted=repr(wanted), number=number, name=repr(name)))
         names.append(name)
     return tuple(names), warnings
 
@@ -268,7 +315,3 @@ def _preview(good: list[Row]) -> tuple[dict[str, str], ...]:
         {key: ("" if value is None else str(value))[:PREVIEW_CELL] for key, value in row.fields.items()}
         for row in good[:PREVIEW_ROWS]
     )
-
-
-def _with(info: FileInfo, **changes: object) -> FileInfo:
-    return FileInfo.from_json({**info.to_json(), **changes})

@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from accounts.sentences import SentenceError
+from accounts.sentences import gettext_noop as _
+
 BLOCK = 1 << 18
 GZIP_MAGIC = b"\x1f\x8b"
 _ZLIB_GZIP = 31
@@ -40,12 +43,8 @@ LINE_SAFE = frozenset(
 )
 
 
-class Cut(Exception):
-    """The stream ended before its end: `message` says how. What came before it has been handed out."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+class Cut(SentenceError):
+    """The stream ended before its end; it says how. What came before it has been handed out."""
 
 
 def blocks(
@@ -95,13 +94,13 @@ def _packed(file: BinaryIO) -> Iterator[bytes]:
     while True:
         waiting = waiting or file.read(BLOCK)
         if not waiting:
-            raise Cut("the gzip file is cut off: its end is missing")
+            raise Cut(_("the gzip file is cut off: its end is missing"))
         before = unpacker.copy()
         try:
             block = unpacker.decompress(waiting, BLOCK)
         except zlib.error as error:
             yield _saved(before, waiting)
-            raise Cut(f"the gzip file is damaged ({error})") from error
+            raise Cut(_("the gzip file is damaged (%(reason)s)"), reason=error) from error
         if block:
             yield block
         waiting = unpacker.unconsumed_tail
@@ -140,4 +139,6 @@ def _as_utf8(raw: Iterator[bytes], encoding: str) -> Iterator[bytes]:
             yield text.encode("utf-8", "surrogatepass")
         yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
-        raise Cut(f"the file is not whole in {encoding} ({error.reason})") from error
+        raise Cut(
+            _("the file is not whole in %(encoding)s (%(reason)s)"), encoding=encoding, reason=error.reason
+        ) from error

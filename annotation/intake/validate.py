@@ -7,6 +7,8 @@ from collections.abc import Mapping as AnyMapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from accounts.sentences import Sentence, SentenceError
+from accounts.sentences import gettext_noop as _
 from annotation.intake import content
 from annotation.intake.answers import Answers, BadAnswer
 from annotation.intake.normalise import content_hash, normalise
@@ -50,26 +52,32 @@ class Mapping:
         named = [column for column in wanted if column]
         if not self.text and not self.messages and not self.responses:
             raise IntakeError(
-                "mapping", "no column is chosen for the text: choose one, or one with a dialogue"
+                "mapping", _("no column is chosen for the text: choose one, or one with a dialogue")
             )
         if len([one for one in (self.label, self.value, self.best) if one]) > 1:
             raise IntakeError(
-                "mapping", "labels are asked for in two ways: choose one of label, value and best"
+                "mapping", _("labels are asked for in two ways: choose one of label, value and best")
             )
         if self.best and (self.best not in self.responses or len(self.responses) < 2):
             known = ", ".join(self.responses) or "none"
-            message = (
-                f"the better response {self.best!r} is not one of the response columns ({known}): add it"
+            message = Sentence(
+                _("the better response %(best)s is not one of the response columns (%(known)s): add it"),
+                best=repr(self.best),
+                known=known,
             )
             raise IntakeError("mapping", message)
         for column in (*named, *self.meta, *self.content_columns):
             if column not in info.columns:
                 known = ", ".join(info.columns[:20])
-                message = f"the file has no column {column!r}, it has {known}: choose one of these"
+                message = Sentence(
+                    _("the file has no column %(column)s, it has %(known)s: choose one of these"),
+                    column=repr(column),
+                    known=known,
+                )
                 raise IntakeError("mapping", message)
         if len(set(named)) < len(named):
             raise IntakeError(
-                "mapping", "one column is chosen for two purposes: choose a column of its own for each"
+                "mapping", _("one column is chosen for two purposes: choose a column of its own for each")
             )
 
     @property
@@ -143,7 +151,9 @@ def candidate(
         own = content_hash(normalised)
         if lacking := sorted(set(needs) - data.keys()):
             raise _Refused(
-                "content", f"has no {lacking[0]}, which this project's labels need: name their columns"
+                "content",
+                _("has no %(lacking)s, which this project's labels need: name their columns"),
+                lacking=lacking[0],
             )
         return Candidate(
             row.line,
@@ -159,7 +169,7 @@ def candidate(
             content.prompt_hash_of(normalised, data) if data else None,
         )
     except (_Refused, content.BadContent, BadAnswer) as refused:
-        message = f"line {row.line} {refused.message}"
+        message = Sentence(_("line %(line)s %(reason)s"), line=row.line, reason=refused)
         return bad_row(row.line, row.raw or as_json(fields), refused.code, message, limits)
 
 
@@ -183,11 +193,11 @@ def _value(
 
 def _known(answers: Answers | None) -> Answers:
     if answers is None:
-        raise BadAnswer("has a label, and the project has no labels: add them first", "unknown_label")
+        raise BadAnswer(_("has a label, and the project has no labels: add them first"), "unknown_label")
     return answers
 
 
-def refuse(found: Candidate, code: str, message: str, limits: Limits = _LIMITS) -> BadRow:
+def refuse(found: Candidate, code: str, message: Sentence, limits: Limits = _LIMITS) -> BadRow:
     """The bad row for a candidate that a later station cannot take."""
     raw = found.raw or as_json(
         {"text": found.text, "id": found.external_id, "label": found.value, **found.meta}
@@ -195,13 +205,12 @@ def refuse(found: Candidate, code: str, message: str, limits: Limits = _LIMITS) 
     return bad_row(found.line, raw, code, message, limits)
 
 
-class _Refused(Exception):
-    """Why a row is no candidate; `message` goes on after "line 12 "."""
+class _Refused(SentenceError):
+    """Why a row is no candidate: a sentence that goes on after "line 12 "."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, template: str, /, **parameters: Any) -> None:
+        super().__init__(template, **parameters)
         self.code = code
-        self.message = message
 
 
 def _text(
@@ -211,18 +220,26 @@ def _text(
     if not column:
         value: Any = dialogue_text(data.get("messages", ()))
         if not value:
-            raise _Refused("empty_text", "has neither a text nor a dialogue: write one, or leave the row out")
+            raise _Refused(
+                "empty_text", _("has neither a text nor a dialogue: write one, or leave the row out")
+            )
     else:
         value = fields.get(column)
         if value is None and column not in fields:
-            raise _Refused("missing_column", f"has no {column!r}: add it")
+            raise _Refused("missing_column", _("has no %(column)s: add it"), column=repr(column))
     whole = as_text(value)
     text = whole.strip()
     normalised = normalise(text)
     if not normalised:
-        raise _Refused("empty_text", f"has no text in {column!r}: write one, or leave the row out")
+        raise _Refused(
+            "empty_text", _("has no text in %(column)s: write one, or leave the row out"), column=repr(column)
+        )
     if len(text) > longest:
-        message = f"has a text of {len(text):,} characters, the limit is {longest:,}: shorten it"
+        message = Sentence(
+            _("has a text of %(count)s characters, the limit is %(most)s: shorten it"),
+            count=f"{len(text):,}",
+            most=f"{longest:,}",
+        )
         raise _Refused("too_long", message)
     return text, normalised, len(whole) - len(whole.lstrip())
 
@@ -230,9 +247,14 @@ def _text(
 def _external_id(fields: dict[str, Any], column: str) -> str | None:
     external_id = as_text(fields.get(column)).strip()
     if len(external_id) > LONGEST_EXTERNAL_ID:
-        message = (
-            f"has an id of {len(external_id):,} characters in {column!r}, limit {LONGEST_EXTERNAL_ID}: "
-            "shorten it, or choose another column"
+        message = Sentence(
+            _(
+                "has an id of %(count)s characters in %(column)s, limit %(most)s: "
+                "shorten it, or choose another column"
+            ),
+            count=f"{len(external_id):,}",
+            column=repr(column),
+            most=LONGEST_EXTERNAL_ID,
         )
         raise _Refused("external_id", message)
     return external_id or None
@@ -241,6 +263,8 @@ def _external_id(fields: dict[str, Any], column: str) -> str | None:
 def _split(fields: dict[str, Any], column: str) -> str | None:
     given = as_text(fields.get(column)).strip()
     if given and given.lower() not in SPLITS:
-        message = f"has the split {given[:60]!r}, expected train, validation or test"
-        raise _Refused("unknown_split", f"{message}: correct it, or leave the cell empty")
+        template = _(
+            "has the split %(given)s, expected train, validation or test: correct it, or leave the cell empty"
+        )
+        raise _Refused("unknown_split", template, given=repr(given[:60]))
     return SPLITS[given.lower()] if given else None

@@ -51,6 +51,7 @@ class Annotation(models.Model):
         SHOWN = "shown", _("shown")
         HIDDEN = "hidden", _("hidden")  # by the draw that measures anchoring
         UNSEEN = "unseen", _("not seen")  # its class is labelled by hand, or it came too late
+        CLAIMED = "claimed", _("said to be shown")  # by the client, against what is shown now
         NONE = "none", _("none")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

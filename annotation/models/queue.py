@@ -143,6 +143,8 @@ class Slot(models.Model):
             ),
         ]
 
+    is_fresh = False  # where it was asked for: nobody has ever said anything here (not stored)
+
     def __str__(self) -> str:
         return f"{self.item_id} · {self.purpose} · {self.state}"
 

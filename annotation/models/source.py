@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.sentences import Sentence
+
 from .project import Project
 
 
@@ -83,7 +85,10 @@ class RejectedRow(models.Model):
     line = models.PositiveBigIntegerField()
     raw = models.TextField()
     code = models.CharField(max_length=40)
-    message = models.TextField()
+    message = models.TextField()  # in English
+    wording = models.JSONField(
+        null=True
+    )  # the message's template and what fills it, to say it in any language
     is_whole = models.BooleanField(
         default=True
     )  # whether `raw` is all of it: only then can it be mended and sent again
@@ -94,3 +99,7 @@ class RejectedRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.line}: {self.code}"
+
+    @property
+    def reason(self) -> Sentence:
+        return Sentence.from_json(self.wording) if self.wording else Sentence(self.message)

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from accounts.sentences import Sentence
+from accounts.sentences import gettext_noop as _
 from annotation.quality.intervals import (
     CONFIDENCE,
     RESAMPLES,
@@ -37,8 +39,8 @@ __all__ = [
     "percent_agreement",
 ]
 
-NO_PAIRS = "no item has labels by two people"
-ONE_LABEL = "only one label was used, so agreement beyond chance is not defined"
+NO_PAIRS = Sentence(_("no item has labels by two people"))
+ONE_LABEL = Sentence(_("only one label was used, so agreement beyond chance is not defined"))
 Distance = npt.ArrayLike | Callable[[int, int], float]
 
 

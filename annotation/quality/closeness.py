@@ -7,6 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
+from accounts.sentences import Sentence
+from accounts.sentences import gettext_noop as _
 from annotation.quality.agreement import NO_PAIRS
 from annotation.quality.intervals import (
     CONFIDENCE,
@@ -19,7 +21,7 @@ from annotation.quality.intervals import (
 )
 
 MOST_PAIRS = 20_000  # pairs of answers that expected disagreement is estimated from
-NO_SPREAD = "all answers are alike, so agreement beyond chance is not defined"
+NO_SPREAD = Sentence(_("all answers are alike, so agreement beyond chance is not defined"))
 Apart = Callable[[int, int], float]
 
 

@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from accounts.sentences import Sentence
+from accounts.sentences import gettext_noop as _
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -28,8 +31,8 @@ _CHUNK = 4_000_000  # numbers of a resample matrix held at once
 class Estimate:
     """A figure, its interval and how many items (or checks) it rests on.
 
-    Where the figure is not defined `value` is NaN and `note` says why; where only the interval is not,
-    `low` and `high` are NaN.
+    Where the figure is not defined `value` is NaN and `note`, a sentence, says why; where only the interval is
+    not, `low` and `high` are NaN.
     """
 
     value: float
@@ -60,7 +63,7 @@ def wilson(successes: int, n: int, confidence: float = CONFIDENCE) -> Estimate:
     if not 0 <= successes <= n:
         raise ValueError(f"found {successes} successes in {n} trials: expected 0 <= successes <= trials")
     if n == 0:
-        return Estimate(math.nan, 0.0, 1.0, 0, "nothing was checked")
+        return Estimate(math.nan, 0.0, 1.0, 0, Sentence(_("nothing was checked")))
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
@@ -97,7 +100,7 @@ def newcombe(
     """
     a, b = wilson(successes_a, n_a, confidence), wilson(successes_b, n_b, confidence)
     if not n_a or not n_b:
-        return Estimate(math.nan, -1.0, 1.0, n_a + n_b, "one of the two has no trials")
+        return Estimate(math.nan, -1.0, 1.0, n_a + n_b, Sentence(_("one of the two has no trials")))
     value = a.value - b.value
     low = value - math.hypot(a.value - a.low, b.high - b.value)
     high = value + math.hypot(a.high - a.value, b.value - b.low)
@@ -130,7 +133,8 @@ def bootstrap(
     samples = np.concatenate(parts)
     low, high = percentile_interval(samples, confidence)
     lost = int(np.isnan(samples).sum())
-    return Estimate(value, low, high, n, f"{lost} of {resamples} resamples do not define it" if lost else "")
+    note = Sentence(_("%(lost)s of %(resamples)s resamples do not define it"), lost=lost, resamples=resamples)
+    return Estimate(value, low, high, n, note if lost else "")
 
 
 def percentile_interval(samples: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -154,7 +158,7 @@ def bootstrap_mean(
     """The mean of `values` (n,) with its interval; undefined without values. ValueError where one is NaN."""
     array = np.asarray(values, dtype=np.float64).reshape(-1)
     if not len(array):
-        return undefined(0, "there are no values")
+        return undefined(0, Sentence(_("there are no values")))
     if np.isnan(array).any():
         raise ValueError("a value is NaN: leave out what was not measured")
     distinct, counts = np.unique(array, return_counts=True)
@@ -200,12 +204,14 @@ def median(values: npt.ArrayLike, *, confidence: float = CONFIDENCE) -> Estimate
     array = np.sort(np.asarray(values, dtype=np.float64).reshape(-1))
     n = len(array)
     if not n:
-        return undefined(0, "there are no values")
+        return undefined(0, Sentence(_("there are no values")))
     if np.isnan(array[-1]):
         raise ValueError("a value is NaN: leave out what was not measured")
     below = _values_outside(n, (1 - confidence) / 2)
     if below == 0:
-        return Estimate(float(np.median(array)), math.nan, math.nan, n, "too few values for an interval")
+        return Estimate(
+            float(np.median(array)), math.nan, math.nan, n, Sentence(_("too few values for an interval"))
+        )
     return Estimate(float(np.median(array)), float(array[below - 1]), float(array[n - below]), n)
 
 

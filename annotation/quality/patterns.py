@@ -13,6 +13,8 @@ from typing import Any
 
 import regex
 
+from accounts.sentences import SentenceError
+from accounts.sentences import gettext_noop as _
 from annotation.quality.intervals import Estimate, wilson, wilson_centre
 
 KEYWORD, REGEX = "keyword", "regex"
@@ -27,7 +29,7 @@ _UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar
 Span = tuple[int, int]
 
 
-class BadPattern(ValueError):
+class BadPattern(SentenceError):
     """A pattern that cannot be used; the message says why and what to do."""
 
 
@@ -71,22 +73,26 @@ def matcher(kind: str, pattern: str) -> Matcher:
     [(2, 4)]
     """
     if not pattern.strip():
-        raise BadPattern("the pattern is empty: write a word or an expression")
+        raise BadPattern(_("the pattern is empty: write a word or an expression"))
     if len(pattern) > LONGEST_PATTERN:
         raise BadPattern(
-            f"the pattern has {len(pattern)} characters, the limit is {LONGEST_PATTERN}: shorten it"
+            _("the pattern has %(count)s characters, the limit is %(most)s: shorten it"),
+            count=len(pattern),
+            most=LONGEST_PATTERN,
         )
     written = _keyword(pattern) if kind == KEYWORD else pattern
     try:
         expression = regex.compile(written, regex.IGNORECASE | regex.VERSION0)
         is_empty = expression.fullmatch("", timeout=SECONDS) is not None
     except (regex.error, OverflowError, RecursionError) as error:
-        raise BadPattern(f"this is no regular expression ({error}): mend it, or make it a keyword") from error
+        raise BadPattern(
+            _("this is no regular expression (%(reason)s): mend it, or make it a keyword"), reason=error
+        ) from error
     except TimeoutError as error:
-        raise BadPattern("the expression takes too long even on an empty text: make it simpler") from error
+        raise BadPattern(_("the expression takes too long even on an empty text: make it simpler")) from error
     if is_empty:
         raise BadPattern(
-            "the expression matches nothing at all as well, so it matches everywhere: require a letter"
+            _("the expression matches nothing at all as well, so it matches everywhere: require a letter")
         )
     return Matcher(expression)
 

@@ -33,12 +33,7 @@ class Codes:
 
     def distance(self, a: str, b: str) -> float:
         """The type's distance of two of these texts, in [0, 1]."""
-        if a == b:
-            return 0.0
-        try:
-            return task_type(self.field).distance(self.field, self.answers[a], self.answers[b])
-        except (KeyError, IndexError, TypeError):
-            return FAR
+        return 0.0 if a == b else apart(self.field, self.answers.get(a), self.answers.get(b))
 
     def apart(self) -> list[list[float]] | None:
         """The distances of the categories; None where all differ alike."""
@@ -46,6 +41,14 @@ class Codes:
         table = [[self.distance(a, b) for b in ids] for a in ids]
         plain = all(value == float(i != j) for i, row in enumerate(table) for j, value in enumerate(row))
         return None if plain else table
+
+
+def apart(field: Mapping[str, Any], a: Any, b: Any) -> float:
+    """The distance of two answers by the field's type, in [0, 1]; `FAR` where it can no longer compare them."""
+    try:
+        return task_type(field).distance(field, a, b)
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return FAR
 
 
 def codes(field: Mapping[str, Any], looks: Sequence[Look]) -> Codes:

@@ -24,6 +24,7 @@ class LabelledItem(NamedTuple):
     source: str
     data: dict[str, Any]
     value: dict[str, Any]
+    posterior: dict[str, Any]  # field -> label or option -> share of belief
 
 
 def versions(project: Project) -> QuerySet[DatasetVersion]:
@@ -60,6 +61,7 @@ def labelled_items(project: Project) -> Iterator[LabelledItem]:
             "item__source__name",
             "item__data",
             "value",
+            "posterior",
         )
     )
     for columns in found.iterator(5000):

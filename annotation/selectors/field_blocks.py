@@ -194,6 +194,13 @@ def _chosen(answer: Any) -> frozenset[str]:
     return frozenset()
 
 
+def correct_key(found: Sequence[FieldBlock], keys: Keys) -> str:
+    """The key that saves an answer as corrected: C; + where a label or a button has C, being no label's ever."""
+    labels = {choice.key for block in found for choices in block.lists.values() for choice in choices}
+    tools = {key for block in found for key in block.tools.values()}
+    return "+" if "c" in labels | tools | keys.reserved else "c"
+
+
 def _scales(one: Mapping[str, Any], chosen: frozenset[str]) -> list[Scale]:
     values = rating.scale(one)
     keys = point_keys(values)

@@ -43,7 +43,7 @@ def first_item(import_run: Import, mapping: Mapping, *, labels_from_file: bool =
     try:
         mapping.check(info)
     except IntakeError as error:
-        return FirstItem(complaint=error.message)
+        return FirstItem(complaint=error.sentence)
     if labels_from_file or schema is None:
         mapping = replace(mapping, label=None, value=None, best=None)
     definition = schema.definition if schema is not None else {"fields": []}

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Count, QuerySet
 
+from accounts.wording import said
 from annotation.intake.guess import guess_mapping
 from annotation.intake.read import bad_rows_file, bad_rows_suffix
 from annotation.intake.records import BadRow, FileInfo
@@ -106,7 +107,7 @@ def rejected_report(import_run: Import) -> Iterator[str]:
         ["line", "code", "reason", "row"]
     )  # the mark lets spreadsheets know it is UTF-8
     for row in rejected(import_run).iterator(2000):
-        yield csv_line([row.line, row.code, row.message, row.raw])
+        yield csv_line([row.line, row.code, said(row.reason), row.raw])
 
 
 def mend_file(import_run: Import) -> Iterator[str]:
@@ -117,7 +118,7 @@ def mend_file(import_run: Import) -> Iterator[str]:
     found = info(import_run)
     assert found is not None, "an import with rejected rows has been read"
     rows = rejected(import_run).iterator(2000)
-    return bad_rows_file(found, (BadRow(r.line, r.raw, r.code, r.message, r.is_whole) for r in rows))
+    return bad_rows_file(found, (BadRow(r.line, r.raw, r.code, r.reason, r.is_whole) for r in rows))
 
 
 def mend_file_name(import_run: Import) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from annotation import score_words
 from annotation.models import (
     Batch,
     Group,
@@ -83,7 +84,7 @@ def offers(project: Project, schema: SchemaVersion | None) -> Offers:
 
 def sorts(project: Project) -> list[Option]:
     scores = [
-        Option(f"{SCORE}{name}", _("score “%(name)s”, highest first") % {"name": name})
+        Option(f"{SCORE}{name}", _("score “%(name)s”, highest first") % {"name": score_words.name_of(name)})
         for name in item_orders.score_names(project)
     ]
     return [

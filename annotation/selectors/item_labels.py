@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q
 
-from annotation.models import IndexedLabel, Labeller, Prelabel, Project, Resolution, SearchState
+from annotation.models import IndexedLabel, Item, Labeller, Prelabel, Project, Resolution, SearchState
 from annotation.selectors.item_streams import Stream, by_item, merged, of_ids
 from annotation.selectors.label_keys import label_keys
 
@@ -53,6 +53,16 @@ def having(item_ids: Iterable[int], key: str) -> set[int]:
     """Those of the items whose final label is this one now."""
     current = Resolution.objects.filter(item_id__in=list(item_ids), is_current=True)
     return {pk for pk, value in current.values_list("item_id", "value") if key in label_keys(value)}
+
+
+def final_answer(project: Project, row: int, field: str) -> Any:
+    """What the item at `row` was finally given in this field; None for an item without a final label, and for
+    one that is not there to train on: what is known of it may teach nothing.
+    """
+    found = Resolution.objects.filter(
+        project=project, item__row=row, item__split=Item.Split.TRAIN, is_current=True
+    )
+    return (found.values_list("value", flat=True).first() or {}).get(field)
 
 
 def newest_suggestions(project: Project, item_ids: Iterable[int]) -> dict[int, Suggestion]:

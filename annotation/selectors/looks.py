@@ -54,7 +54,8 @@ def decided_unaided() -> Q:
         superseded_by__slot__isnull=True,
         labeller__kind=Labeller.Kind.PERSON,
     )
-    unaided = looks.exclude(prelabel_mode=Annotation.PrelabelMode.SHOWN)
+    mode = Annotation.PrelabelMode
+    unaided = looks.exclude(prelabel_mode__in=[mode.SHOWN, mode.CLAIMED])
     checks = Review.objects.filter(
         item=OuterRef("item"),
         kind=Review.Kind.SPOT_CHECK,

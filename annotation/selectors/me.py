@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from annotation.models import Annotation, Labeller, Project, Review, SchemaVersion, Slot
 from annotation.quality.intervals import wilson
-from annotation.selectors import gold, schemas
+from annotation.selectors import gold, own_agreement, schemas
+from annotation.selectors.own_agreement import FieldAgreement
 from annotation.selectors.queue import response_order
 from annotation.selectors.value_text import value_text
 
@@ -72,13 +73,17 @@ class OwnWork:
     total: int
     median_seconds: float | None
     checked: Share
-    agreement: Share
+    agreement: list[FieldAgreement]
     feedback: list[Feedback]
     gold: GoldWork
 
+    @property
+    def has_one_field(self) -> bool:
+        return len(self.agreement) == 1
+
 
 def own_work(user: Any, project: Project) -> OwnWork:
-    """Five queries, six where gold results are told; each bounded: by two weeks, by `RECENT` answers or by
+    """Seven queries, one more where gold results are told; each bounded: by two weeks, by `RECENT` answers or by
     `FEEDBACK` reviews.
     """
     days = _days(user, project)
@@ -102,7 +107,7 @@ def own_work(user: Any, project: Project) -> OwnWork:
         total=sum(count for _, count in days),
         median_seconds=median(timed) if timed else None,
         checked=_checked(user, project),
-        agreement=_agreement(user, recent),
+        agreement=own_agreement.by_field(user, project, recent),
         feedback=_feedback(user, project),
         gold=_gold(user, project),
     )
@@ -117,25 +122,6 @@ def _days(user: Any, project: Project) -> list[tuple[date, int]]:
     ).values_list("done_at", flat=True)
     counts = Counter(timezone.localdate(moment) for moment in moments)
     return [(day, counts[day]) for day in (first + timedelta(days=i) for i in range(DAYS))]
-
-
-def _agreement(user: Any, recent: list[Annotation]) -> Share:
-    """Share of the answers of other people on the same items that were the same. Nobody's name is told."""
-    mine = {one.item_id: one.value for one in recent}
-    others = (
-        Annotation.objects.filter(
-            item_id__in=list(mine),
-            slot__isnull=False,
-            is_retraction=False,
-            superseded_by__isnull=True,
-            labeller__kind=Labeller.Kind.PERSON,
-        )
-        .exclude(labeller__user=user)
-        .exclude(slot__purpose__in=Slot.MEASURING)
-        .values_list("item_id", "value")
-    )
-    same = [value == mine[item_id] for item_id, value in others]
-    return share(sum(same), len(same))
 
 
 def _checked(user: Any, project: Project) -> Share:

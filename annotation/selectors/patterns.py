@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from accounts.wording import said
 from annotation.errors import PatternRefused
 from annotation.models import Item, Pattern, PatternPass, Prelabel, Project
 from annotation.quality import patterns as core
@@ -131,7 +132,7 @@ def compiled(kind: str, pattern: str) -> Matcher:
     try:
         return core.matcher(kind, pattern)
     except BadPattern as error:
-        raise PatternRefused(_("This pattern cannot be used: %(why)s.") % {"why": error}) from error
+        raise PatternRefused(_("This pattern cannot be used: %(why)s.") % {"why": said(error)}) from error
 
 
 def test(project: Project, field: Mapping[str, Any], label: str, matcher: Matcher) -> Tested:

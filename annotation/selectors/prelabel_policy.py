@@ -89,6 +89,16 @@ def decide(
     return Showing(prelabel, _MODE.SHOWN)
 
 
+def is_shown(project: Project, definition: Mapping[str, Any], slot: Slot, prelabel: Prelabel) -> bool:
+    """Whether a client that says it showed this suggestion on this slot can be right, were there no other one
+    then: a newer suggestion may have come since.
+    """
+    if prelabel.labeller.kind not in _PREFERRED:
+        return False
+    showing = decide(project, definition, slot, [prelabel], label_modes(definition))
+    return showing is not None and showing.mode == _MODE.SHOWN
+
+
 def showings(project: Project, slots: Sequence[Slot], definition: Mapping[str, Any]) -> dict[int, Showing]:
     """By slot id, for the slots whose item has a suggestion. One query."""
     open_to = [slot for slot in slots if slot.purpose != Slot.Purpose.EVALUATION]
@@ -105,7 +115,8 @@ def showings(project: Project, slots: Sequence[Slot], definition: Mapping[str, A
 @prepared
 def _of_items(count: int) -> QuerySet[Prelabel]:
     found = Prelabel.objects.filter(item__pk__in=numbered_places(count), labeller__kind__in=_PREFERRED)
-    return found.select_related("labeller")
+    shown = ("uuid", "item", "value", "confidence", "scores", "labeller__kind")
+    return found.select_related("labeller").only(*shown)
 
 
 def agrees(suggested: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:

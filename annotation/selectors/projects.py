@@ -59,7 +59,8 @@ def _has_left(user: Any, slug: str) -> bool:
 @prepared
 def _membership() -> QuerySet[Membership]:
     mine = Membership.objects.filter(user=given("user"), is_active=True)
-    return mine.filter(project__slug=given("slug")).select_related("project")
+    found = mine.filter(project__slug=given("slug")).select_related("project")
+    return found.defer("created_at", "project__created_at")
 
 
 def projects_of(user: Any, *, archived: bool = False, roles: list[Role] | None = None) -> QuerySet[Project]:

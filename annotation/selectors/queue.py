@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, QuerySet
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.selectors.prepared import given, numbered, numbered_places, prepared
@@ -60,6 +61,17 @@ class SlotPayload:
         }
 
 
+def is_anybody_labelling() -> bool:
+    """Whether anybody holds an item: then long work had better write little at a time. One look at an index."""
+    return bool(_any_held().rows(now=timezone.now()))
+
+
+@prepared
+def _any_held() -> QuerySet[Slot]:
+    held = Slot.objects.filter(state=Slot.State.LEASED, lease_expires_at__gt=given("now", DateTimeField()))
+    return held.order_by().values_list("pk", flat=True)[:1]
+
+
 def presentation_seed(user_uuid: UUID, item_uuid: UUID) -> str:
     """What the order of an item's responses on one person's screen is drawn from."""
     return f"{user_uuid} {item_uuid}"
@@ -68,8 +80,8 @@ def presentation_seed(user_uuid: UUID, item_uuid: UUID) -> str:
 def payloads(
     project: Project, user: User, slots: Sequence[Slot], *, schema: SchemaVersion | None = None
 ) -> list[SlotPayload]:
-    """The slots as they are shown. Three queries, however many slots, or two where the schema is at hand; a
-    slot that was undone brings its old answer.
+    """The slots as they are shown. Three queries, however many slots, one fewer where the schema is at hand, and
+    where all slots are fresh; a slot that was undone brings its old answer.
     """
     if not slots:
         return []
@@ -147,7 +159,8 @@ def shown_meta(definition: Mapping[str, Any], meta: Mapping[str, Any]) -> list[d
 
 def _undone(user: User, slots: Sequence[Slot]) -> dict[int, dict[str, Any]]:
     """The value that was taken back, by slot id, for slots whose last word is a retraction."""
-    return dict(_taken_back(len(slots)).rows(user=user.pk, **numbered(slot.pk for slot in slots)))
+    ids = [slot.pk for slot in slots if not slot.is_fresh]
+    return dict(_taken_back(len(ids)).rows(user=user.pk, **numbered(ids))) if ids else {}
 
 
 @prepared
@@ -172,3 +185,9 @@ def suggested(project: Project, slot_uuid: UUID, prelabel_uuid: UUID | None) -> 
     if prelabel is None or prelabel_uuid not in (None, prelabel.uuid):
         return {}
     return dict(prelabel.value)
+
+
+def has_open_work(project: Project) -> bool:
+    """Whether something waits in the queue for whoever comes: free, nobody's own, not to measure people."""
+    free = Slot.objects.filter(project=project, state=Slot.State.FREE, assigned_to=None, assigned_group=None)
+    return free.exclude(purpose__in=Slot.MEASURING).exists()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from accounts.selectors.prepared import given, prepared
@@ -49,19 +49,25 @@ def require(project: Project) -> SchemaVersion:
     return schema
 
 
-def current_guideline(project: Project) -> GuidelineVersion | None:
-    return project.guidelines.order_by("-number").first()
-
-
-def current_guideline_id(project: Project) -> int | None:
-    """The id alone: a guideline's text may be long, and every answer notes its version."""
-    return _newest_guideline().first(project=project.pk)
+def in_force(project: Project) -> tuple[SchemaVersion, int | None]:
+    """What every answer notes: the newest schema version, and the id of the newest guideline version, whose text
+    may be long. Raises as `require`.
+    """
+    found = _in_force().first(project=project.pk)
+    if found is None:
+        return require(project), None
+    return _frozen_schema(*found[:2]), found[2]
 
 
 @prepared
-def _newest_guideline() -> QuerySet[GuidelineVersion]:
-    versions = GuidelineVersion.objects.filter(project=given("project")).order_by("-number")
-    return versions.values_list("pk", flat=True)[:1]
+def _in_force() -> QuerySet[SchemaVersion]:
+    guidelines = GuidelineVersion.objects.filter(project=OuterRef("project")).order_by("-number")
+    versions = SchemaVersion.objects.filter(project=given("project")).order_by("-number")
+    return versions.values_list("pk", "created_at", Subquery(guidelines.values("pk")[:1]))[:1]
+
+
+def current_guideline(project: Project) -> GuidelineVersion | None:
+    return project.guidelines.order_by("-number").first()
 
 
 def importable(schema: SchemaVersion | None) -> dict[str, str]:

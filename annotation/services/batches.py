@@ -18,13 +18,15 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from accounts.selectors.prepared import insert_many
 from annotation.models import Batch, Item, Project, Resolution, Slot
 from annotation.quality.spot_checks import is_drawn
+from annotation.selectors.queue import is_anybody_labelling
 from annotation.services.archive import guard_writable
 from annotation.signals import batch_published, send_on_commit
+from jobs.services.pacing import giving_way
 
 EVALUATION_PER_PICK = (
     0.5  # evaluation items mixed in for each pick: people see training and test work side by side
 )
-AT_ONCE = 200  # slots a transaction: about 10 ms for which nobody else can write to SQLite
+AT_ONCE = 50  # slots a transaction: some 10 ms for which nobody else can write to SQLite
 _PURPOSE = Slot.Purpose
 _TAKEN = (Slot.State.LEASED, Slot.State.DONE)
 
@@ -119,7 +121,9 @@ def _fill(batch: Batch, slots: Sequence[Slot]) -> bool:
         filled = True
         for at in range(0, len(todo), AT_ONCE):
             part = todo[at : at + AT_ONCE]
-            if not _put(batch, part, count):
+            with giving_way(in_company=is_anybody_labelling()):
+                was_put = _put(batch, part, count)
+            if not was_put:
                 break
             count += sum(slot.pk is None for slot in part)
 
@@ -149,7 +153,8 @@ def take_back(batch: Batch) -> None:
 
 def _withdraw(slots: QuerySet[Slot]) -> None:
     while ids := list(slots.values_list("pk", flat=True)[:AT_ONCE]):
-        Slot.objects.filter(pk__in=ids, state=Slot.State.FREE).update(state=Slot.State.WITHDRAWN)
+        with giving_way(in_company=is_anybody_labelling()):
+            Slot.objects.filter(pk__in=ids, state=Slot.State.FREE).update(state=Slot.State.WITHDRAWN)
 
 
 _EVALUATION = Pick(row=-1, purpose=_PURPOSE.EVALUATION, design="random")

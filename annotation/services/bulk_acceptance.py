@@ -39,8 +39,7 @@ def accept(project: Project, user: User, labeller: Labeller, threshold: float) -
 
     Raises:
         BulkRefused: the project is not hybrid, too little is resolved, no confidence is sure enough, the
-        threshold
-            lies below the calibrated one, nothing lies above it, or another acceptance is running.
+            threshold lies below the calibrated one, nothing lies above it, or another acceptance is running.
         ProjectArchived: nothing may be written any more.
     """
     guard_writable(project)
@@ -140,9 +139,8 @@ def _book(
 ) -> None:
     """Store the answers, draw their checks, take their items out of the queue, and resolve them."""
     project = acceptance.project
-    schema = schemas.require(project)
+    schema, guideline = schemas.in_force(project)
     modes = prelabel_policy.label_modes(schema.definition)
-    guideline = schemas.current_guideline_id(project)
     answers = []
     for prelabel in prelabels:
         item = items[prelabel.item_id]

@@ -37,12 +37,18 @@ class Outcome:
 
 
 def label_many(
-    project: Project, user: User, rows: Sequence[int], value: Mapping[str, Any], *, client_key: str
+    project: Project,
+    user: User,
+    rows: Sequence[int],
+    value: Mapping[str, Any],
+    *,
+    client_key: str,
+    check_share: float = CHECKED_SHARE,
 ) -> Outcome:
     """Give every item of `rows` the same answer. Sending the same `client_key` again stores nothing twice.
 
-    Only train items that nobody has looked at: the answer is one person's one look at each, as any other, and at
-    least `CHECKED_SHARE` of them go to a reviewer.
+    Only train items that nobody has looked at: the answer is one person's one look at each, as any other, and a
+    share of them goes to another reviewer: `check_share`, at least `CHECKED_SHARE` and what the project has.
 
     Raises:
         LabelRefused: the value does not fit the schema, no item or more than `MOST` were chosen.
@@ -58,9 +64,11 @@ def label_many(
     schema = schemas.require(project)
     labelling.checked(schema, value)
     items = list(Item.objects.filter(project=project, row__in=list(rows)).order_by("row"))
+    share = max(project.spot_check_share, CHECKED_SHARE, check_share)
     labelled = 0
     for start in range(0, len(items), IN_ONE_TRANSACTION):
-        labelled += _label(project, user, items[start : start + IN_ONE_TRANSACTION], value, client_key)
+        part = items[start : start + IN_ONE_TRANSACTION]
+        labelled += _label(project, user, part, value, client_key, share)
     audit.record(
         "items.labelled_together",
         actor=user,
@@ -74,12 +82,16 @@ def label_many(
 
 @transaction.atomic
 def _label(
-    project: Project, user: User, items: Sequence[Item], value: Mapping[str, Any], client_key: str
+    project: Project,
+    user: User,
+    items: Sequence[Item],
+    value: Mapping[str, Any],
+    client_key: str,
+    share: float,
 ) -> int:
     lock_ranks(project)
     batch = _batch(project, client_key)
     labelled = 0
-    share = max(project.spot_check_share, CHECKED_SHARE)
     for item in items:
         slot = _slot(project, batch, user, item)
         if slot is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -41,12 +39,31 @@ TABLE = pa.schema(
         ("label", pa.string()),
         ("weight", pa.float32()),
         ("examples", pa.string()),
+        ("posterior", pa.string()),
     ]
 )
 CATEGORICAL = (
     "classification"  # its examples are the columns text and label; other types have JSON in "examples"
 )
 MOST_SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """How much training items count, worked out by an app above.
+
+    Attributes:
+        by_row: the label that a weight was worked out for, and the weight. An item that has another label by
+            now, or none here, counts 1.
+        told: where they come from, for the manifest.
+    """
+
+    by_row: Mapping[int, tuple[str, float]]
+    told: Mapping[str, Any]
+
+    def of(self, row: int, label: str) -> float | None:
+        known, weight = self.by_row.get(row, ("", 1.0))
+        return weight if known == label else None
 
 
 @dataclass
@@ -59,17 +76,21 @@ class _Split:
     sources: dict[int, str] = field(default_factory=dict)
     clusters: dict[int, int] = field(default_factory=dict)  # cluster -> row
     prompts: dict[str, int] = field(default_factory=dict)  # hash of the prompt -> row
+    weights: list[float] = field(default_factory=list)  # those that were given
     digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
 
 
-def freeze(project: Project, *, by: User | None = None, origin: str = "") -> DatasetVersion:
+def freeze(
+    project: Project, *, by: User | None = None, origin: str = "", weights: Weights | None = None
+) -> DatasetVersion:
     """Write the project's final labels as a new version. With an `origin` that was frozen before, that
-    version.
+    version. `weights`: of the training items; None: all count alike.
 
-    The folder holds train.parquet, validation.parquet and test.parquet (row, text, label, weight, examples; in
-    the order of the rows) and dataset.json: the base version, what was added from which source, filters,
-    counts, content hashes. `examples` are what the task type gives an objective to learn from, as JSON; empty
-    for a classification, whose text and label say all.
+    The folder holds train.parquet, validation.parquet and test.parquet (row, text, label, weight, examples,
+    posterior; in the order of the rows) and dataset.json: the base version, what was added from which source,
+    filters, counts, content hashes. `examples` are what the task type gives an objective to learn from, as
+    JSON; empty for a classification, whose text and label say all. `posterior`: what people believed of the
+    item, as JSON by label or option.
 
     Raises:
         LeakError: a test item, or a duplicate of one, would train; nothing is frozen.
@@ -80,47 +101,60 @@ def freeze(project: Project, *, by: User | None = None, origin: str = "") -> Dat
         return known
     guard_writable(project)
     schema, base = schemas.require(project), reads.latest(project)
-    result = Path(settings.DATA_DIR) / "work" / f"freeze-{secrets.token_hex(8)}"
+    result = artifacts.scratch()
     with program.result_folder(result) as folder:
-        splits, left_out = _write(project, schema, folder)
+        splits, left_out = _write(project, schema, folder, weights)
         base_labels = _labels_of(base)
         _guard_leaks(project, splits, base_labels)
         manifest = _manifest(project, schema, base, splits, base_labels, left_out)
+        manifest["weights"] = _weighed(splits["train"], weights) if weights else None
         (folder / "dataset.json").write_text(
             json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True)
         )
     manifest["files"] = json.loads((result / program.MANIFEST).read_text())["files"]
-    artifact = artifacts.store(result, KIND)
-    with transaction.atomic():
-        Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-        known = reads.by_origin(project, origin)  # somebody may have frozen for the same reason just now
-        if known is not None:
-            return known
-        newest = reads.latest(project)
-        version = DatasetVersion.objects.create(
-            project=project,
-            number=newest.number + 1 if newest else 1,
-            base=base,
-            artifact=artifact,
-            schema_version=schema,
-            manifest=manifest,
-            train_count=len(splits["train"].labels),
-            validation_count=len(splits["validation"].labels),
-            test_count=len(splits["test"].labels),
-            origin=origin,
-            created_by=by,
-        )
-        counts = {split: len(splits[split].labels) for split in SPLITS}
-        audit.record(
-            "dataset.frozen", actor=by, scope=project.uuid, target=version, number=version.number, **counts
-        )
+    return _book(
+        project,
+        base=base,
+        artifact=artifacts.store(result, KIND),
+        schema_version=schema,
+        manifest=manifest,
+        origin=origin,
+        created_by=by,
+    )
+
+
+@transaction.atomic
+def _book(project: Project, *, origin: str, manifest: dict[str, Any], **fields: Any) -> DatasetVersion:
+    """The version's row and number; or that of whoever froze for the same reason just now."""
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    known = reads.by_origin(project, origin)
+    if known is not None:
+        return known
+    newest, counts = reads.latest(project), manifest["counts"]
+    version = DatasetVersion.objects.create(
+        project=project,
+        number=newest.number + 1 if newest else 1,
+        manifest=manifest,
+        origin=origin,
+        **{f"{split}_count": counts[split] for split in SPLITS},
+        **fields,
+    )
+    audit.record(
+        "dataset.frozen",
+        actor=version.created_by,
+        scope=project.uuid,
+        target=version,
+        number=version.number,
+        **counts,
+    )
     return version
 
 
-def _write(project: Project, schema: SchemaVersion, folder: Path) -> tuple[dict[str, _Split], int]:
+def _write(
+    project: Project, schema: SchemaVersion, folder: Path, weights: Weights | None
+) -> tuple[dict[str, _Split], int]:
     """The three files, streamed; and how many labelled items were left out since their label is no longer
-    asked
-    for.
+    asked for.
     """
     label_field, left_out = schemas.label_field(schema), 0
     splits = {split: _Split() for split in SPLITS}
@@ -132,6 +166,14 @@ def _write(project: Project, schema: SchemaVersion, folder: Path) -> tuple[dict[
             if example is None:
                 left_out += 1
                 continue
+            example["weight"] = 1.0
+            if (
+                weights
+                and item.split == "train"
+                and (own := weights.of(item.row, example["label"])) is not None
+            ):
+                example["weight"] = own
+                splits["train"].weights.append(own)
             _note(splits[item.split], item, example)
             waiting[item.split].append((item, example))
             if len(waiting[item.split]) == ROW_GROUP:
@@ -156,7 +198,13 @@ def _example(label_field: Mapping[str, Any], item: LabelledItem) -> dict[str, An
         or hashlib.blake2b(_json(answer).encode(), digest_size=8).hexdigest()
     )
     rows = None if label_field["type"] == CATEGORICAL else _json(examples)
-    return {"label": label, "uses": kind.uses(answer), "examples": rows}
+    believed = item.posterior.get(label_field["name"])
+    return {
+        "label": label,
+        "uses": kind.uses(answer),
+        "examples": rows,
+        "posterior": _json(believed) if believed else None,
+    }
 
 
 def _json(value: Any) -> str:
@@ -177,11 +225,24 @@ def _flush(writer: pq.ParquetWriter, waiting: list[tuple[LabelledItem, dict[str,
         [item.row for item, _example in waiting],
         [item.text for item, _example in waiting],
         [example["label"] for _item, example in waiting],
-        [1.0] * len(waiting),
+        [example["weight"] for _item, example in waiting],
         [example["examples"] for _item, example in waiting],
+        [example["posterior"] for _item, example in waiting],
     ]
     writer.write_table(pa.table(columns, schema=TABLE))
     waiting.clear()
+
+
+def _weighed(train: _Split, weights: Weights) -> dict[str, Any]:
+    """What the manifest says of weights: where from, how many items have one, how many of these count less than
+    others, and the least.
+    """
+    return {
+        **weights.told,
+        "items": len(train.weights),
+        "below": sum(weight < 1 for weight in train.weights),
+        "least": round(min(train.weights, default=1.0), 4),
+    }
 
 
 def _labels_of(base: DatasetVersion | None) -> dict[str, dict[int, str]]:
@@ -250,5 +311,6 @@ def _manifest(
         "removed": len(before.keys() - now.keys()),
         "counts": {name: len(split.labels) for name, split in splits.items()},
         "counts_by_label": {name: dict(split.counts) for name, split in splits.items()},
+        "distinct_answers": {name: len(set(split.labels.values())) for name, split in splits.items()},
         "content": {name: split.digest.hexdigest() for name, split in splits.items()},
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts.selectors.prepared import given, prepared_update
+from accounts.selectors.prepared import given, prepared, prepared_update
 from annotation.models import Item, Review
 
 _DISPUTE, _PENDING = Review.Kind.DISPUTE, Review.State.PENDING
@@ -15,6 +15,9 @@ _DISPUTE, _PENDING = Review.Kind.DISPUTE, Review.State.PENDING
 
 def open_for(item: Item) -> Review:
     """The open dispute of an item; made if there is none."""
+    known = _open_one().first(item=item.pk)
+    if known is not None:
+        return known
     review, _made = Review.objects.get_or_create(
         project_id=item.project_id, item=item, kind=_DISPUTE, state=_PENDING
     )
@@ -32,6 +35,11 @@ def withdraw(item_ids: Iterable[int]) -> None:
 
 def _open(item_ids: list[Any]) -> QuerySet[Review]:
     return Review.objects.filter(item__pk__in=item_ids, kind=_DISPUTE, state=_PENDING)
+
+
+@prepared
+def _open_one() -> QuerySet[Review]:
+    return _open([given("item")])
 
 
 @prepared_update(state=Review.State.WITHDRAWN)

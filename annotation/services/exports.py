@@ -52,7 +52,7 @@ def _training(project: Project, format: str, choice: Choice) -> tuple[Columns, I
     try:
         columns, blocks = training(project, choice)
     except InvalidDefinition as error:
-        raise ExportRefused(str(error)) from error
+        raise ExportRefused(error.sentence) from error
     if format == "csv" and NESTED.keys() & set(columns.values()):
         raise ExportRefused(
             _("These training examples hold lists, which CSV has no place for: choose JSONL or Parquet.")

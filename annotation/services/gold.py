@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.services import audit
+from accounts.wording import said
 from annotation.errors import GoldRefused
 from annotation.models import GoldItem, Item, Project, SchemaVersion
 from annotation.selectors import schemas
@@ -85,7 +86,7 @@ def set_items(project: Project, rows: Iterable[GoldRow], *, by: User | None = No
         try:
             wanted[item.pk if item else 0] = _wanted(project, schema, row, item, by)
         except InvalidValue as error:
-            outcome.refused.append(Refused(index, str(error)))
+            outcome.refused.append(Refused(index, said(error)))
     stale = [active[pk].pk for pk, one in wanted.items() if pk in active and not _same(active[pk], one)]
     fresh = [one for pk, one in wanted.items() if one is not None and not _same(active.get(pk), one)]
     GoldItem.objects.filter(pk__in=stale).update(is_active=False)

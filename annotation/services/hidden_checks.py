@@ -124,7 +124,8 @@ def _lent(beside: Slot, user: User) -> dict[str, Any]:
     """
     batch = Slot.objects.filter(batch=beside.batch_id)
     own = list(batch.filter(person=user, state=_STATE.LEASED).values_list("explanation", flat=True))
-    others = batch.exclude(person=user).exclude(purpose__in=Slot.MEASURING).order_by("pk")
+    # In the order of an index: by key SQLite would read and sort the whole batch, under the one write lock.
+    others = batch.exclude(person=user).exclude(purpose__in=Slot.MEASURING).order_by("state", "item")
     found = others.values_list("uuid", "explanation")[:LENDERS]
     lenders = [(uuid, explanation) for uuid, explanation in found if explanation not in own]
     if not lenders:

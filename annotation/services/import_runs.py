@@ -20,12 +20,13 @@ from accounts.services import audit
 from annotation.errors import ImportRefused
 from annotation.intake.answers import Answers
 from annotation.intake.content import response_ids
-from annotation.intake.read import MOST_VALUES, count_values, rows
+from annotation.intake.read import MOST_VALUES, TOO_MANY_VALUES, count_values, rows
 from annotation.intake.records import BadRow, FileInfo, IntakeError
 from annotation.intake.validate import Candidate, Mapping, candidate
 from annotation.models import Import, Item, RejectedRow, SchemaVersion
 from annotation.selectors import imports as reads
 from annotation.selectors import schemas as schema_reads
+from annotation.selectors.queue import is_anybody_labelling
 from annotation.services import imports, item_blocks, labellers, schemas
 from annotation.services.archive import guard_writable
 from annotation.services.item_blocks import BLOCK_ROWS, Intake
@@ -38,7 +39,7 @@ from jobs.services.context import JobContext
 from jobs.services.pacing import giving_way
 
 BLOCK_CHARACTERS = 8_000_000
-SMALL_BLOCK_ROWS = 400  # while people are at work: some 15 ms on SQLite, which has one writer
+SMALL_BLOCK_ROWS = 100  # while people are at work: some 10 ms on SQLite, which has one writer
 COUNTED_AT = (2_000, 20_000, 200_000, 2_000_000)  # lines
 MOST_LABELS = 500
 LABELLED_TYPES = ("multilabel", "spans")  # types besides a classification whose labels a file can bring
@@ -75,7 +76,7 @@ def run(ctx: JobContext) -> dict[str, Any] | None:
         schema = _schema(import_run, info, mapping)
         _read(ctx, import_run, info, mapping, schema)
     except IntakeError as error:
-        raise ImportRefused(error.message, code=f"import_{error.code}") from error
+        raise ImportRefused(error.sentence, code=f"import_{error.code}") from error
     return _finish(import_run)
 
 
@@ -92,7 +93,7 @@ def _read(
         nonlocal done, size
         done, size = read, max(1, total)
 
-    block, in_already = _Block(), import_run.lines_done
+    block, in_already = _Block(most=_rows_at_once(is_anybody_labelling())), import_run.lines_done
     with _bulk_writing():
         for row in rows(reads.path(import_run), info, on_progress=on_progress):
             if row.line <= in_already:
@@ -106,13 +107,17 @@ def _read(
             block.last_line = row.line
             if block.is_full:
                 before = import_run.lines_done
-                with giving_way() as way:
+                with giving_way(in_company=is_anybody_labelling()) as way:
                     _store(ctx, import_run, intake, block)
                 _count_items(before, block.last_line)
                 ctx.progress(done, size, _("%(count)s lines") % {"count": f"{block.last_line:,}"})
-                block = _Block(most=SMALL_BLOCK_ROWS if way.given else BLOCK_ROWS)
+                block = _Block(most=_rows_at_once(way.given))
         if block.last_line:
             _store(ctx, import_run, intake, block)
+
+
+def _rows_at_once(in_company: bool) -> int:
+    return SMALL_BLOCK_ROWS if in_company and connection.vendor == "sqlite" else BLOCK_ROWS
 
 
 def _count_items(before: int, now: int) -> None:
@@ -146,6 +151,7 @@ def _store(ctx: JobContext, import_run: Import, intake: Intake, block: _Block) -
                 raw=row.raw,
                 code=row.code,
                 message=row.message,
+                wording=row.message.to_json(),
                 is_whole=row.whole,
             )
             for row in bad
@@ -220,8 +226,10 @@ def _labels_in(
             if len(found) > MOST_VALUES:
                 raise IntakeError(
                     "mapping",
-                    f"column {column!r} names more than {MOST_VALUES:,} labels by line {row.line}: choose the "
-                    "column that holds the labels",
+                    TOO_MANY_VALUES,
+                    column=repr(column),
+                    most=f"{MOST_VALUES:,}",
+                    line=row.line,
                 )
     return found
 
@@ -261,8 +269,7 @@ def on_job_ended(import_run: Import, state: str, error: str) -> None:
 @contextmanager
 def _bulk_writing() -> Iterator[None]:
     """Let SQLite keep more pages and copy them back less often while a file goes in; a third faster at a
-    million
-    rows. Durability is as before.
+    million rows. Durability is as before.
     """
     if connection.vendor != "sqlite":
         yield

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.services import audit
+from accounts.wording import said
 from annotation.errors import FileTooLarge, ImportRefused, SchemaMissing
 from annotation.intake.read import sniff
 from annotation.intake.records import IntakeError
@@ -67,7 +68,7 @@ def upload(
         if error.code != "encoding":
             target.unlink()
             raise _refused(error) from error
-        import_run.error, import_run.file_info = error.message, {"guess": error.guess or ""}
+        import_run.error, import_run.file_info = said(error), {"guess": error.guess or ""}
     with transaction.atomic():
         source, _made = Source.objects.get_or_create(project=project, name=name[:200])
         import_run.source = source
@@ -104,8 +105,7 @@ def start(
     labels_from_file: bool = False,
 ) -> Job:
     """Begin the import with these columns, or go on with one that failed. `labels_from_file` adds the labels
-    of
-    the label column to the schema, or makes one of them.
+    of the label column to the schema, or makes one of them.
 
     Raises:
         ImportRefused: a column is not in the file, other columns were begun with, or it runs or is done
@@ -143,11 +143,22 @@ def _check_labels(project: Project, chosen: Mapping, labels_from_file: bool) -> 
             )
             % {"column": column}
         )
-    if chosen.best and schema is not None and schemas.label_field(schema)["type"] != "preference":
+    if not chosen.best or schema is None:
+        return
+    field = schemas.label_field(schema)
+    if field["type"] != "preference":
         raise ImportRefused(
             _(
                 "The first field of this project is no preference, so no response can be the better one: leave "
                 "that out."
+            ),
+            code="import_mapping",
+        )
+    if field.get("strengths"):
+        raise ImportRefused(
+            _(
+                "This project also asks how much better a response is, which a column with the better one does "
+                "not say: take the strengths out of the schema, or choose a column with whole answers as JSON."
             ),
             code="import_mapping",
         )
@@ -222,4 +233,4 @@ def _keep(stream: BinaryIO, target: Path, name: str) -> str:
 
 
 def _refused(error: IntakeError) -> ImportRefused:
-    return ImportRefused(error.message, code=f"import_{error.code}", details={"guess": error.guess or ""})
+    return ImportRefused(error.sentence, code=f"import_{error.code}", details={"guess": error.guess or ""})

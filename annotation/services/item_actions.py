@@ -21,6 +21,7 @@ from annotation.errors import ActionRefused
 from annotation.models import Group, Item, Membership, Project, Tag
 from annotation.selectors import action_words, row_ranges
 from annotation.selectors import items as item_reads
+from annotation.selectors import queue as queue_reads
 from annotation.services import item_marks, item_queueing, telling
 from annotation.services.action_outcome import Outcome
 from annotation.services.archive import guard_writable
@@ -40,7 +41,7 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, kw_only=True)
 class Action:
     """`run` does one block. `read` turns the options as they were sent into its arguments, or refuses.
-    `is_last_first`: the blocks are done from the last to the first.
+    `is_last_first`: the blocks are done from the last to the first. `gives_work`: it puts items into the queue.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Action:
     run: Callable[..., Outcome]
     read: Callable[[Project, Options], dict[str, Any]] = lambda project, given: {}
     is_last_first: bool = False
+    gives_work: bool = False
 
 
 def _assignee(project: Project, given: Options) -> dict[str, Any]:
@@ -92,13 +94,21 @@ def _reason(project: Project, given: Options) -> dict[str, Any]:
 
 _ARRANGE, _REMOVE = permissions.can_arrange_items, permissions.can_remove_items
 _ALL = (
-    Action(name="assign", verb="items.assigned", need=_ARRANGE, run=item_queueing.assign, read=_assignee),
+    Action(
+        name="assign",
+        verb="items.assigned",
+        need=_ARRANGE,
+        run=item_queueing.assign,
+        read=_assignee,
+        gives_work=True,
+    ),
     Action(
         name="queue_first",
         verb="items.queued_first",
         need=_ARRANGE,
         run=item_queueing.queue_first,
         is_last_first=True,
+        gives_work=True,
     ),
     Action(
         name="relabel",
@@ -107,6 +117,7 @@ _ALL = (
         run=item_queueing.label_again,
         read=_assignee,
         is_last_first=True,
+        gives_work=True,
     ),
     Action(name="tag", verb="items.tagged", need=_ARRANGE, run=item_marks.tag, read=_new_tag),
     Action(name="untag", verb="items.untagged", need=_ARRANGE, run=item_marks.untag, read=_known_tag),
@@ -189,6 +200,7 @@ def perform(
     guard_writable(project)
     action = _checked(project, name, by)
     arguments = action.read(project, options)
+    was_idle = action.gives_work and not queue_reads.has_open_work(project)
     blocks = [rows[at : at + BLOCK] for at in range(0, len(rows), BLOCK)]
     whole, done = Outcome(), 0
     for block in reversed(blocks) if action.is_last_first else blocks:
@@ -200,7 +212,7 @@ def perform(
         whole.add(outcome)
         done += len(block)
         on_progress(done, len(rows))
-    _tell(project, action, arguments, whole, by)
+    _tell(project, action, arguments, whole, by, was_idle=was_idle)
     return whole
 
 
@@ -233,10 +245,24 @@ def _record(
     )
 
 
-def _tell(project: Project, action: Action, arguments: Mapping[str, Any], outcome: Outcome, by: User) -> None:
-    """People hear of what was given to them by somebody else."""
+def _tell(
+    project: Project,
+    action: Action,
+    arguments: Mapping[str, Any],
+    outcome: Outcome,
+    by: User,
+    *,
+    was_idle: bool,
+) -> None:
+    """People hear of what was given to them by somebody else; and all of them that there is work again, where
+    there was none. Who has work already is not told of more.
+    """
     to = arguments.get("to", EVERYBODY)
-    if to == EVERYBODY or not outcome.rows:
+    if not action.gives_work or not outcome.rows:
+        return
+    if to == EVERYBODY:
+        if was_idle and project.is_active:
+            telling.work_available(project, by=by)
         return
     people = User.objects.filter(pk__in=to.people or ()).exclude(pk=by.pk)
     telling.work_assigned(project, people, len(outcome.rows))

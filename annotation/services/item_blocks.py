@@ -68,8 +68,7 @@ class _Home(NamedTuple):
 @dataclass(kw_only=True)
 class _Layout:
     """(row, candidate) of new texts and of duplicates; and, by id(candidate), where its item is: (pk, None)
-    for
-    one that was sent before, else (None, row).
+    for one that was sent before, else (None, row).
     """
 
     firsts: list[tuple[int, Candidate]] = field(default_factory=list)

@@ -7,8 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext as _
-
+from accounts.sentences import Sentence, gettext_noop
 from annotation.intake.validate import BadRow, Candidate, refuse
 from annotation.models import Annotation, Resolution, Slot
 from annotation.services.bulk_rows import insert, uuids
@@ -42,14 +41,15 @@ def without_conflicts(
         if candidate.value is not None:
             earlier = said.setdefault(candidate.content_hash, candidate.value)
             if earlier != candidate.value:
-                message = _(
-                    "line %(line)s gives the label “%(label)s” to a text that an earlier line gives "
-                    "“%(earlier)s”: decide for one of them"
-                ) % {
-                    "line": candidate.line,
-                    "label": _told(candidate.value),
-                    "earlier": _told(earlier),
-                }
+                message = Sentence(
+                    gettext_noop(
+                        "line %(line)s gives the label “%(label)s” to a text that an earlier line gives "
+                        "“%(earlier)s”: decide for one of them"
+                    ),
+                    line=candidate.line,
+                    label=_told(candidate.value),
+                    earlier=_told(earlier),
+                )
                 refused.append(refuse(candidate, "label_conflict", message))
                 continue
         kept.append(candidate)

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
+from accounts.sentences import Sentence, gettext_noop
 from accounts.services import audit
 from annotation.intake.answers import Answers
 from annotation.intake.records import as_json
@@ -130,7 +131,12 @@ def _checked(
     }
     unknown = sorted(set(record.data) - set(KEYS))
     if unknown:
-        message = f"line {number} has the unknown key {unknown[0]!r} in data: use {', '.join(KEYS)}"
+        message = Sentence(
+            gettext_noop("line %(line)s has the unknown key %(key)s in data: use %(known)s"),
+            line=number,
+            key=repr(unknown[0]),
+            known=", ".join(KEYS),
+        )
         return BadRow(number, as_json(record.data)[:10_000], "content", message)
     mapping = _MAPPING if record.data else _TEXT_ALONE
     if record.value is not None:

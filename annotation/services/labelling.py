@@ -71,13 +71,10 @@ def submit(
         ProjectArchived: nothing may be written any more.
     """
     guard_writable(project)
-    if not 0 < len(client_key) <= 64:
-        raise LabelRefused(
-            _("The answer came without a key of its own (1 to 64 characters): load the page again.")
-        )
+    _guard_key(client_key)
     labeller = _locked(project, user)
     earlier = _stored(labeller, client_key)
-    current = schemas.require(project)
+    current, guideline_id = schemas.in_force(project)
     if earlier is not None:
         return Submission(earlier, earlier.slot, created=False, schema=current)
     slot = queue.take(project, user, slot_uuid, value=dict(value))
@@ -86,27 +83,49 @@ def submit(
     if slot.state == Slot.State.SKIPPED:
         raise SlotTaken(_("You skipped this item: it has gone to somebody else."), details={"value": answer})
     standing = _standing(project, slot)
-    prelabel, mode = _prelabel(project, schema, slot, prelabel_uuid)
-    shown = prelabel if mode == _MODE.SHOWN else None
     annotation = Annotation(
         project=project,
         item=slot.item,
         slot=slot,
         labeller=labeller,
         schema_version=schema,
-        guideline_version_id=schemas.current_guideline_id(project),
+        guideline_version_id=guideline_id,
         value=answer,
         client_key=client_key,
         supersedes_id=standing,
-        prelabel=prelabel,
-        prelabel_mode=mode,
-        accepted_prelabel=shown is not None and prelabel_policy.agrees(shown.value, answer),
-        trace=_trace(schema, user, slot, content, answer, shown),
         active_ms=max(0, min(int(active_ms), LONGEST_LOOK_MS)),
+        **_begun_from(project, user, schema, slot, content, answer, prelabel_uuid),
     )
     insert(annotation)
     _finish(project, slot, annotation, current, check_share)
     return Submission(annotation, slot, created=True, schema=current)
+
+
+def _guard_key(client_key: str) -> None:
+    if not 0 < len(client_key) <= 64:
+        raise LabelRefused(
+            _("The answer came without a key of its own (1 to 64 characters): load the page again.")
+        )
+
+
+def _begun_from(
+    project: Project,
+    user: User,
+    schema: SchemaVersion,
+    slot: Slot,
+    content: Content,
+    answer: Mapping[str, Any],
+    told: uuid.UUID | None,
+) -> dict[str, Any]:
+    """Fields of the annotation that say what the person saw, and how the answer came about."""
+    prelabel, mode = _prelabel(project, schema, slot, told)
+    shown = prelabel if mode == _MODE.SHOWN else None
+    return {
+        "prelabel": prelabel,
+        "prelabel_mode": mode,
+        "accepted_prelabel": shown is not None and prelabel_policy.agrees(shown.value, answer),
+        "trace": _trace(schema, user, slot, content, answer, shown),
+    }
 
 
 def _finish(
@@ -146,7 +165,7 @@ def _under(
                 "The fields have changed while you were labelling, and this answer does not fit the new ones: "
                 "%(reason)s. What you entered is kept: look it over and send it again."
             )
-            % {"reason": str(error).rstrip(".")},
+            % {"reason": str(error).rstrip(".。")},
             details={"value": dict(value), "schema": current.number},
         ) from error
     return current, checked(current, value, content)
@@ -166,7 +185,7 @@ def checked(
     try:
         return registry.validate_value(schema.definition, value, content)
     except InvalidValue as error:
-        raise LabelRefused(str(error), details={"value": value}) from error
+        raise LabelRefused(error.sentence, details={"value": value}) from error
 
 
 def _trace(
@@ -197,17 +216,19 @@ def _people() -> QuerySet[Labeller]:
 
 @prepared
 def _person() -> QuerySet[Labeller]:
-    return _people().filter(project=given("project"), kind=Labeller.Kind.PERSON, key=given("key"))
+    mine = _people().filter(project=given("project"), kind=Labeller.Kind.PERSON, key=given("key"))
+    return mine.only("project")
 
 
 def _stored(labeller: Labeller, client_key: str) -> Annotation | None:
-    return _by_key().first(project=labeller.project_id, labeller=labeller.pk, key=client_key)
+    pk = _by_key().first(project=labeller.project_id, labeller=labeller.pk, key=client_key)
+    return None if pk is None else Annotation.objects.select_related("slot").get(pk=pk)
 
 
 @prepared
 def _by_key() -> QuerySet[Annotation]:
     mine = Annotation.objects.filter(project=given("project"), labeller=given("labeller"))
-    return mine.filter(client_key=given("key")).select_related("slot")
+    return mine.filter(client_key=given("key")).order_by().values_list("pk", flat=True)
 
 
 def _standing(project: Project, slot: Slot) -> int | None:
@@ -231,12 +252,15 @@ def _prelabel(
     """The suggestion for this answer, and how it was shown. `told` is what the client says it showed.
 
     What it does not name was hidden by the draw, or not seen: it came after the item was handed out, or is never
-    shown. Only the draw makes "hidden", so that shown and hidden can be compared.
+    shown. What it names though it would not be shown now is only claimed: by a client that guesses, or by a page
+    from before the settings changed. That counts neither for how far suggestions pull nor as unaided. Only the
+    draw makes "hidden", so that shown and hidden can be compared.
     """
-    if told is not None and slot.purpose != Slot.Purpose.EVALUATION:
+    if told is not None:
         named = _named().first(uuid=told, item=slot.item_id)
         if named is not None:
-            return named, _MODE.SHOWN
+            is_shown = prelabel_policy.is_shown(project, schema.definition, slot, named)
+            return named, _MODE.SHOWN if is_shown else _MODE.CLAIMED
     showing = prelabel_policy.showings(project, [slot], schema.definition).get(slot.pk)
     if showing is None:
         return None, _MODE.NONE
@@ -245,14 +269,14 @@ def _prelabel(
 
 @prepared
 def _named() -> QuerySet[Prelabel]:
-    return Prelabel.objects.filter(uuid=given("uuid", UUIDField()), item=given("item"))
+    named = Prelabel.objects.filter(uuid=given("uuid", UUIDField()), item=given("item"))
+    return named.select_related("labeller").order_by().only("value", "labeller__kind")
 
 
 @transaction.atomic
 def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Slot:
     """Take back one's last answer, or the one to a given slot: a retraction supersedes it and the item is
-    one's
-    own again.
+    one's own again.
 
     With `slot_uuid`, asking twice takes back once.
 
@@ -286,11 +310,17 @@ def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Sl
     slot = queue.take(project, user, last.slot.uuid)
     if Annotation.objects.filter(supersedes=last).exists():
         raise NothingToUndo(_("A reviewer has decided on this answer meanwhile: it stays as it is."))
+    _retract(project, slot, last)
+    return slot
+
+
+def _retract(project: Project, slot: Slot, last: Annotation) -> None:
+    """A retraction of the answer: the slot is its labeller's again, the item has the label it had without."""
     Annotation.objects.create(
         project=project,
         item_id=last.item_id,
         slot=slot,
-        labeller=labeller,
+        labeller_id=last.labeller_id,
         schema_version_id=last.schema_version_id,
         is_retraction=True,
         client_key=f"undo-{last.uuid}",
@@ -302,4 +332,3 @@ def undo(project: Project, user: User, slot_uuid: uuid.UUID | None = None) -> Sl
     slot.save(update_fields=["state", "done_at", "lease_expires_at"])
     if not slot.is_measuring:
         resolutions.resolve_locked(project, [slot.item], schemas.require(project))
-    return slot

@@ -7,13 +7,16 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts.selectors.prepared import insert_many
 from annotation.models import Labeller, Prelabel, Project
 from annotation.selectors import schemas, suggestible
+from annotation.selectors.queue import is_anybody_labelling
 from annotation.services.archive import guard_writable
 from annotation.task_types.content import content_of
 from annotation.task_types.registry import validate_part
+from jobs.services.pacing import giving_way
 
-AT_ONCE = 250  # rows a transaction: people label meanwhile
+AT_ONCE = 100  # rows a transaction: people label meanwhile
 Suggestion = tuple[int, Mapping[str, Any], float, Mapping[str, float]]
 
 
@@ -51,7 +54,8 @@ def store(project: Project, labeller: Labeller, suggestions: Iterable[Suggestion
             )
         )
     for at in range(0, len(rows), AT_ONCE):
-        Prelabel.objects.bulk_create(rows[at : at + AT_ONCE], ignore_conflicts=True)
+        with giving_way(in_company=is_anybody_labelling()):
+            insert_many(rows[at : at + AT_ONCE], on_conflict="DO NOTHING")
     return len(rows)
 
 

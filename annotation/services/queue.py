@@ -17,14 +17,24 @@ import uuid
 from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
-from django.db.models import DateTimeField, Exists, OuterRef, Q, QuerySet, UUIDField
+from django.db.models import (
+    BooleanField,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    UUIDField,
+)
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.selectors.prepared import given, numbered, numbered_places, prepared, prepared_update
 from annotation.errors import LabelRefused, SlotTaken, SlotUnknown
-from annotation.models import Cursor, Group, Project, Slot
+from annotation.models import Annotation, Cursor, Group, Project, Slot
 from annotation.models.queue import LOWEST_RANK
 from annotation.services import disputes, hidden_checks
 from annotation.services.archive import guard_writable
@@ -34,14 +44,22 @@ MAXIMUM_HELD = 200  # slots one person may hold at once; a page holds three
 MAXIMUM_SKIPS = 3  # so many skips of an item, and a reviewer looks at it instead
 RELEASED_A_TICK = 1000
 _FREE, _LEASED = Slot.State.FREE, Slot.State.LEASED
+# Neither shown nor needed to store an answer: read when asked for.
+_UNREAD = (
+    *("created_at", "skip_reason", "item__row", "item__normalised", "item__content_hash"),
+    *("item__normaliser_version", "item__duplicate_of", "item__cluster", "item__external_id"),
+    *("item__prompt", "item__source", "item__import_run", "item__created_at"),
+)
 
 
 @transaction.atomic
 def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
     """The slots that `user` holds, topped up to `count` from the queue; each with its item.
 
-    What is held comes first, so a page that is loaded again shows the same item. A paused or archived project
-    hands out nothing new. Cost: one indexed walk over the free slots after the person's cursor.
+    In order of rank, whether held before or new, so a page that is loaded again shows the same items: what is
+    new may lie before what is held, where a late answer was taken back, or a slot below the cursor came free.
+    A paused or archived project hands out nothing new. Cost: one indexed walk over the free slots after the
+    person's cursor.
     """
     now = timezone.now()
     cursor = _cursor(project, user)
@@ -56,7 +74,8 @@ def lease(project: Project, user: User, *, count: int = 3) -> list[Slot]:
         fresh = _claim(project, user, LOWEST_RANK, missing, now)
     if fresh and fresh[-1].rank > cursor.rank:
         _move_cursor().run(pk=cursor.pk, rank=fresh[-1].rank)
-    return (mine + hidden_checks.mixed_in(project, user, cursor, fresh))[:count]
+    both = mine + hidden_checks.mixed_in(project, user, cursor, fresh)
+    return sorted(both, key=lambda slot: (slot.rank, slot.place))[:count]
 
 
 def held(project: Project, user: User) -> QuerySet[Slot]:
@@ -90,7 +109,8 @@ def claim(project: Project, user: User, slots: Sequence[Slot]) -> list[Slot]:
 def _held() -> QuerySet[Slot]:
     mine = Slot.objects.filter(project=given("project"), person=given("person"), state=_LEASED)
     living = mine.filter(lease_expires_at__gt=given("now", DateTimeField()))
-    return living.select_related("item").order_by("rank", "place")[:MAXIMUM_HELD]
+    in_order = living.select_related("item").order_by("rank", "place")
+    return in_order.defer(*_UNREAD)[:MAXIMUM_HELD]
 
 
 def _cursor(project: Project, user: User) -> Cursor:
@@ -116,10 +136,13 @@ def _move_cursor() -> QuerySet[Cursor]:
 def free_slots(project: object, person: object, after: object) -> QuerySet[Slot]:
     """Free slots behind rank `after` of items that `person` has not looked at, in order of rank: those for
     everybody, and those assigned to them or to a group of theirs.
+
+    "Not looked at" is asked of each slot on the way by a value, not by EXISTS: PostgreSQL would turn that into a
+    join with all that the person ever did, though the walk ends after a few slots.
     """
-    seen = Slot.objects.filter(item=OuterRef("item"), person=person)
+    seen = Slot.objects.filter(item=OuterRef("item"), person=person).order_by().values("pk")[:1]
     free = Slot.objects.filter(_open_to(person), project=project, state=_FREE, rank__gt=after)
-    return free.exclude(Exists(seen)).order_by("rank")
+    return free.alias(seen=Subquery(seen)).filter(seen=None).order_by("rank")
 
 
 def _open_to(person: object) -> Q:
@@ -133,7 +156,11 @@ def _open_to(person: object) -> Q:
 
 @prepared
 def _first_free(limit: int) -> QuerySet[Slot]:
-    free = free_slots(given("project"), given("person"), given("after")).select_related("item")
+    walk = free_slots(given("project"), given("person"), given("after"))
+    said = Annotation.objects.filter(slot=OuterRef("pk")).order_by().values("pk")[:1]  # as in free_slots
+    is_fresh = ExpressionWrapper(Q(said=None), output_field=BooleanField())
+    free = walk.alias(said=Subquery(said)).annotate(is_fresh=is_fresh)
+    free = free.select_related("item").defer(*_UNREAD)
     if connection.features.has_select_for_update_skip_locked:
         free = free.select_for_update(of=("self",), skip_locked=True, no_key=True)
     return free[:limit]
@@ -276,7 +303,7 @@ def take(project: Project, user: User, slot_uuid: uuid.UUID, *, value: object = 
 @prepared
 def _locked_slot() -> QuerySet[Slot]:
     locked = Slot.objects.select_for_update(of=("self", "item"), no_key=True).select_related("item")
-    return locked.filter(project=given("project"), uuid=given("uuid", UUIDField()))
+    return locked.filter(project=given("project"), uuid=given("uuid", UUIDField())).defer(*_UNREAD)
 
 
 def _is_open_to(slot: Slot, user: User) -> bool:

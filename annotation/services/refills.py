@@ -8,6 +8,7 @@ evaluation slots and what a person queued by hand stay.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from accounts.selectors.prepared import given, insert_many, prepared_update
 from annotation.models import Batch, Item, Resolution, Slot
 from annotation.services import batches
 from annotation.services.archive import guard_writable
-from annotation.services.batches import AT_ONCE, Pick, lock_ranks, next_rank
+from annotation.services.batches import Pick, lock_ranks, next_rank
 
+AT_ONCE = 200  # items a switch, each of which looks at the whole batch
 _FREE, _WITHDRAWN = Slot.State.FREE, Slot.State.WITHDRAWN
 _SEEN = (Slot.State.LEASED, Slot.State.DONE, Slot.State.SKIPPED)
 
@@ -50,7 +52,7 @@ def refill(batch: Batch, picks: Sequence[Pick]) -> Refilled:
 
     A pick that is in the batch already keeps its slot and gets its new place. As many items are withdrawn as
     others take their place, however many people took meanwhile; a pick that somebody has looked at or decided
-    meanwhile is left out.
+    meanwhile is left out. Of picks, and of what waits beside them, a transaction moves at most `AT_ONCE`.
 
     Raises:
         ProjectArchived: nothing may be written any more.
@@ -74,13 +76,13 @@ def refill(batch: Batch, picks: Sequence[Pick]) -> Refilled:
         _lay_beside(batch, made[start : start + AT_ONCE])
     order, by_item = [ids[pick.row] for pick in picks], _uuids(made)
     others = _others(batch, old)
-    groups = [order[start : start + AT_ONCE] for start in range(0, len(order), AT_ONCE)]
+    turns = math.ceil(max(len(order), len(others)) / AT_ONCE)
     gone: set[int] = set()
     kept, longest = 0, 0.0
-    for number, group in enumerate(groups):
-        share = slice(len(others) * number // len(groups), len(others) * (number + 1) // len(groups))
+    for turn in range(turns):
+        group, between = _share(order, turn, turns), _share(others, turn, turns)
         begun = time.monotonic()
-        coming, staying = _switch(batch, group, set(order), by_item, others[share])
+        coming, staying = _switch(batch, group, set(order), by_item, between)
         longest = max(longest, time.monotonic() - begun)
         gone |= set(coming)
         kept += len(staying)
@@ -112,6 +114,11 @@ def _others(batch: Batch, old: set[int]) -> list[int]:
     """What else waits in the project and is not there by hand, in order of rank."""
     free = Slot.objects.filter(project=batch.project, state=_FREE, is_by_hand=False).order_by("rank")
     return [pk for pk, item in free.values_list("pk", "item_id") if item not in old]
+
+
+def _share(items: Sequence[int], turn: int, turns: int) -> Sequence[int]:
+    """What one of so many turns takes of a list: even parts, in order."""
+    return items[len(items) * turn // turns : len(items) * (turn + 1) // turns]
 
 
 @transaction.atomic
@@ -176,7 +183,7 @@ def _queue(batch: Batch, items: Sequence[int], made: Sequence[UUID], others: Seq
     for slot in [*free, *every.filter(uuid__in=made).order_by("rank")]:
         by_item[slot.item_id].append(slot)
     main = [slot for item in items for slot in by_item[item]]
-    between = list(_locked(every.filter(state=_FREE, pk__in=others))) if main else []
+    between = list(_locked(every.filter(state=_FREE, pk__in=others))) if others else []
     for rank, slot in enumerate(batches.interleave(main, between), next_rank(batch.project)):
         _place().run(pk=slot.pk, rank=rank)
 

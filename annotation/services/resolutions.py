@@ -112,11 +112,13 @@ def _standing(item_ids: Sequence[Any]) -> QuerySet[Annotation]:
         item__pk__in=item_ids, superseded_by__isnull=True, is_retraction=False
     )
     deciding = standing.exclude(slot__purpose__in=Slot.MEASURING)
-    return deciding.select_related("labeller").order_by("pk")
+    read = ("item", "slot", "value", "bulk_acceptance", "labeller__kind")
+    return deciding.select_related("labeller").only(*read).order_by("pk")
 
 
 def _current(item_ids: Sequence[Any]) -> QuerySet[Resolution]:
-    return Resolution.objects.filter(item__pk__in=item_ids, is_current=True)
+    current = Resolution.objects.filter(item__pk__in=item_ids, is_current=True)
+    return current.only("item", "value", "posterior", "method", "votes")
 
 
 @prepared

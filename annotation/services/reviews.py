@@ -29,8 +29,7 @@ _SPOT_CHECK = Review.Kind.SPOT_CHECK
 
 def draw(project: Project, annotation: Annotation, share: float | None = None) -> Review | None:
     """Draw this answer for a spot check with the project's probability; suggestions accepted unchanged are
-    drawn
-    alike.
+    drawn alike.
 
     By hash of the answer's uuid, which the server makes: nobody can know beforehand which answers are
     checked. `share` replaces the project's.
@@ -174,7 +173,7 @@ def _correct(review: Review, reviewer: User, value: Mapping[str, Any] | None, cl
     try:
         answer = validate_value(schema.definition, value, content_of(review.item.text, review.item.data))
     except InvalidValue as error:
-        raise LabelRefused(str(error), details={"value": dict(value)}) from error
+        raise LabelRefused(error.sentence, details={"value": dict(value)}) from error
     wrong = review.annotation
     if wrong is not None and wrong.value == answer:
         raise LabelRefused(_("That is the label it has: say “right”, or choose another one."))

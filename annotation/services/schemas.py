@@ -52,7 +52,7 @@ def publish(project: Project, definition: dict[str, Any], *, by: User | None = N
     try:
         validate_definition(definition)
     except InvalidDefinition as error:
-        raise SchemaRefused(str(error)) from error
+        raise SchemaRefused(error.sentence) from error
     if "\\u0000" in json.dumps(definition):
         raise SchemaRefused(_("The schema holds a character that no text can (U+0000): take it out."))
     # two at once would take the same number

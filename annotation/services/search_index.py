@@ -14,15 +14,17 @@ import time
 from collections import defaultdict
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.selectors.prepared import insert_many
 from annotation.intake.words import WORDS_VERSION
 from annotation.models import IndexedLabel, IndexedScore, Item, Project, Resolution, SearchState, Slot
 from annotation.selectors import search_states as reads
 from annotation.selectors import search_text as text_reads
 from annotation.selectors.label_keys import label_keys
+from annotation.selectors.queue import is_anybody_labelling
 from annotation.selectors.search_states import KIND
 from annotation.services import search_text
 from jobs.models import Job, State
@@ -30,7 +32,8 @@ from jobs.services import jobs
 from jobs.services.context import JobContext
 from jobs.services.pacing import giving_way
 
-BLOCK = 1000  # rows of one transaction: some 20 ms on SQLite, which has one writer
+BLOCK = 1000  # rows of one transaction
+SMALL_BLOCK = 200  # while people are at work: some 10 ms on SQLite, which has one writer
 TICK_SECONDS = 0.5  # what the scheduler spends itself; a longer backlog becomes a job
 # On PostgreSQL ids are not committed in their order: labels this young are left for the next time. Until then
 # the page looks at them one by one (selectors/item_labels.py).
@@ -61,7 +64,7 @@ def run(ctx: JobContext) -> dict[str, Any] | None:
         return None
     begin = reads.backlog(project)
     total = max(1, begin.texts)
-    while _block_giving_way(project):
+    while _block(project):
         left = reads.backlog(project).texts
         done = max(0, total - left)
         ctx.progress(done, total, _("%(count)s items are searchable") % {"count": f"{done:,}"})
@@ -106,15 +109,16 @@ def forget(project: Project, item_ids: list[int]) -> None:
     IndexedScore.objects.filter(item_id__in=item_ids).delete()
 
 
-def _block_giving_way(project: Project) -> bool:
-    with giving_way():
-        return _block(project)
-
-
 def _block(project: Project, settled: datetime.timedelta = SETTLED) -> bool:
     """One block of each kind; whether there may be more."""
-    state = _state(project)
-    done = [_texts(project, state), _labels(project, state, settled), _scores(project, state)]
+    state, in_company = _state(project), is_anybody_labelling()
+    size = SMALL_BLOCK if in_company and connection.vendor == "sqlite" else BLOCK
+    with giving_way(in_company=in_company):
+        done = [
+            _texts(project, state, size),
+            _labels(project, state, size, settled),
+            _scores(project, state, size),
+        ]
     return any(done)
 
 
@@ -135,9 +139,9 @@ def _moved(state: SearchState, mark: str, to: int) -> bool:
     return bool(mine.update(**{mark: to, "updated_at": timezone.now()}))
 
 
-def _texts(project: Project, state: SearchState) -> bool:
+def _texts(project: Project, state: SearchState, size: int) -> bool:
     rows = Item.objects.filter(project=project, row__gt=state.text_row).order_by("row")
-    found = list(rows.values_list("row", "pk", "normalised")[:BLOCK])
+    found = list(rows.values_list("row", "pk", "normalised")[:size])
     if not found:
         return False
     cut = [(pk, text) for _row, pk, normalised in found if (text := search_text.cut(normalised))]
@@ -149,13 +153,13 @@ def _texts(project: Project, state: SearchState) -> bool:
     return True
 
 
-def _labels(project: Project, state: SearchState, settled: datetime.timedelta) -> bool:
+def _labels(project: Project, state: SearchState, size: int, settled: datetime.timedelta) -> bool:
     current = Resolution.objects.filter(project=project, is_current=True, pk__gt=state.resolution)
     young = timezone.now() - settled
     found = []
     for pk, item_id, value, made in current.order_by("pk").values_list(
         "pk", "item_id", "value", "created_at"
-    )[:BLOCK]:
+    )[:size]:
         if made > young:
             break
         found.append((pk, item_id, value))
@@ -169,13 +173,13 @@ def _labels(project: Project, state: SearchState, settled: datetime.timedelta) -
     with transaction.atomic():
         if _moved(state, "resolution", found[-1][0]):
             IndexedLabel.objects.filter(item_id__in=[item_id for _pk, item_id, _value in found]).delete()
-            IndexedLabel.objects.bulk_create(fresh, batch_size=500, ignore_conflicts=True)
+            insert_many(fresh, on_conflict="DO NOTHING")
     return True
 
 
-def _scores(project: Project, state: SearchState) -> bool:
+def _scores(project: Project, state: SearchState, size: int) -> bool:
     slots = Slot.objects.filter(project=project, pk__gt=state.slot).order_by("pk")
-    found = list(slots.values_list("pk", "item_id", "explanation", "purpose")[:BLOCK])
+    found = list(slots.values_list("pk", "item_id", "explanation", "purpose")[:size])
     if not found:
         return False
     parts: dict[int, dict[str, float]] = defaultdict(dict)
@@ -193,11 +197,5 @@ def _scores(project: Project, state: SearchState) -> bool:
     ]
     with transaction.atomic():
         if _moved(state, "slot", found[-1][0]):
-            IndexedScore.objects.bulk_create(
-                fresh,
-                batch_size=500,
-                update_conflicts=True,
-                unique_fields=["item", "name"],
-                update_fields=["value"],
-            )
+            insert_many(fresh, on_conflict="(item_id, name) DO UPDATE SET value = excluded.value")
     return True

@@ -13,7 +13,7 @@ from accounts.models import User
 from annotation.errors import NothingToUndo, PrelabelRefused, SlotTaken, SlotUnknown
 from annotation.models import Annotation, Prelabel, Project, Rejection, SchemaVersion, Slot
 from annotation.models.queue import LOWEST_RANK
-from annotation.selectors import schemas
+from annotation.selectors import prelabel_policy, schemas
 from annotation.selectors import suggestion_checks as reads
 from annotation.services import labelling, queue
 from annotation.services.archive import guard_writable
@@ -99,11 +99,13 @@ def reject(project: Project, user: User, slot_uuid: uuid.UUID, prelabel_uuid: uu
 
 
 def _named(project: Project, slot_uuid: uuid.UUID, prelabel_uuid: uuid.UUID) -> Prelabel:
+    """The suggestion, if it is one that the slot may show: nobody says yes or no to what the draw hid."""
     slot = Slot.objects.filter(project=project, uuid=slot_uuid).first()
     if slot is None:
         raise SlotUnknown(_("This item is not in the queue of this project: load the page again."))
-    prelabel = Prelabel.objects.filter(uuid=prelabel_uuid, item_id=slot.item_id).first()
-    if prelabel is None or slot.purpose == Slot.Purpose.EVALUATION:
+    found = Prelabel.objects.filter(uuid=prelabel_uuid, item_id=slot.item_id).select_related("labeller")
+    prelabel, definition = found.first(), schemas.require(project).definition
+    if prelabel is None or not prelabel_policy.is_shown(project, definition, slot, prelabel):
         raise PrelabelRefused(_("This suggestion does not belong to the item: load the page again."))
     return prelabel
 

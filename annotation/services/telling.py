@@ -22,12 +22,11 @@ def _about(project: Project) -> dict[str, str]:
     return {"key": str(project.uuid), "project": project.name}
 
 
-def work_available(project: Project) -> int:
-    """A batch is in the queue."""
+def work_available(project: Project, *, by: User | None = None) -> int:
+    """There is new work in the queue; whoever put it there knows."""
     url = reverse("annotation:label", args=[project.slug])
-    return notices.tell(
-        members(project, Role.ANNOTATOR, Role.REVIEWER), kinds.AVAILABLE, url=url, **_about(project)
-    )
+    others = [user for user in members(project, Role.ANNOTATOR, Role.REVIEWER) if user != by]
+    return notices.tell(others, kinds.AVAILABLE, url=url, **_about(project))
 
 
 def work_assigned(project: Project, users: Iterable[User], count: int) -> int:

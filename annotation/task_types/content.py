@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from accounts.sentences import Sentence
+from accounts.sentences import gettext_noop as _
 from annotation.task_types.values import ID_PATTERN, InvalidContent, shown
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -76,17 +78,23 @@ def check_data(data: Any) -> dict[str, Any]:
     A response may be given as its bare text; ids that are missing are r1, r2 ... by position.
     """
     if not isinstance(data, Mapping):
-        raise InvalidContent(f"found {shown(data)}, expected an object with {', '.join(KEYS)}")
+        raise InvalidContent(
+            _("found %(data)s, expected an object with %(known)s"), data=shown(data), known=", ".join(KEYS)
+        )
     unknown = sorted(set(data) - set(KEYS))
     if unknown:
-        raise InvalidContent(f"found the unknown key {shown(unknown[0])}: use {', '.join(KEYS)}")
+        raise InvalidContent(
+            _("found the unknown key %(unknown)s: use %(known)s"),
+            unknown=shown(unknown[0]),
+            known=", ".join(KEYS),
+        )
     checked: dict[str, Any] = {}
     if data.get("messages"):
         checked["messages"] = _messages(data["messages"])
     if data.get("responses"):
         checked["responses"] = _responses(data["responses"])
     if data.get("draft"):
-        checked["draft"] = _text(data["draft"], "the draft")
+        checked["draft"] = _text(data["draft"], _("the draft"))
     return checked
 
 
@@ -97,46 +105,77 @@ def dialogue_text(messages: Sequence[Mapping[str, str]]) -> str:
 
 def _messages(given: Any) -> list[dict[str, str]]:
     if not isinstance(given, Sequence) or isinstance(given, (str, bytes)):
-        raise InvalidContent(f'found {shown(given)} for messages, expected a list of {{"role", "content"}}')
+        raise InvalidContent(
+            _('found %(given)s for messages, expected a list of {"role", "content"}'), given=shown(given)
+        )
     if len(given) > MAXIMUM_TURNS:
         raise InvalidContent(
-            f"found {len(given)} messages, the limit is {MAXIMUM_TURNS}: shorten the dialogue"
+            _("found %(count)s messages, the limit is %(most)s: shorten the dialogue"),
+            count=len(given),
+            most=MAXIMUM_TURNS,
         )
     turns = []
     for number, turn in enumerate(given, 1):
         role = turn.get("role") if isinstance(turn, Mapping) else turn
         if not isinstance(turn, Mapping) or role not in ROLES:
             raise InvalidContent(
-                f"message {number} has the role {shown(role)}: use one of {', '.join(ROLES)}"
+                _("message %(number)s has the role %(role)s: use one of %(known)s"),
+                number=number,
+                role=shown(role),
+                known=", ".join(ROLES),
             )
         turns.append(
-            {"role": turn["role"], "content": _text(turn.get("content"), f"message {number}", empty=True)}
+            {
+                "role": turn["role"],
+                "content": _text(turn.get("content"), _("message %(number)s"), number=number, empty=True),
+            }
         )
     return turns
 
 
 def _responses(given: Any) -> list[dict[str, str]]:
     if not isinstance(given, Sequence) or isinstance(given, (str, bytes)):
-        raise InvalidContent(f"found {shown(given)} for responses, expected a list of texts")
+        raise InvalidContent(_("found %(given)s for responses, expected a list of texts"), given=shown(given))
     if not 2 <= len(given) <= MAXIMUM_RESPONSES:
-        raise InvalidContent(f"found {len(given)} responses, expected 2 to {MAXIMUM_RESPONSES} to compare")
+        raise InvalidContent(
+            _("found %(count)s responses, expected 2 to %(most)s to compare"),
+            count=len(given),
+            most=MAXIMUM_RESPONSES,
+        )
     found = []
     for number, one in enumerate(given, 1):
         mapping = one if isinstance(one, Mapping) else {"text": one}
         identity = mapping.get("id") or f"r{number}"
         if not isinstance(identity, str) or not ID_PATTERN.fullmatch(identity):
             raise InvalidContent(
-                f"response {number} has the id {shown(identity)}: use 1 to 64 of a-z, 0-9, '-', '_'"
+                _("response %(number)s has the id %(id)s: use 1 to 64 of a-z, 0-9, '-', '_'"),
+                number=number,
+                id=shown(identity),
             )
-        found.append({"id": identity, "text": _text(mapping.get("text"), f"response {number}", empty=True)})
+        found.append(
+            {
+                "id": identity,
+                "text": _text(mapping.get("text"), _("response %(number)s"), number=number, empty=True),
+            }
+        )
     if len({one["id"] for one in found}) < len(found):
-        raise InvalidContent("two responses have the same id: give each an id of its own")
+        raise InvalidContent(_("two responses have the same id: give each an id of its own"))
     return found
 
 
-def _text(given: Any, what: str, *, empty: bool = False) -> str:
+def _text(given: Any, template: str, *, empty: bool = False, **parameters: Any) -> str:
+    """The text; `template` and `parameters` name it in a complaint."""
     if not isinstance(given, str) or not (given or empty):
-        raise InvalidContent(f"found {shown(given)} for {what}, expected text")
+        raise InvalidContent(
+            _("found %(given)s for %(what)s, expected text"),
+            given=shown(given),
+            what=Sentence(template, **parameters),
+        )
     if len(given) > LONGEST:
-        raise InvalidContent(f"{what} has {len(given):,} characters, the limit is {LONGEST:,}: shorten it")
+        raise InvalidContent(
+            _("%(what)s has %(count)s characters, the limit is %(most)s: shorten it"),
+            what=Sentence(template, **parameters),
+            count=f"{len(given):,}",
+            most=f"{LONGEST:,}",
+        )
     return given

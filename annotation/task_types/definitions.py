@@ -9,6 +9,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from accounts.sentences import Sentence
+from accounts.sentences import gettext_noop as _
 from annotation.task_types.task_type import Field, TaskType
 from annotation.task_types.values import InvalidDefinition, shown
 
@@ -23,7 +25,7 @@ class Complaint(NamedTuple):
     """Why a schema cannot be used. `field`: the position of the field that it is about, None for the whole."""
 
     field: int | None
-    sentence: str
+    sentence: Sentence
 
 
 def type_of(field: Field, types: Types) -> TaskType:
@@ -32,7 +34,10 @@ def type_of(field: Field, types: Types) -> TaskType:
     if not isinstance(kind, str) or kind not in types:
         known = ", ".join(types)
         raise InvalidDefinition(
-            f"field {shown(field.get('name'))} has type {shown(kind)}: expected one of {known}"
+            _("field %(field)s has type %(kind)s: expected one of %(known)s"),
+            field=shown(field.get("name")),
+            kind=shown(kind),
+            known=known,
         )
     return types[kind]
 
@@ -42,12 +47,29 @@ def complaints(definition: Any, types: Types) -> list[Complaint]:
     one."""
     fields = definition.get("fields") if isinstance(definition, Mapping) else None
     if not isinstance(fields, list) or not fields:
-        sentence = 'the schema has no fields: give {"fields": [{"name": ..., "type": ...}]}'
+        sentence = Sentence(_('the schema has no fields: give {"fields": [{"name": ..., "type": ...}]}'))
         return [Complaint(None, sentence)]
     if len(fields) > MAXIMUM_FIELDS:
-        return [Complaint(None, f"the schema has {len(fields)} fields, the limit is {MAXIMUM_FIELDS}")]
+        return [
+            Complaint(
+                None,
+                Sentence(
+                    _("the schema has %(count)s fields, the limit is %(most)s"),
+                    count=len(fields),
+                    most=MAXIMUM_FIELDS,
+                ),
+            )
+        ]
     if unknown := sorted(set(definition) - {"fields", "show"}):
-        return [Complaint(None, f"the schema has the unknown key {shown(unknown[0])}: use fields and show")]
+        return [
+            Complaint(
+                None,
+                Sentence(
+                    _("the schema has the unknown key %(unknown)s: use fields and show"),
+                    unknown=shown(unknown[0]),
+                ),
+            )
+        ]
     found: list[Complaint] = []
     before: dict[str, Field] = {}
     broken: set[Any] = set()
@@ -56,13 +78,13 @@ def complaints(definition: Any, types: Types) -> list[Complaint]:
             _validate_field(field, before, broken, types)
             before[field["name"]] = field
         except InvalidDefinition as error:
-            found.append(Complaint(position, str(error)))
+            found.append(Complaint(position, error.sentence))
             name = field.get("name") if isinstance(field, Mapping) else None
             broken |= {name} if isinstance(name, str) else set()
     try:
         _validate_show(definition.get("show"))
     except InvalidDefinition as error:
-        found.append(Complaint(None, str(error)))
+        found.append(Complaint(None, error.sentence))
     return found
 
 
@@ -71,23 +93,32 @@ def _validate_field(field: Any, before: Mapping[str, Field], broken: Collection[
     own."""
     if not isinstance(field, Mapping):
         raise InvalidDefinition(
-            f"found {shown(field)} among the fields, expected an object with name and type"
+            _("found %(field)s among the fields, expected an object with name and type"), field=shown(field)
         )
     name = field.get("name")
     if not isinstance(name, str) or not FIELD_NAME.fullmatch(name):
         raise InvalidDefinition(
-            f"field name {shown(name)} is not valid: begin with a-z, then up to 39 of a-z, 0-9 and '_'"
+            _("field name %(name)s is not valid: begin with a-z, then up to 39 of a-z, 0-9 and '_'"),
+            name=shown(name),
         )
     if name in before or name in broken:
-        raise InvalidDefinition(f"two fields are called {shown(name)}: give each a name of its own")
+        raise InvalidDefinition(
+            _("two fields are called %(name)s: give each a name of its own"), name=shown(name)
+        )
     kind = type_of(field, types)
     if unknown := sorted(set(field) - COMMON - kind.options):
-        raise InvalidDefinition(f"field {shown(name)} has the unknown key {shown(unknown[0])}: remove it")
+        raise InvalidDefinition(
+            _("field %(name)s has the unknown key %(unknown)s: remove it"),
+            name=shown(name),
+            unknown=shown(unknown[0]),
+        )
     for key in ("title", "title_zh", "help", "help_zh"):
         if not isinstance(field.get(key, ""), str):
-            raise InvalidDefinition(f"{key} of field {shown(name)} is not text: write it in quotes")
+            raise InvalidDefinition(
+                _("%(key)s of field %(name)s is not text: write it in quotes"), key=key, name=shown(name)
+            )
     if not isinstance(field.get("required", True), bool):
-        raise InvalidDefinition(f"required of field {shown(name)} is not true or false")
+        raise InvalidDefinition(_("required of field %(name)s is not true or false"), name=shown(name))
     kind.validate_field(field)
     when = field.get("when")
     if when is not None and not (isinstance(when, Mapping) and str(when.get("field")) in broken):
@@ -98,18 +129,27 @@ def _validate_when(field: Field, before: Mapping[str, Field]) -> None:
     when, name = field["when"], field["name"]
     on = when.get("field") if isinstance(when, Mapping) else None
     if not isinstance(when, Mapping) or set(when) != {"field", "in"} or not isinstance(on, str):
-        raise InvalidDefinition(f'when of field {shown(name)} is not {{"field": ..., "in": [label ids]}}')
+        raise InvalidDefinition(
+            _('when of field %(name)s is not {"field": ..., "in": [label ids]}'), name=shown(name)
+        )
     if on not in before or before[on]["type"] not in ("classification", "multilabel"):
         raise InvalidDefinition(
-            f"field {shown(name)} depends on {shown(on)}: name an earlier field with labels"
+            _("field %(name)s depends on %(on)s: name an earlier field with labels"),
+            name=shown(name),
+            on=shown(on),
         )
     known = {label["id"] for label in before[on]["labels"]}
     wanted = when["in"]
     if not isinstance(wanted, list) or not wanted or not all(isinstance(one, str) for one in wanted):
-        raise InvalidDefinition(f"when of field {shown(name)} names no labels: list one or more ids")
+        raise InvalidDefinition(
+            _("when of field %(name)s names no labels: list one or more ids"), name=shown(name)
+        )
     if unknown := sorted(set(wanted) - known):
         raise InvalidDefinition(
-            f"field {shown(name)} waits for the label {shown(unknown[0])}, which {shown(on)} lacks"
+            _("field %(name)s waits for the label %(unknown)s, which %(on)s lacks"),
+            name=shown(name),
+            unknown=shown(unknown[0]),
+            on=shown(on),
         )
 
 
@@ -118,4 +158,4 @@ def _validate_show(show: Any) -> None:
         return
     columns = show.get("meta") if isinstance(show, Mapping) and set(show) <= {"meta"} else None
     if not isinstance(columns, list) or not all(isinstance(one, str) for one in columns):
-        raise InvalidDefinition('show is not {"meta": [names of columns]}')
+        raise InvalidDefinition(_('show is not {"meta": [names of columns]}'))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from accounts.sentences import gettext_noop as _
 from annotation.task_types.values import ID_PATTERN, InvalidDefinition, InvalidValue, shown
 
 MAXIMUM_LABELS = 1000
@@ -22,9 +23,7 @@ TEXT_KEYS = (*("name", "name_zh", "description", "description_zh", "colour", "sh
 Label = Mapping[str, Any]
 
 
-def validate_labels(
-    field: Mapping[str, Any], *, key: str = "labels", minimum: int = 2, kind: str = "a classification"
-) -> None:
+def validate_labels(field: Mapping[str, Any], *, key: str = "labels", minimum: int = 2) -> None:
     """Raise `InvalidDefinition` unless `field[key]` is a list of labels that can be chosen from.
 
     Ids are unique; names too, compared without case, and no name is another label's id: an import may then
@@ -32,11 +31,22 @@ def validate_labels(
     """
     labels = field.get(key)
     if not isinstance(labels, Sequence) or isinstance(labels, (str, bytes)):
-        raise InvalidDefinition(f'field {shown(field.get("name"))} has no list of {key}: add "{key}"')
+        raise InvalidDefinition(
+            _('field %(field)s has no list of %(key)s: add "%(key)s"'),
+            field=shown(field.get("name")),
+            key=key,
+        )
     if not minimum <= len(labels) <= MAXIMUM_LABELS:
         raise InvalidDefinition(
-            f"field {shown(field.get('name'))} has {len(labels)} {key}, "
-            f"{kind} needs {minimum} to {MAXIMUM_LABELS}: add or remove {key}"
+            _(
+                "field %(field)s has %(count)s %(key)s, it needs %(minimum)s to %(most)s: add or remove "
+                "%(key)s"
+            ),
+            field=shown(field.get("name")),
+            count=len(labels),
+            key=key,
+            minimum=minimum,
+            most=MAXIMUM_LABELS,
         )
     owner: dict[str, str] = {}
     for label in labels:
@@ -44,36 +54,51 @@ def validate_labels(
         for name in {label["id"], *(folded(label[part]) for part in ("name", "name_zh") if label.get(part))}:
             if owner.setdefault(name, label["id"]) != label["id"]:
                 raise InvalidDefinition(
-                    f"{shown(name)} stands for two labels: give each label a name of its own"
+                    _("%(name)s stands for two labels: give each label a name of its own"), name=shown(name)
                 )
     if len({label["id"] for label in labels}) < len(labels):
-        raise InvalidDefinition("two labels have the same id: give each label an id of its own")
+        raise InvalidDefinition(_("two labels have the same id: give each label an id of its own"))
     _validate_tree(labels)
 
 
 def _validate_label(label: Any) -> None:
     if not isinstance(label, Mapping):
-        raise InvalidDefinition(f"found {shown(label)} among the labels, expected an object with id and name")
+        raise InvalidDefinition(
+            _("found %(label)s among the labels, expected an object with id and name"), label=shown(label)
+        )
     if not isinstance(label.get("id"), str) or not ID_PATTERN.fullmatch(label["id"]):
         raise InvalidDefinition(
-            f"label id {shown(label.get('id'))} is not valid: use 1 to 64 of a-z, 0-9, '-' and '_'"
+            _("label id %(label)s is not valid: use 1 to 64 of a-z, 0-9, '-' and '_'"),
+            label=shown(label.get("id")),
         )
     unknown = sorted(set(label) - {"id", *TEXT_KEYS})
     if unknown:
         raise InvalidDefinition(
-            f"label {shown(label['id'])} has the unknown key {shown(unknown[0])}: remove it"
+            _("label %(label)s has the unknown key %(unknown)s: remove it"),
+            label=shown(label["id"]),
+            unknown=shown(unknown[0]),
         )
     for key in TEXT_KEYS:
         if not isinstance(label.get(key, ""), str):
-            raise InvalidDefinition(f"{key} of label {shown(label['id'])} is not text: write it in quotes")
+            raise InvalidDefinition(
+                _("%(key)s of label %(label)s is not text: write it in quotes"),
+                key=key,
+                label=shown(label["id"]),
+            )
     name = label.get("name", "").strip()
     if not name or len(name) > MAXIMUM_NAME:
         raise InvalidDefinition(
-            f"label {shown(label['id'])} has a name of {len(name)} characters: use 1 to {MAXIMUM_NAME}"
+            _("label %(label)s has a name of %(count)s characters: use 1 to %(most)s"),
+            label=shown(label["id"]),
+            count=len(name),
+            most=MAXIMUM_NAME,
         )
     if label.get("mode") and label["mode"] not in MODES:
         raise InvalidDefinition(
-            f"label {shown(label['id'])} has the mode {shown(label['mode'])}: use one of {', '.join(MODES)}"
+            _("label %(label)s has the mode %(mode)s: use one of %(known)s"),
+            label=shown(label["id"]),
+            mode=shown(label["mode"]),
+            known=", ".join(MODES),
         )
 
 
@@ -82,14 +107,16 @@ def _validate_tree(labels: Sequence[Label]) -> None:
     for identity, parent in parents.items():
         if parent is not None and parent not in parents:
             raise InvalidDefinition(
-                f"label {shown(identity)} has the parent {shown(parent)}, which is not a label: "
-                "add it, or mend the id"
+                _("label %(label)s has the parent %(parent)s, which is not a label: add it, or mend the id"),
+                label=shown(identity),
+                parent=shown(parent),
             )
         seen, above = {identity}, parent
         while above is not None:
             if above in seen:
                 raise InvalidDefinition(
-                    f"label {shown(identity)} is its own ancestor: give one label of the circle another parent"
+                    _("label %(label)s is its own ancestor: give one label of the circle another parent"),
+                    label=shown(identity),
                 )
             seen.add(above)
             above = parents[above]
@@ -125,13 +152,19 @@ def answers_of(field: Mapping[str, Any]) -> list[str]:
 def check_label(field: Mapping[str, Any], given: Any) -> str:
     """`given`, or `InvalidValue` when it is not the id of a label that may be answered."""
     if not isinstance(given, str):
-        raise InvalidValue(f"found {shown(given)} for {shown(field['name'])}, expected one label id")
+        raise InvalidValue(
+            _("found %(given)s for %(field)s, expected one label id"),
+            given=shown(given),
+            field=shown(field["name"]),
+        )
     if given in answers_of(field):
         return given
     if given in label_ids(field):
-        raise InvalidValue(f"label {shown(given)} has labels below it: choose one of those")
+        raise InvalidValue(_("label %(label)s has labels below it: choose one of those"), label=shown(given))
     raise InvalidValue(
-        f"label {shown(given)} is not in the schema: use one of {listed(field)}, or add it to the schema"
+        _("label %(label)s is not in the schema: use one of %(known)s, or add it to the schema"),
+        label=shown(given),
+        known=listed(field),
     )
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from accounts.sentences import gettext_noop as _
 from annotation.task_types import labels as label_lists
 from annotation.task_types.content import Content
 from annotation.task_types.values import Combined, InvalidDefinition, InvalidValue, shown
@@ -20,12 +21,18 @@ OPTIONS = frozenset({"labels", "any_node", "minimum", "maximum"})
 
 
 def validate_field(field: Mapping[str, Any]) -> None:
-    label_lists.validate_labels(field, minimum=1, kind="a multi-label field")
+    label_lists.validate_labels(field, minimum=1)
     low, high = bounds(field)
     if not 0 <= low <= high <= len(field["labels"]):
         raise InvalidDefinition(
-            f"field {shown(field['name'])} asks for {low} to {high} of {len(field['labels'])} labels: "
-            "give 0 <= minimum <= maximum <= the number of labels"
+            _(
+                "field %(field)s asks for %(low)s to %(high)s of %(count)s labels: give 0 <= minimum "
+                "<= maximum <= the number of labels"
+            ),
+            field=shown(field["name"]),
+            low=low,
+            high=high,
+            count=len(field["labels"]),
         )
 
 
@@ -35,7 +42,10 @@ def bounds(field: Mapping[str, Any]) -> tuple[int, int]:
     for name, bound in (("minimum", low), ("maximum", high)):
         if not isinstance(bound, int) or isinstance(bound, bool):
             raise InvalidDefinition(
-                f"{name} of field {shown(field['name'])} is {shown(bound)}, expected a number"
+                _("%(name)s of field %(field)s is %(bound)s, expected a number"),
+                name=name,
+                field=shown(field["name"]),
+                bound=shown(bound),
             )
     return low, high
 
@@ -44,13 +54,22 @@ def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | No
     """The labels in schema order, each once; `InvalidValue` for one that may not be answered, too few, too
     many."""
     if not isinstance(answer, Sequence) or isinstance(answer, (str, bytes)):
-        raise InvalidValue(f"found {shown(answer)} for {shown(field['name'])}, expected a list of label ids")
+        raise InvalidValue(
+            _("found %(answer)s for %(field)s, expected a list of label ids"),
+            answer=shown(answer),
+            field=shown(field["name"]),
+        )
     given = {label_lists.check_label(field, one) for one in answer}
     low, high = bounds(field)
     if not low <= len(given) <= high:
+        few = _("field %(field)s has %(count)s labels, expected %(low)s to %(high)s: choose more")
+        many = _("field %(field)s has %(count)s labels, expected %(low)s to %(high)s: take some away")
         raise InvalidValue(
-            f"field {shown(field['name'])} has {len(given)} labels, expected {low} to {high}: "
-            f"{'choose more' if len(given) < low else 'take some away'}"
+            few if len(given) < low else many,
+            field=shown(field["name"]),
+            count=len(given),
+            low=low,
+            high=high,
         )
     return [identity for identity in label_lists.label_ids(field) if identity in given]
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from accounts.sentences import gettext_noop as _
 from annotation.task_types import labels as label_lists
 from annotation.task_types.content import Content
 from annotation.task_types.values import Combined, InvalidDefinition, InvalidValue, shown
@@ -28,10 +29,10 @@ OPTIONS = frozenset({"ties", "strengths", "reasons"})
 
 def validate_field(field: Mapping[str, Any]) -> None:
     if not isinstance(field.get("ties", True), bool):
-        raise InvalidDefinition(f"ties of field {shown(field['name'])} is not true or false")
+        raise InvalidDefinition(_("ties of field %(field)s is not true or false"), field=shown(field["name"]))
     for key in ("strengths", "reasons"):
         if field.get(key):
-            label_lists.validate_labels(field, key=key, minimum=1, kind="a preference")
+            label_lists.validate_labels(field, key=key, minimum=1)
 
 
 def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | None = None) -> dict[str, Any]:
@@ -40,24 +41,38 @@ def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | No
     """
     name = shown(field["name"])
     if not isinstance(answer, Mapping):
-        raise InvalidValue(f'found {shown(answer)} for {name}, expected {{"ranking": [[id], ...]}}')
+        raise InvalidValue(
+            _('found %(answer)s for %(name)s, expected {"ranking": [[id], ...]}'),
+            answer=shown(answer),
+            name=name,
+        )
     unknown = sorted(set(answer) - {"ranking", "strength", "reasons"})
     if unknown:
-        raise InvalidValue(f"found {shown(unknown[0])} for {name}, expected ranking, strength and reasons")
+        raise InvalidValue(
+            _("found %(unknown)s for %(name)s, expected ranking, strength and reasons"),
+            unknown=shown(unknown[0]),
+            name=name,
+        )
     ranking = _ranking(field, answer.get("ranking"), content)
     found: dict[str, Any] = {"ranking": ranking}
     if field.get("strengths") and len(ranking) > 1:
         known = [one["id"] for one in field["strengths"]]
         if answer.get("strength") not in known:
             raise InvalidValue(
-                f"strength {shown(answer.get('strength'))} of {name}: use one of {', '.join(known)}"
+                _("strength %(strength)s of %(name)s: use one of %(known)s"),
+                strength=shown(answer.get("strength")),
+                name=name,
+                known=", ".join(known),
             )
         found["strength"] = answer["strength"]
     given = answer.get("reasons") or []
     known = [one["id"] for one in field.get("reasons", ())]
     if not isinstance(given, Sequence) or isinstance(given, str) or not set(given) <= set(known):
         raise InvalidValue(
-            f"found {shown(given)} for the reasons of {name}: use some of {', '.join(known) or '(none)'}"
+            _("found %(given)s for the reasons of %(name)s: use some of %(known)s"),
+            given=shown(given),
+            name=name,
+            known=", ".join(known) or "∅",
         )
     if known:
         found["reasons"] = [one for one in known if one in given]
@@ -67,17 +82,21 @@ def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | No
 def _ranking(field: Mapping[str, Any], given: Any, content: Content | None) -> list[list[str]]:
     groups = [list(group) if isinstance(group, (list, tuple)) else None for group in given or ()]
     if not groups or not all(groups):
-        raise InvalidValue(f"found the ranking {shown(given)}, expected groups of response ids, best first")
+        raise InvalidValue(
+            _("found the ranking %(given)s, expected groups of response ids, best first"), given=shown(given)
+        )
     ids = [identity for group in groups for identity in group or ()]
     order = [one.id for one in content.responses] if content is not None else sorted(map(str, ids))
     if content is not None and not order:
-        raise InvalidValue("the item has no responses to compare: skip it, and tell whoever imported it")
+        raise InvalidValue(_("the item has no responses to compare: skip it, and tell whoever imported it"))
     if sorted(map(str, ids)) != sorted(order):
         raise InvalidValue(
-            f"the ranking names {', '.join(map(str, ids)) or 'nothing'}: rank each of {', '.join(order)} once"
+            _("the ranking names %(named)s: rank each of %(order)s once"),
+            named=", ".join(map(str, ids)) or "∅",
+            order=", ".join(order),
         )
     if not field.get("ties", True) and any(len(group or ()) > 1 for group in groups):
-        raise InvalidValue("this project allows no ties: put one response first")
+        raise InvalidValue(_("this project allows no ties: put one response first"))
     return [sorted(group or (), key=order.index) for group in groups]
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median_low
 from typing import Any
 
+from accounts.sentences import gettext_noop as _
 from annotation.task_types import labels as label_lists
 from annotation.task_types.content import Content
 from annotation.task_types.values import Combined, InvalidDefinition, InvalidValue, shown
@@ -31,16 +32,23 @@ def validate_field(field: Mapping[str, Any]) -> None:
     points, lowest = field.get("points", 5), field.get("lowest", 1)
     if not isinstance(points, int) or isinstance(points, bool) or not 2 <= points <= MOST_POINTS:
         raise InvalidDefinition(
-            f"field {shown(field['name'])} has a scale of {shown(points)} points: use 2 to {MOST_POINTS}"
+            _("field %(field)s has a scale of %(points)s points: use 2 to %(most)s"),
+            field=shown(field["name"]),
+            points=shown(points),
+            most=MOST_POINTS,
         )
     if not isinstance(lowest, int) or isinstance(lowest, bool) or not -10 <= lowest <= 10:
         raise InvalidDefinition(
-            f"the scale of {shown(field['name'])} begins at {shown(lowest)}: use -10 to 10"
+            _("the scale of %(field)s begins at %(lowest)s: use -10 to 10"),
+            field=shown(field["name"]),
+            lowest=shown(lowest),
         )
     dimensions = field.get("dimensions")
     if not isinstance(dimensions, Sequence) or not 1 <= len(dimensions) <= MOST_DIMENSIONS:
         raise InvalidDefinition(
-            f'field {shown(field["name"])} has no list of 1 to {MOST_DIMENSIONS} dimensions: add "dimensions"'
+            _('field %(field)s has no list of 1 to %(most)s dimensions: add "dimensions"'),
+            field=shown(field["name"]),
+            most=MOST_DIMENSIONS,
         )
     bare = [
         {key: value for key, value in one.items() if key in ("id", "name", "name_zh")}
@@ -48,13 +56,13 @@ def validate_field(field: Mapping[str, Any]) -> None:
         else one
         for one in dimensions
     ]
-    label_lists.validate_labels(
-        {"name": field["name"], "dimensions": bare}, key="dimensions", minimum=1, kind="a rating"
-    )
+    label_lists.validate_labels({"name": field["name"], "dimensions": bare}, key="dimensions", minimum=1)
     for one in (field, *dimensions):
         if one is not field and (unknown := sorted(set(one) - DIMENSION_KEYS)):
             raise InvalidDefinition(
-                f"dimension {shown(one['id'])} has the unknown key {shown(unknown[0])}: remove it"
+                _("dimension %(dimension)s has the unknown key %(unknown)s: remove it"),
+                dimension=shown(one["id"]),
+                unknown=shown(unknown[0]),
             )
         for key in ("anchors", "anchors_zh"):
             _check_anchors(one.get(key), points, one.get("id") or field["name"])
@@ -65,10 +73,12 @@ def _check_anchors(anchors: Any, points: int, what: str) -> None:
         return
     if not isinstance(anchors, Sequence) or isinstance(anchors, str) or len(anchors) != points:
         raise InvalidDefinition(
-            f"{shown(what)} needs one anchor for each of its {points} points, or none at all"
+            _("%(what)s needs one anchor for each of its %(points)s points, or none at all"),
+            what=shown(what),
+            points=points,
         )
     if not all(isinstance(anchor, str) for anchor in anchors):
-        raise InvalidDefinition(f"an anchor of {shown(what)} is not text: write it in quotes")
+        raise InvalidDefinition(_("an anchor of %(what)s is not text: write it in quotes"), what=shown(what))
 
 
 def scale(field: Mapping[str, Any]) -> range:
@@ -80,18 +90,34 @@ def scale(field: Mapping[str, Any]) -> range:
 def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | None = None) -> dict[str, int]:
     """The points in the order of the dimensions; `InvalidValue` where one is missing, extra or off the scale."""
     if not isinstance(answer, Mapping):
-        raise InvalidValue(f"found {shown(answer)} for {shown(field['name'])}, expected a point by dimension")
+        raise InvalidValue(
+            _("found %(answer)s for %(field)s, expected a point by dimension"),
+            answer=shown(answer),
+            field=shown(field["name"]),
+        )
     names = [one["id"] for one in field["dimensions"]]
     extra = [name for name in answer if name not in names]
     if extra:
-        raise InvalidValue(f"dimension {shown(extra[0])} is not in the schema: expected {', '.join(names)}")
+        raise InvalidValue(
+            _("dimension %(dimension)s is not in the schema: expected %(known)s"),
+            dimension=shown(extra[0]),
+            known=", ".join(names),
+        )
     points = scale(field)
     for name in names:
         if name not in answer:
-            raise InvalidValue(f"dimension {shown(name)} has no rating: rate {', '.join(names)}")
+            raise InvalidValue(
+                _("dimension %(dimension)s has no rating: rate %(known)s"),
+                dimension=shown(name),
+                known=", ".join(names),
+            )
         if isinstance(answer[name], bool) or not isinstance(answer[name], int) or answer[name] not in points:
             raise InvalidValue(
-                f"{shown(name)} is rated {shown(answer[name])}, the scale goes from {points[0]} to {points[-1]}"
+                _("%(dimension)s is rated %(answer)s, the scale goes from %(lowest)s to %(highest)s"),
+                dimension=shown(name),
+                answer=shown(answer[name]),
+                lowest=points[0],
+                highest=points[-1],
             )
     return {name: answer[name] for name in names}
 

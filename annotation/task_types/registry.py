@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from accounts.sentences import gettext_noop as _
 from annotation.task_types import (
     classification,
     definitions,
@@ -116,19 +117,29 @@ def validate_value(
     responses.
     """
     if not isinstance(value, Mapping):
-        raise InvalidValue(f"found {shown(value)}, expected an object from field name to answer")
+        raise InvalidValue(
+            _("found %(value)s, expected an object from field name to answer"), value=shown(value)
+        )
     fields = asked(definition, value)
     names = [field["name"] for field in fields]
     for name in value:
         if name not in names:
             known = any(field["name"] == name for field in definition["fields"])
-            why = "is not asked for with these answers" if known else "is not in the schema"
-            raise InvalidValue(f"field {shown(name)} {why}: expected {', '.join(names)}")
+            stray = _("field %(field)s is not asked for with these answers: expected %(known)s")
+            raise InvalidValue(
+                stray if known else _("field %(field)s is not in the schema: expected %(known)s"),
+                field=shown(name),
+                known=", ".join(names),
+            )
     missing = [
         field["name"] for field in fields if field["name"] not in value and field.get("required", True)
     ]
     if missing:
-        raise InvalidValue(f"field {shown(missing[0])} is missing: answer every field of {', '.join(names)}")
+        raise InvalidValue(
+            _("field %(field)s is missing: answer every field of %(known)s"),
+            field=shown(missing[0]),
+            known=", ".join(names),
+        )
     return {
         field["name"]: task_type(field).validate_answer(field, value[field["name"]], content)
         for field in fields
@@ -142,12 +153,18 @@ def validate_part(
     """A value that need not answer every field, as pre-labels are: what it has is checked, and stored in schema
     order."""
     if not isinstance(value, Mapping):
-        raise InvalidValue(f"found {shown(value)}, expected an object from field name to answer")
+        raise InvalidValue(
+            _("found %(value)s, expected an object from field name to answer"), value=shown(value)
+        )
     fields = {field["name"]: field for field in definition["fields"]}
     if unknown := [name for name in value if name not in fields]:
-        raise InvalidValue(f"field {shown(unknown[0])} is not in the schema: expected {', '.join(fields)}")
+        raise InvalidValue(
+            _("field %(field)s is not in the schema: expected %(known)s"),
+            field=shown(unknown[0]),
+            known=", ".join(fields),
+        )
     if not value:
-        raise InvalidValue(f"found no answer: give one for some of {', '.join(fields)}")
+        raise InvalidValue(_("found no answer: give one for some of %(known)s"), known=", ".join(fields))
     return {
         name: task_type(field).validate_answer(field, value[name], content)
         for name, field in fields.items()
@@ -173,7 +190,9 @@ def field_of(definition: Mapping[str, Any], name: str | None = None) -> Field:
         if name is None or field["name"] == name:
             return field
     known = ", ".join(field["name"] for field in definition["fields"])
-    raise InvalidDefinition(f"the schema has no field {shown(name)}: expected one of {known}")
+    raise InvalidDefinition(
+        _("the schema has no field %(field)s: expected one of %(known)s"), field=shown(name), known=known
+    )
 
 
 def needs(definition: Mapping[str, Any]) -> frozenset[str]:

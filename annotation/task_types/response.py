@@ -14,6 +14,7 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from accounts.sentences import gettext_noop as _
 from annotation.task_types.content import Content
 from annotation.task_types.values import Combined, InvalidDefinition, InvalidValue, shown
 
@@ -26,15 +27,26 @@ def validate_field(field: Mapping[str, Any]) -> None:
     for name, bound in (("minimum", low), ("maximum", high)):
         if not isinstance(bound, int) or isinstance(bound, bool):
             raise InvalidDefinition(
-                f"{name} of field {shown(field['name'])} is {shown(bound)}, expected a number"
+                _("%(name)s of field %(field)s is %(bound)s, expected a number"),
+                name=name,
+                field=shown(field["name"]),
+                bound=shown(bound),
             )
     if not 0 <= low <= high <= LONGEST:
         raise InvalidDefinition(
-            f"field {shown(field['name'])} asks for {low} to {high} characters: "
-            f"give 0 <= minimum <= maximum <= {LONGEST}"
+            _(
+                "field %(field)s asks for %(low)s to %(high)s characters: give 0 <= minimum <= "
+                "maximum <= %(most)s"
+            ),
+            field=shown(field["name"]),
+            low=low,
+            high=high,
+            most=LONGEST,
         )
     if not isinstance(field.get("markdown", True), bool):
-        raise InvalidDefinition(f"markdown of field {shown(field['name'])} is not true or false")
+        raise InvalidDefinition(
+            _("markdown of field %(field)s is not true or false"), field=shown(field["name"])
+        )
 
 
 def bounds(field: Mapping[str, Any]) -> tuple[int, int]:
@@ -47,13 +59,21 @@ def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | No
     or too long."""
     text = answer.get("text") if isinstance(answer, Mapping) else None
     if not isinstance(text, str):
-        raise InvalidValue(f'found {shown(answer)} for {shown(field["name"])}, expected {{"text": "..."}}')
+        raise InvalidValue(
+            _('found %(answer)s for %(field)s, expected {"text": "..."}'),
+            answer=shown(answer),
+            field=shown(field["name"]),
+        )
     text = text.replace("\r\n", "\n").rstrip()
     low, high = bounds(field)
     if not low <= len(text) <= high:
+        short = _("the response has %(count)s characters, expected %(low)s to %(high)s: write more")
+        long = _("the response has %(count)s characters, expected %(low)s to %(high)s: shorten it")
         raise InvalidValue(
-            f"the response has {len(text):,} characters, expected {low:,} to {high:,}: "
-            f"{'write more' if len(text) < low else 'shorten it'}"
+            short if len(text) < low else long,
+            count=f"{len(text):,}",
+            low=f"{low:,}",
+            high=f"{high:,}",
         )
     return {"text": text}
 

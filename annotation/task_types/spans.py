@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
+from accounts.sentences import gettext_noop as _
 from annotation.task_types import labels as label_lists
 from annotation.task_types.content import Content
 from annotation.task_types.values import Combined, InvalidDefinition, InvalidValue, shown
@@ -35,12 +36,14 @@ _Span = tuple[int, int, str]
 
 
 def validate_field(field: Mapping[str, Any]) -> None:
-    label_lists.validate_labels(field, minimum=1, kind="a span field")
+    label_lists.validate_labels(field, minimum=1)
     for name in ("nested", "overlapping", "whole_words"):
         if not isinstance(field.get(name, False), bool):
-            raise InvalidDefinition(f"{name} of field {shown(field['name'])} is not true or false")
+            raise InvalidDefinition(
+                _("%(name)s of field %(field)s is not true or false"), name=name, field=shown(field["name"])
+            )
     if field.get("relations"):
-        label_lists.validate_labels(field, key="relations", minimum=1, kind="a list of relations")
+        label_lists.validate_labels(field, key="relations", minimum=1)
 
 
 def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | None = None) -> dict[str, Any]:
@@ -48,9 +51,17 @@ def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | No
     crosses another against the schema or comes twice, or a relation names no span.
     """
     if not isinstance(answer, Mapping) or not _is_list(answer.get("spans")):
-        raise InvalidValue(f'found {shown(answer)} for {shown(field["name"])}, expected {{"spans": [...]}}')
+        raise InvalidValue(
+            _('found %(answer)s for %(field)s, expected {"spans": [...]}'),
+            answer=shown(answer),
+            field=shown(field["name"]),
+        )
     if len(answer["spans"]) > MAXIMUM_SPANS:
-        raise InvalidValue(f"found {len(answer['spans'])} spans, the limit is {MAXIMUM_SPANS}: mark fewer")
+        raise InvalidValue(
+            _("found %(count)s spans, the limit is %(most)s: mark fewer"),
+            count=len(answer["spans"]),
+            most=MAXIMUM_SPANS,
+        )
     given = [_span(field, one, content) for one in answer["spans"]]
     order = sorted(range(len(given)), key=lambda at: (given[at][0], -given[at][1], given[at][2]))
     spans = [given[at] for at in order]
@@ -60,30 +71,44 @@ def validate_answer(field: Mapping[str, Any], answer: Any, content: Content | No
     if field.get("relations"):
         found["relations"] = _relations(field, answer.get("relations", ()), position)
     elif answer.get("relations"):
-        raise InvalidValue(f"field {shown(field['name'])} has no relations: leave them out")
+        raise InvalidValue(_("field %(field)s has no relations: leave them out"), field=shown(field["name"]))
     return found
 
 
 def _span(field: Mapping[str, Any], one: Any, content: Content | None) -> _Span:
     if not isinstance(one, Mapping):
-        raise InvalidValue(f"found {shown(one)} among the spans, expected start, end and label")
+        raise InvalidValue(
+            _("found %(given)s among the spans, expected start, end and label"), given=shown(one)
+        )
     start, end = one.get("start"), one.get("end")
     if not _is_count(start) or not _is_count(end) or not 0 <= start < end:  # type: ignore[operator]
-        raise InvalidValue(f"found a span from {shown(start)} to {shown(end)}, expected 0 <= start < end")
+        raise InvalidValue(
+            _("found a span from %(start)s to %(end)s, expected 0 <= start < end"),
+            start=shown(start),
+            end=shown(end),
+        )
     assert isinstance(start, int) and isinstance(end, int)
     if content is not None:
         if end > len(content.text):
             raise InvalidValue(
-                f"a span ends at {end} and the text has {len(content.text)} characters: count in {UNIT}"
+                _(
+                    "a span ends at %(end)s and the text has %(count)s characters: count in Unicode code points"
+                ),
+                end=end,
+                count=len(content.text),
             )
         if not content.text[start:end].strip():
-            raise InvalidValue(f"the span from {start} to {end} holds only white space: mark words")
+            raise InvalidValue(
+                _("the span from %(start)s to %(end)s holds only white space: mark words"),
+                start=start,
+                end=end,
+            )
     return start, end, label_lists.check_label(field, one.get("label"))
 
 
 def _check_overlap(field: Mapping[str, Any], spans: Sequence[_Span]) -> None:
     if len(set(spans)) < len(spans):
-        raise InvalidValue("the same span with the same label comes twice: take one away")
+        raise InvalidValue(_("the same span with the same label comes twice: take one away"))
     if field.get("overlapping"):
         return
     open_ones: list[_Span] = []  # spans that reach over the present one, the outermost first
@@ -94,28 +119,41 @@ def _check_overlap(field: Mapping[str, Any], spans: Sequence[_Span]) -> None:
             outer = open_ones[-1]
             inside = span[1] <= outer[1]
             if not (field.get("nested") and inside):
-                what = "lies inside" if inside else "overlaps"
                 raise InvalidValue(
-                    f"the span {span[0]}–{span[1]} {what} the span {outer[0]}–{outer[1]}, "
-                    "which this project does not allow: change one of them"
+                    _(
+                        "the span %(span)s lies inside the span %(outer)s, which this project does not allow: "
+                        "change one of them"
+                    )
+                    if inside
+                    else _(
+                        "the span %(span)s overlaps the span %(outer)s, which this project does not allow: "
+                        "change one of them"
+                    ),
+                    span=f"{span[0]}–{span[1]}",
+                    outer=f"{outer[0]}–{outer[1]}",
                 )
         open_ones.append(span)
 
 
 def _relations(field: Mapping[str, Any], given: Any, position: Mapping[int, int]) -> list[dict[str, Any]]:
     if given is not None and not _is_list(given):
-        raise InvalidValue(f"found {shown(given)} for relations, expected a list of from, to and label")
+        raise InvalidValue(
+            _("found %(given)s for relations, expected a list of from, to and label"), given=shown(given)
+        )
     known = [one["id"] for one in field["relations"]]
     found: set[tuple[int, int, str]] = set()
     for one in given or ():
         ends: list[Any] = [one.get("from"), one.get("to")] if isinstance(one, Mapping) else [None, None]
         if not all(_is_count(end) and end in position for end in ends) or ends[0] == ends[1]:
             raise InvalidValue(
-                f"found the relation {shown(one)}, expected from and to of two different spans"
+                _("found the relation %(relation)s, expected from and to of two different spans"),
+                relation=shown(one),
             )
         if one.get("label") not in known:
             raise InvalidValue(
-                f"relation {shown(one.get('label'))} is not in the schema: use {', '.join(known)}"
+                _("relation %(relation)s is not in the schema: use %(known)s"),
+                relation=shown(one.get("label")),
+                known=", ".join(known),
             )
         found.add((position[ends[0]], position[ends[1]], one["label"]))
     return [{"from": a, "to": b, "label": label} for a, b, label in sorted(found)]
@@ -300,5 +338,7 @@ def from_form(field: Mapping[str, Any], sent: Callable[[str], list[str]]) -> Any
         return json.loads(text[:LONGEST_FORM] or '{"spans": []}')
     except ValueError as error:
         raise InvalidValue(
-            f"found {shown(text)} for {shown(field['name'])}, expected JSON with spans"
+            _("found %(text)s for %(field)s, expected JSON with spans"),
+            text=shown(text),
+            field=shown(field["name"]),
         ) from error

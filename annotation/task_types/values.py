@@ -8,19 +8,21 @@ import unicodedata
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from accounts.sentences import SentenceError
+
 MAX_ID = 64
 ID_PATTERN = re.compile(r"[a-z0-9_-]{1,64}")
 
 
-class InvalidDefinition(ValueError):
+class InvalidDefinition(SentenceError):
     """A schema that cannot be used, in a sentence for the person who writes it."""
 
 
-class InvalidValue(ValueError):
+class InvalidValue(SentenceError):
     """A label that its schema does not allow, in a sentence for the person who gave it."""
 
 
-class InvalidContent(ValueError):
+class InvalidContent(SentenceError):
     """An item whose messages, responses or draft cannot be taken, in a sentence for whoever sent it."""
 
 

@@ -8,7 +8,7 @@ from django import template
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from annotation import markdown
+from annotation import markdown, score_words
 from annotation.task_types import preference
 
 register = template.Library()
@@ -31,6 +31,18 @@ def role_name(role: str) -> str:
 def role_names() -> str:
     """All of them as JSON, for scripts that paint turns."""
     return json.dumps({role: str(name) for role, name in ROLES.items()}, ensure_ascii=False)
+
+
+@register.filter
+def part_name(part: str) -> str:
+    """A part of a pick's score, in the reader's language."""
+    return score_words.name_of(part)
+
+
+@register.filter
+def tag_name(tag: str) -> str:
+    """What makes an item hard, in the reader's language."""
+    return score_words.tag_name(tag)
 
 
 @register.filter

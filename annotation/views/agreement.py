@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts.charts.svg import as_percent
+from accounts.wording import said
 from annotation import charts, permissions
 from annotation.quality.intervals import Estimate
 from annotation.selectors import agreement as selectors
@@ -132,5 +133,5 @@ def _coefficients(report: selectors.Report) -> list[Stat]:
     for label, estimate, shown in shown_figures:
         value = _known(estimate.value)
         text = "–" if value is None else (as_percent(value) if shown == "share" else f"{value:.2f}")
-        found.append(Stat(label, text, _interval(estimate, shown) or estimate.note))
+        found.append(Stat(label, text, _interval(estimate, shown) or said(estimate.note)))
     return found

@@ -92,6 +92,7 @@ def _chart(calibration: Calibration, threshold: float | None) -> Chart | None:
         y_label=_("share that was right"),
         x_format=lambda value: f"{value:.2f}",
         y_format=as_percent,
+        x_range=(min((point.x for point in points), default=0.5), 1.0),
         y_range=(lowest, 1.0),
         marks=[(threshold, _("threshold"))] if threshold is not None else [],
         target=(calibration.target, _("target %(target)s") % {"target": as_percent(calibration.target)}),

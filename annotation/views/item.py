@@ -40,6 +40,7 @@ def item(request: HttpRequest, slug: str, row: int) -> HttpResponse:
         "after_url": _url(project, after, state),
         "list_url": reverse("annotation:items", args=[slug]) + (f"?{urlencode(state)}" if state else ""),
         "query": state,
+        "may_review": permissions.can_review(request.user, project),
         "actions": [
             (name, action_words.NAMES[name])
             for name in item_actions.allowed(request.user, project)  # type: ignore[arg-type]

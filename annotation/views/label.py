@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import GyreError
-from annotation import permissions
+from accounts.wording import said
+from annotation import permissions, score_words
 from annotation.models import Project, SchemaVersion, Slot
 from annotation.selectors import field_blocks, key_maps, progress, projects, schemas
 from annotation.selectors import queue as queue_selectors
@@ -114,7 +114,7 @@ def _data(
         "slots": payloads,
         "lease_seconds": project.lease_seconds,
         "urls": {name: f"{api}{name}" for name in ("next", "submit", "skip", "flag", "undo", "renew")},
-        "parts": part_names(),
+        "parts": score_words.names(),
         "texts": {
             "saved": _("saved ✓"),
             "waiting": _("%s waiting"),
@@ -130,20 +130,6 @@ def _data(
                 "The last one was skipped and is with others now. U again takes back the label before it."
             ),
         },
-    }
-
-
-def part_names() -> dict[str, str]:
-    """Score parts in the words of people who label."""
-    return {
-        "uncertainty": pgettext("score part", "unsure"),
-        "entropy": pgettext("score part", "unsure"),
-        "least_confidence": pgettext("score part", "unsure"),
-        "margin": pgettext("score part", "unsure"),
-        "diversity": pgettext("score part", "new territory"),
-        "mmr": pgettext("score part", "new territory"),
-        "hardness": pgettext("score part", "hard"),
-        "score": pgettext("score part", "in all"),
     }
 
 
@@ -165,7 +151,7 @@ def _act(request: HttpRequest, project: Project) -> HttpResponse:
         else:
             _submit(request, project, accept=action == "accept")
     except (GyreError, InvalidValue) as error:
-        messages.error(request, str(error))
+        messages.error(request, said(error))
     return back
 
 

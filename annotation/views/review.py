@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import GyreError
+from accounts.wording import said
 from annotation import permissions
 from annotation.models import Item, Project, Review, SchemaVersion
 from annotation.selectors import field_blocks, key_maps, projects, review_cards, schemas
@@ -39,7 +40,7 @@ def review(request: HttpRequest, slug: str) -> HttpResponse:
         "project": project,
         "card": card,
         **field_blocks.page(blocks),
-        "keys": keys.actions,
+        "keys": {**keys.actions, "correct": field_blocks.correct_key(blocks, keys)},
         "client_key": uuid.uuid4().hex,
         "data": _data(card, blocks) if card else None,
     }
@@ -82,7 +83,7 @@ def _decide(request: HttpRequest, project: Project, schema: SchemaVersion) -> Ht
             client_key=request.POST.get("client_key") or uuid.uuid4().hex,
         )
     except (GyreError, InvalidValue) as error:
-        messages.error(request, str(error))
+        messages.error(request, said(error))
     return back
 
 

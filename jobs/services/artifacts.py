@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -16,6 +18,8 @@ from django.utils.translation import gettext as _
 from jobs import program
 from jobs.errors import BrokenArtifact
 from jobs.models import Artifact
+
+_SCRATCH = "scratch-"
 
 
 def store(folder: Path, kind: str) -> Artifact:
@@ -31,8 +35,11 @@ def store(folder: Path, kind: str) -> Artifact:
     manifest = _check(folder)
     digest = program.file_sha256(folder / program.MANIFEST)
     target = _home(kind, digest)
-    if not target.exists():
+    try:
+        os.utime(target)  # in use again: nothing may collect it now
+    except FileNotFoundError:
         _move(folder, target)
+        os.utime(target)  # a folder that took a day to make is not an old one
     if folder.exists():
         shutil.rmtree(folder)
     size = sum(entry["bytes"] for entry in manifest["files"].values())
@@ -41,6 +48,18 @@ def store(folder: Path, kind: str) -> Artifact:
             kind=kind, sha256=digest, defaults={"bytes": size, "url": target.as_uri()}
         )
     return artifact
+
+
+def scratch() -> Path:
+    """A new place for a folder that is made in this process and stored; what is left of it is cleaned away."""
+    return Path(settings.DATA_DIR) / "work" / f"{_SCRATCH}{secrets.token_hex(8)}"
+
+
+def scratch_folders() -> Iterator[Path]:
+    """What of such folders lies there, whole or half made."""
+    work = Path(settings.DATA_DIR) / "work"
+    for pattern in (f"{_SCRATCH}*", f".{_SCRATCH}*"):
+        yield from (found for found in work.glob(pattern) if found.is_dir())
 
 
 def path(artifact: Artifact) -> Path:

@@ -5,6 +5,7 @@ program.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class JobContext:
         params: the job's parameters (JSON).
         attempt: 1 for the first attempt, 2 after a worker was lost, ...
         token: names this attempt; changes with every attempt.
+        observers: are told the figures of programs too, as (step, figures by name).
     """
 
     def __init__(self, job: Job, pulse: Pulse) -> None:
@@ -31,6 +33,7 @@ class JobContext:
         self.params: dict[str, Any] = job.params
         self.attempt: int = job.attempts
         self.token: str = job.token
+        self.observers: list[Callable[[int, dict[str, Any]], None]] = []
         self._pulse = pulse
         self._eta = Eta()
         self._programs = 0
@@ -74,6 +77,7 @@ class JobContext:
         *,
         processes: int = 1,
         torchrun: bool = False,
+        launcher: Sequence[str] = (),
         in_process: bool = False,
     ) -> Path:
         """Run a heavy program and return its result folder, which is whole and matches its manifest.
@@ -86,6 +90,7 @@ class JobContext:
             module: "training.programs.finetune"; it follows jobs/program.py.
             processes: how many, under torchrun.
             torchrun: start it by torch's own launcher; always so for more than one process.
+            launcher: its options; left out, one machine and no second start of a lost process.
             in_process: call `module.work(spec)` here; for programs that load no torch and take moments.
 
         Raises:
@@ -95,7 +100,7 @@ class JobContext:
         self._programs += 1
         name = f"{module.rsplit('.', 1)[-1]}-{self._programs}"
         full = {"spec_version": 1, "result": str(self.attempt_folder() / name), **spec}
-        return _program(self, module, full, name, processes, torchrun, in_process)
+        return _program(self, module, full, name, processes, torchrun, launcher, in_process)
 
     def on_event(self, event: dict[str, Any]) -> None:
         """Take one event line of a program (jobs/program.py)."""
@@ -105,6 +110,8 @@ class JobContext:
             case {"event": "metric", "step": int() as step}:
                 values = {key: value for key, value in event.items() if key not in ("event", "step")}
                 self._pulse.metric(step, values)
+                for tell in self.observers:
+                    tell(step, values)
             case {"event": "log", "text": text}:
                 self.log(str(text))
             case {"event": "error", "message": message}:
@@ -120,6 +127,7 @@ def _program(
     name: str,
     count: int,
     torchrun: bool,
+    launcher: Sequence[str],
     in_process: bool,
 ) -> Path:
     if in_process:
@@ -132,6 +140,7 @@ def _program(
         check=ctx.check,
         processes=count,
         torchrun=torchrun or count > 1,
+        launcher=launcher,
     )
 
 

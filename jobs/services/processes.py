@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ def run(
     check: Callable[[], None],
     processes: int = 1,
     torchrun: bool = False,
+    launcher: Sequence[str] = (),
 ) -> Path:
     """Run `python -m module spec_path` to its end and return `spec["result"]`, verified.
 
@@ -53,7 +54,7 @@ def run(
     spec_path.parent.mkdir(parents=True, exist_ok=True)
     spec_path.write_text(json.dumps(spec, ensure_ascii=False))
     child = subprocess.Popen(
-        _command(module, spec_path, processes, torchrun),
+        _command(module, spec_path, processes, torchrun, launcher),
         stdin=subprocess.PIPE,  # the leash: it closes when this process ends, however it ends
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -103,17 +104,13 @@ def stop(child: subprocess.Popen[bytes]) -> None:
             continue
 
 
-def _command(module: str, spec_path: Path, processes: int, torchrun: bool) -> list[str]:
+def _command(
+    module: str, spec_path: Path, processes: int, torchrun: bool, launcher: Sequence[str]
+) -> list[str]:
     if not torchrun:
         return [sys.executable, "-m", module, str(spec_path)]
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={processes}",
-    ]
-    return [*launcher, "-m", module, str(spec_path)]
+    options = launcher or ["--standalone", f"--nproc-per-node={processes}"]
+    return [sys.executable, "-m", "torch.distributed.run", *options, "-m", module, str(spec_path)]
 
 
 def _environment(processes: int) -> dict[str, str]:
@@ -125,6 +122,7 @@ def _environment(processes: int) -> dict[str, str]:
         **kept,
         "PYTHONPATH": path,
         "PYTHONUNBUFFERED": "1",
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # see training/distributed/elastic.py
         "OMP_NUM_THREADS": kept.get("OMP_NUM_THREADS", threads),
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": "1",

@@ -60,7 +60,7 @@ class PoolViews(viewsets.GenericViewSet):
     @extend_schema(summary="Columns and index of a project's pool", responses=PoolSerializer)
     def list(self, request: Request, slug: str) -> Response:
         project = get_project(request.user, slug, may_run_rounds)
-        return Response(PoolSerializer(pool_state.read(project, pool.embedding_key())).data)
+        return Response(PoolSerializer(pool_state.read(project, pool.embedding_key(project))).data)
 
     @extend_schema(summary="Compute lacking vectors ahead", request=None, responses={202: PoolJobSerializer})
     @action(detail=False, methods=["post"])

@@ -56,12 +56,13 @@ class LaunchSerializer(serializers.Serializer):
 
     strategy = serializers.CharField(required=False)
     settings = serializers.DictField(required=False)
-    batch_size = serializers.IntegerField(required=False, min_value=1)
+    batch_size = serializers.IntegerField(required=False, min_value=0)
     control_share = serializers.FloatField(required=False, min_value=0, max_value=1)
     seed = serializers.IntegerField(required=False, min_value=0)
     learner = serializers.CharField(required=False)
     learner_settings = serializers.DictField(required=False)
     pool_limit = serializers.IntegerField(required=False, min_value=1)
+    weigh_by_value = serializers.BooleanField(required=False)
     note = serializers.CharField(required=False, max_length=500)
 
 
@@ -93,7 +94,7 @@ class Rounds(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericV
         try:
             spec = RoundSpec(**{**defaults, **given.validated_data})
         except ValueError as error:
-            raise BadSpec(str(error)) from error
+            raise BadSpec(error) from error
         round_ = rounds.launch(project, spec, by=request.user)
         return self._answer(round_, status=201)
 

@@ -20,6 +20,7 @@ from selection.strategies.registry import strategy_named
 from training.learning import probe
 
 COLD_START = "cold_start"
+EARLIER = 3  # probes of earlier batches that a strategy of versions is shown
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,15 @@ def run(
     arm = np.empty(0, dtype="<U8")
     labels, accuracy = [], []
     head: probe.Probe | None = None
+    heads: list[probe.Probe] = []  # of earlier batches, the oldest first
     for _number in range(plan.batches):
         strategy = plan.strategy if head is not None else COLD_START
         settings = plan.settings if head is not None else None
         offered = replace(base, taken=picked)
         if head is not None:
             offered = _columns(offered, pool, picked, head, plan)
+            if "versions" in strategy_named(strategy).needs:
+                strategy, settings, offered = _with_versions(offered, pool, heads, strategy, settings)
         batch = pick_batch(
             offered,
             plan.batch,
@@ -116,6 +120,7 @@ def run(
         )
         picked = np.concatenate([picked, batch.indices])
         arm = np.concatenate([arm, batch.arm])
+        heads += [head] if head is not None else []
         head = _learn(pool, picked, k, plan)
         labels.append(len(picked))
         accuracy.append(_accuracy(head, pool.labels[picked], test))
@@ -148,3 +153,13 @@ def _columns(offered: Pool, pool: Examples, picked: Indices, head: probe.Probe, 
         losses = hardness.cross_validated_losses(labelled, pool.labels[picked], c=plan.c, seed=plan.seed)
         offered = replace(offered, hardness=hardness.carry_to_pool(labelled, losses, pool.embeddings))
     return replace(offered, labelled_embeddings=labelled)
+
+
+def _with_versions(
+    offered: Pool, pool: Examples, heads: list[probe.Probe], strategy: str, settings: Any
+) -> tuple[str, Any, Pool]:
+    """The pool with what the newest earlier probes say; the margin where there is none yet."""
+    if not heads:
+        return "margin", None, offered
+    found = [head.probabilities(pool.embeddings) for head in heads[-EARLIER:]]
+    return strategy, settings, replace(offered, versions=np.stack(found, axis=1))

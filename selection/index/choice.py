@@ -8,9 +8,12 @@ from typing import Literal
 Kind = Literal["flat", "ivf", "ivf_sq8", "ivf_rabitq", "ivf_pq", "hnsw"]
 KINDS: tuple[Kind, ...] = ("flat", "ivf", "ivf_sq8", "ivf_rabitq", "ivf_pq", "hnsw")
 
+LOSSY: tuple[Kind, ...] = ("ivf_sq8", "ivf_rabitq", "ivf_pq")  # codes: more candidates, ranked by the column
+
 FLAT_BELOW = 20_000  # vectors that one exact product looks at in a few milliseconds
 LEAST_LISTS, MOST_LISTS = 64, 16_384
 PROBES = 16
+EFFORT = 32  # of HNSW: candidates kept on the way through the graph
 BYTES_OF_ID = 8
 
 
@@ -20,7 +23,8 @@ class Choice:
 
     Attributes:
         kind: its name. factory: FAISS's own word for it.
-        lists: cells of the inverted file; 0 where it has none. probes: cells looked at for a query at first.
+        lists: cells of the inverted file; 0 where it has none. probes: cells looked at for a query at first, or
+            the effort of a graph; 0 where all is looked at.
         megabytes: about what it takes.
     """
 
@@ -36,8 +40,8 @@ def choose(count: int, width: int, memory_mb: float, kind: Kind | None = None) -
 
     Flat below 20,000 (exact); then an inverted file with whole vectors, with one byte a number (SQ8), or with
     one bit a number (RaBitQ), which is taken where nothing else fits. HNSW and PQ are built where they are asked
-    for by `kind`: HNSW takes minutes a million and more memory than whole vectors, and PQ has lost most recall
-    on real sentence vectors.
+    for by `kind`: HNSW takes minutes to build and more memory than whole vectors, and PQ more memory than RaBitQ
+    without finding more.
 
     Raises:
         ValueError: an unknown kind, or nothing to index.
@@ -73,7 +77,7 @@ def _choice(kind: str | None, count: int, width: int) -> Choice:
         kind=kind,  # type: ignore[arg-type]
         factory=factory,
         lists=lists if has_lists else 0,
-        probes=min(PROBES, lists) if has_lists else 0,
+        probes=min(PROBES, lists) if has_lists else (EFFORT if kind == "hnsw" else 0),
         megabytes=count * size / 1e6,
     )
 

@@ -26,7 +26,7 @@ def nearest(base: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> Neighbours:
     """
     import faiss
 
-    held, asked = _checked(base, queries, k)
+    held, asked = checked(base, queries, k)
     index = faiss.IndexFlatIP(held.shape[1])
     index.add(held)
     similarity, positions = index.search(asked, k)
@@ -38,7 +38,7 @@ def nearest_exact(base: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> Neighb
 
     Of equal similarities the lower position is first. Cost O(q m (d + log m)), memory O(4096 m).
     """
-    held, asked = _checked(base, queries, k)
+    held, asked = checked(base, queries, k)
     positions = np.empty((len(asked), k), dtype=np.int64)
     similarity = np.empty((len(asked), k), dtype=np.float32)
     for start in range(0, len(asked), BLOCK):
@@ -49,7 +49,8 @@ def nearest_exact(base: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> Neighb
     return positions, similarity
 
 
-def _checked(base: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> tuple[Vectors, Vectors]:
+def checked(base: npt.ArrayLike, queries: npt.ArrayLike, k: int) -> tuple[Vectors, Vectors]:
+    """Both as contiguous float32; ValueError where they do not go together or have no k neighbours."""
     held = np.ascontiguousarray(base, dtype=np.float32)
     asked = np.ascontiguousarray(queries, dtype=np.float32)
     if held.ndim != 2 or asked.ndim != 2 or held.shape[1] != asked.shape[1]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from selection.index import kmeans
 from training.learning.threads import one_blas_thread
 
 Vectors = npt.NDArray[np.float32]
@@ -20,8 +21,6 @@ Vectors = npt.NDArray[np.float32]
 EXACT = 8192  # vectors up to which all are compared with all
 CELL = 200  # vectors in a cell on average
 PROBES = 4  # cells that a cell is compared with, itself among them
-POINTS_PER_CELL = 32
-ITERATIONS = 6
 STEPS = 2.0**16  # similarities are multiples of 1 / STEPS
 PART = 1024
 
@@ -77,23 +76,8 @@ def _cells(
     held: Vectors, seed: int, probes: int
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """(members of a cell, members of the cells near to it) of every cell that is not empty."""
-    import faiss
-
     count = max(2, len(held) // CELL)
-    learner = faiss.Kmeans(
-        held.shape[1],
-        count,
-        niter=ITERATIONS,
-        seed=seed,
-        spherical=True,
-        min_points_per_centroid=1,
-        max_points_per_centroid=POINTS_PER_CELL,
-    )
-    learner.train(held)
-    centres = np.array(learner.centroids)
-    of = np.concatenate(
-        [(held[start : start + EXACT] @ centres.T).argmax(axis=1) for start in range(0, len(held), EXACT)]
-    )
+    centres, of = kmeans.cells(held, count, seed=seed)
     order = np.argsort(of, kind="stable")
     ends = np.cumsum(np.bincount(of, minlength=count))
     members = [

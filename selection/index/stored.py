@@ -3,23 +3,24 @@
 Folder:
     index.faiss    the index; vector number i is row rows[i]
     rows.npy       (n,) int64 ascending within what was added at once
-    centres.npy, offsets.npy, members.npy   the cells of an inverted file, for `cells.py`: (l, d) centres, and
-                   members[offsets[c] : offsets[c + 1]] are the rows of cell c
-    index.json     what it is and what it is worth: kind, factory, count, width, probes, recall_at_10
+    index.json     what it is and what it is worth: kind, factory, count, width, probes, widened, recall_at_10
+
+A search asks the index for candidates, more of them where it holds codes and no whole vectors, and ranks these
+by exact products with the column. Recall is measured of that very search.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from selection.index.choice import Choice
+from selection.index.choice import LOSSY, Choice
 from selection.index.flat import nearest
 from training.learning.columns import Rows, Shard, gather
 
@@ -29,7 +30,9 @@ BLOCK = 100_000  # vectors added at a time
 TRAINED_ON = 64  # vectors a cell for k-means
 QUERIES = 256  # by which recall is measured
 NEIGHBOURS = 10
-ENOUGH = 0.95  # recall that more cells are looked at for
+ENOUGH = 0.95  # recall that more cells are looked at for, and more candidates
+MOST_WIDENED = 32  # candidates for each one wanted
+MOST_EFFORT = 256  # of a search in the graph of HNSW
 FILE = "index.faiss"
 
 
@@ -46,6 +49,7 @@ class Facts:
     recall_at_10: float
     queries: int
     trained_on: int  # vectors that it had when its cells were learnt
+    widened: int = 1  # candidates for each one wanted
 
 
 def build(shards: list[Shard], rows: Rows, choice: Choice, *, seed: int) -> Any:
@@ -74,34 +78,82 @@ def add(index: Any, shards: list[Shard], rows: Rows) -> None:
 
 
 def search(index: Any, queries: Vectors, k: int, probes: int) -> npt.NDArray[np.int64]:
-    """(q, k) positions of what the index takes for the nearest, most similar first; -1 where it found fewer."""
+    """(q, k) positions of what the index takes for the nearest, most similar first; -1 where it found fewer.
+
+    probes: cells looked at; for HNSW the effort, candidates kept on the way.
+    """
     import faiss
 
-    if probes and (inner := faiss.try_extract_index_ivf(index)) is not None:
-        inner.nprobe = probes
+    if (inner := faiss.try_extract_index_ivf(index)) is not None:
+        inner.nprobe = max(1, probes)
+    elif hasattr(index, "hnsw"):
+        index.hnsw.efSearch = max(k, probes)
     _similarity, found = index.search(np.ascontiguousarray(queries, dtype=np.float32), k)
     return np.asarray(found, dtype=np.int64)
 
 
+def refined(
+    index: Any, shards: list[Shard], rows: Rows, queries: Vectors, k: int, *, probes: int, widened: int
+) -> npt.NDArray[np.int64]:
+    """(q, k) positions: as `search`, of `widened` k candidates those with the greatest exact products.
+
+    Ties go to the lower row. Cost of the products O(q w k d).
+    """
+    found = search(index, queries, min(widened * k, len(rows)), probes)
+    best = np.full((len(queries), k), -1, dtype=np.int64)
+    for place, (query, at) in enumerate(zip(queries, found, strict=True)):
+        at = at[at >= 0]
+        if not len(at):
+            continue
+        similarity = gather(shards, rows[at]) @ query
+        order = np.lexsort((rows[at], -similarity))[:k]
+        best[place, : len(order)] = at[order]
+    return best
+
+
 def measured(
     index: Any, shards: list[Shard], rows: Rows, choice: Choice, *, seed: int
-) -> tuple[float, int, int]:
-    """(recall at 10, probes, queries): against the exact nearest neighbours of some of the rows themselves.
+) -> tuple[float, int, int, int]:
+    """(recall at 10, probes, widened, queries): against the exact nearest neighbours of some rows themselves.
 
-    Twice as many cells are looked at until 95 % are found, or a quarter of all is looked at. Cost O(q n d).
+    Codes in place of vectors are asked for more candidates, twice as many until 95 % are found or 32 for each
+    one wanted; then twice as many cells are looked at, to a quarter of all. Cost O(q n d).
     """
     rng = np.random.default_rng([seed, 7])
     asked = np.sort(rng.choice(len(rows), size=min(QUERIES, len(rows)), replace=False))
     k = min(NEIGHBOURS + 1, len(rows))
     queries = gather(shards, rows[asked])
     exact = _exact(shards, rows, queries, k)
-    probes = choice.probes
+    probes, widened = choice.probes, 1
+    most = max(choice.probes, choice.lists // 4) if choice.lists else MOST_EFFORT
     while True:
-        found = search(index, queries, k, probes)
+        found = refined(index, shards, rows, queries, k, probes=probes, widened=widened)
         recall = recall_of(found, exact, asked)
-        if recall >= ENOUGH or not choice.lists or 2 * probes > max(choice.probes, choice.lists // 4):
-            return recall, probes, len(asked)
-        probes *= 2
+        if recall >= ENOUGH or not choice.probes:
+            return recall, probes, widened, len(asked)
+        if choice.kind in LOSSY and widened < MOST_WIDENED:
+            widened *= 2
+        elif 2 * probes <= most:
+            probes *= 2
+        else:
+            return recall, probes, widened, len(asked)
+
+
+def most_similar(
+    folder: Path, shards: list[Shard], query: Vectors, k: int, *, newer: Rows
+) -> tuple[Rows, Vectors]:
+    """The k rows with the greatest inner product with `query` (d,) among the index's candidates and `newer`,
+    most similar first; ties go to the lower row. The index stays mapped for the next search.
+
+    Raises:
+        ValueError: a file is missing or damaged.
+    """
+    index, held, facts = _mapped(folder, (folder / FILE).stat().st_mtime_ns)
+    at = search(index, query[None], min(facts.widened * k, len(held)), facts.probes)[0]
+    rows = np.unique(np.concatenate([held[at[at >= 0]], newer]))
+    similarity = gather(shards, rows) @ query
+    order = np.argsort(-similarity, kind="stable")[:k]
+    return rows[order], similarity[order]
 
 
 def _exact(shards: list[Shard], rows: Rows, queries: Vectors, k: int) -> npt.NDArray[np.int64]:
@@ -141,28 +193,16 @@ def write(folder: Path, index: Any, rows: Rows, facts: Facts) -> None:
     faiss.write_index(index, str(folder / FILE))
     np.save(folder / "rows.npy", rows)
     (folder / "index.json").write_text(json.dumps(asdict(facts), indent=1))
-    inner = faiss.try_extract_index_ivf(index)
-    if inner is not None:
-        centres = inner.quantizer.reconstruct_n(0, inner.nlist)
-        members = list(_members(inner, rows))
-        np.save(folder / "centres.npy", np.asarray(centres, dtype=np.float32))
-        np.save(folder / "offsets.npy", np.cumsum([0, *map(len, members)]).astype(np.int64))
-        np.save(folder / "members.npy", np.concatenate(members))
 
 
-def _members(inner: Any, rows: Rows) -> Iterator[Rows]:
-    import faiss
-
-    for number in range(inner.nlist):
-        size = inner.invlists.list_size(number)
-        if not size:
-            yield np.empty(0, dtype=np.int64)
-            continue
-        yield np.sort(rows[faiss.rev_swig_ptr(inner.invlists.get_ids(number), size).copy()])
+@lru_cache(maxsize=4)
+def _mapped(folder: Path, _modified: int) -> tuple[Any, Rows, Facts]:
+    """For searches: the file stays on disk, and processes share its pages."""
+    return read(folder, mapped=True)
 
 
-def read(folder: Path) -> tuple[Any, Rows, Facts]:
-    """Index, rows and facts.
+def read(folder: Path, *, mapped: bool = False) -> tuple[Any, Rows, Facts]:
+    """Index, rows and facts; `mapped` to be searched only, nothing added.
 
     Raises:
         ValueError: a file is missing or damaged.
@@ -171,7 +211,8 @@ def read(folder: Path) -> tuple[Any, Rows, Facts]:
 
     try:
         facts = Facts(**json.loads((folder / "index.json").read_text()))
-        index, rows = faiss.read_index(str(folder / FILE)), np.load(folder / "rows.npy")
+        flags = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY if mapped else 0
+        index, rows = faiss.read_index(str(folder / FILE), flags), np.load(folder / "rows.npy")
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise ValueError(f"the index in {folder} cannot be read ({error}): build it again") from error
     if index.ntotal != len(rows):

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from jobs import program
 from training.learning.columns import NpyWriter
-from training.learning.encoder import BATCH_TOKENS, Encoder, encoder_key
+from training.learning.encoder import BATCH_TOKENS, LAST, Encoder, encoder_key, layers_up_to
 from training.programs import specs
 from training.programs.predict import READ_ROWS, read_rows
 
@@ -30,6 +30,7 @@ class EmbedSpec(specs.Spec):
 
     Attributes:
         result: the folder to make. texts: parquet (row, text). encoder: folder of the encoder.
+        layer: "last" or "middle", whose states are averaged.
         batch_tokens: padded tokens that go through the encoder at once.
         threads: torch threads; None leaves them.
     """
@@ -38,11 +39,13 @@ class EmbedSpec(specs.Spec):
     result: str
     texts: str
     encoder: str
+    layer: str = LAST
     batch_tokens: int = BATCH_TOKENS
     threads: int | None = None
 
     def __post_init__(self) -> None:
         specs.check_range("batch_tokens", self.batch_tokens, 1, 2**31 - 1)
+        layers_up_to(self.layer, 1)
         specs.check_range("threads", self.threads or 1, 1, 1024)
 
 
@@ -53,14 +56,15 @@ def work(data: dict[str, Any]) -> None:
         spec = EmbedSpec.from_json(data)
         rows = read_rows(Path(spec.texts))
         program.progress(0, len(rows), "loading the encoder")
-        model = Encoder.load(spec.encoder, spec.threads)
+        model = Encoder.load(spec.encoder, spec.threads, layer=spec.layer)
         with program.result_folder(spec.result) as folder:
             _embed(spec, model, folder, len(rows))
             np.save(folder / "rows.npy", rows)
             seconds = time.monotonic() - started
             result = {
                 "spec_version": specs.SPEC_VERSION,
-                "encoder": encoder_key(Path(spec.encoder)),
+                "encoder": encoder_key(Path(spec.encoder), spec.layer),
+                "layer": spec.layer,
                 "width": model.width,
                 "n": len(rows),
                 "seconds": round(seconds, 3),

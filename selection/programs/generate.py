@@ -41,7 +41,8 @@ class GenerateSpec(specs.Spec):
     Attributes:
         result: the folder to make. prompts: parquet (row, text). model: folder of a causal language model
         that
-            `language_model.load` opens. encoder: folder of the encoder that tells meanings apart.
+            `language_model.load` opens, or packed weights that are unpacked into the folder `models` once.
+        encoder: folder of the encoder that tells meanings apart.
         samples: answers a prompt and temperature. temperatures: each above 0.
         max_new_tokens: an answer is cut there.
         same: cosine from which two answers mean the same.
@@ -59,6 +60,7 @@ class GenerateSpec(specs.Spec):
     same: float = figures.SAME_MEANING
     seed: int = 0
     threads: int | None = None
+    models: str = ""
 
     def __post_init__(self) -> None:
         specs.check_range("samples", self.samples, 1, 256)
@@ -96,7 +98,10 @@ def work(data: dict[str, Any]) -> None:
             import torch
 
             torch.set_num_threads(spec.threads)
-        model, tokenizer = language_model.load(Path(spec.model))
+        folder = Path(spec.model)
+        if spec.models:
+            folder = language_model.convert(folder, Path(spec.models))
+        model, tokenizer = language_model.load(folder)
         encoder = Encoder.load(spec.encoder, spec.threads)
         found: dict[str, list[dict[str, Any]]] = {"answers": [], "measures": [], "inside": []}
         for number, (row, text) in enumerate(prompts):
@@ -106,9 +111,9 @@ def work(data: dict[str, Any]) -> None:
                 sampled = sample(model, tokenizer, ids, spec, number, temperature)
                 _note(found, row, temperature, sampled, encoder, spec.same)
             found["inside"].append({"row": row, **look_inside(model, ids)})
-        with program.result_folder(spec.result) as folder:
+        with program.result_folder(spec.result) as target:
             for name, rows in found.items():
-                pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+                pq.write_table(pa.Table.from_pylist(rows), target / f"{name}.parquet")
             seconds = time.monotonic() - started
             tokens = sum(row["tokens"] for row in found["answers"])
             result = {
@@ -118,11 +123,15 @@ def work(data: dict[str, Any]) -> None:
                 "tokens": int(tokens),
                 "seconds": round(seconds, 3),
             }
-            (folder / "result.json").write_text(json.dumps(result, indent=1))
+            (target / "result.json").write_text(json.dumps(result, indent=1))
 
 
 def prompt_ids(tokenizer: Any, text: str) -> Any:
-    """(1, p) token ids of the prompt as one turn of a chat; a long prompt keeps its end."""
+    """(1, p) token ids of the prompt as one turn of a chat, or as it is for a model that knows no chats; a long
+    prompt keeps its end.
+    """
+    if not tokenizer.chat_template:
+        return tokenizer(text, return_tensors="pt")["input_ids"][:, -MOST_PROMPT_TOKENS:]
     ids = tokenizer.apply_chat_template(
         [{"role": "user", "content": text}],
         add_generation_prompt=True,
@@ -187,7 +196,7 @@ def look_inside(model: Any, ids: Any) -> dict[str, Any]:
     finally:
         model.set_attn_implementation(kept)
     weights = torch.stack([layer[0, :, -1] for layer in out.attentions]).float().cpu().numpy()
-    norm, head = model.get_decoder().norm, model.get_output_embeddings()
+    norm, head = _last_norm(model.get_decoder()), model.get_output_embeddings()
     with torch.inference_mode():  # the last state is normalised already
         states = [norm(layer[:, -1]) for layer in out.hidden_states[:-1]] + [out.hidden_states[-1][:, -1]]
         said = torch.stack([head(state).argmax(-1) for state in states]).cpu().numpy().astype(np.int64)
@@ -196,6 +205,12 @@ def look_inside(model: Any, ids: Any) -> dict[str, Any]:
         "depth": int(depth.prediction_depth(said, said[-1])[0]),
         "layers": len(said) - 1,
     }
+
+
+def _last_norm(decoder: Any) -> Any:
+    """What a decoder does to its last state, by the names that families of models have for it; else nothing."""
+    named = [getattr(decoder, name, None) for name in ("norm", "ln_f", "final_layer_norm")]
+    return next((one for one in named if one is not None), lambda state: state)
 
 
 def _note(

@@ -60,7 +60,9 @@ def work(data: dict[str, Any]) -> None:
         program.progress(0, 3, f"{wanted.kind} over {len(rows)} vectors")
         index, rows, trained_on = _index(spec, rows, wanted)
         program.progress(2, 3, "measuring")
-        recall, probes, queries = stored.measured(index, spec.embeddings, rows, wanted, seed=spec.seed)
+        recall, probes, widened, queries = stored.measured(
+            index, spec.embeddings, rows, wanted, seed=spec.seed
+        )
         facts = stored.Facts(
             kind=wanted.kind,
             factory=wanted.factory,
@@ -71,6 +73,7 @@ def work(data: dict[str, Any]) -> None:
             recall_at_10=round(recall, 4),
             queries=queries,
             trained_on=trained_on,
+            widened=widened,
         )
         with program.result_folder(spec.result) as folder:
             stored.write(folder, index, rows, facts)

@@ -7,6 +7,8 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from training.learning.threads import one_blas_thread
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -44,11 +46,13 @@ def project(
     rng = np.random.default_rng([seed, 3])
     shown = pool[_sample(rng, len(pool), limit)].astype(np.float64)
     centre = shown.mean(axis=0)
-    _u, singular, axes = np.linalg.svd(shown - centre, full_matrices=False)
-    axes = axes[:2]
+    shown_from_centre = shown - centre
+    with one_blas_thread():
+        variance, vectors = np.linalg.eigh(shown_from_centre.T @ shown_from_centre)
+    axes, variance = vectors[:, :-3:-1].T, np.maximum(variance[::-1], 0.0)
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
     axes = axes * np.where(signs == 0, 1.0, signs)[:, None]
-    scale = float(np.abs((shown - centre) @ axes.T).max()) or 1.0
+    scale = float(np.abs(shown_from_centre @ axes.T).max()) or 1.0
 
     def place(points: npt.NDArray[np.floating]) -> list[list[float]]:
         flat = np.clip((points - centre) @ axes.T / scale, -1.0, 1.0)
@@ -56,7 +60,6 @@ def project(
             flat = np.hstack([flat, np.zeros((len(flat), 2 - flat.shape[1]))])
         return [[float(x), float(y)] for x, y in np.round(flat, 4)]
 
-    variance = singular**2
     total = float(variance.sum()) or 1.0
     few = (
         labelled[_sample(rng, len(labelled), limit // 2)]

@@ -19,12 +19,13 @@ import numpy.typing as npt
 from jobs import program
 from selection.programs import columns, pick
 from selection.programs.columns import Rows, Shard
-from selection.strategies import registry
+from selection.strategies import hardness, registry
 from selection.strategies.batch import pick_batch
 from selection.strategies.pool import distinct
 from training import settings_schema
 from training.learning import probe
 
+FOLDS = 5
 BLOCK = 20_000  # rows whose logits are held at a time
 
 
@@ -42,7 +43,7 @@ class RefreshSpec(pick.PickSpec):
 
 
 def work(data: dict[str, Any]) -> None:
-    """The program. Cost: one fit on m labels, one product O(n d k), and that of the strategy."""
+    """The program. Cost: two fits on m labels, one product O(n d k), and that of the strategy."""
     started = time.monotonic()
     try:
         spec = RefreshSpec.from_json(data)
@@ -54,9 +55,11 @@ def work(data: dict[str, Any]) -> None:
             raise ValueError("found no labelled item, expected some of two labels at least: label more items")
         program.progress(1, 4, f"learning from {len(labels)} labels")
         names, codes = np.unique(labels, return_inverse=True)
-        head = probe.fit(pool.labelled_embeddings, codes, len(names), c=spec.c, seed=spec.seed)
+        spec = replace(spec, label_names=[str(name) for name in names])  # the head's own, for tags
+        head = _calibrated(pool.labelled_embeddings, codes, len(names), spec)
         program.progress(2, 4, f"ranking {len(pool.rows)}")
-        pool = replace(pool, probs=_probabilities(head, pool.embeddings))
+        counts = np.bincount(codes, minlength=len(names)).astype(np.int64)
+        pool = replace(pool, probs=_probabilities(head, pool.embeddings), class_counts=counts)
         batch = pick_batch(
             pool,
             min(spec.count, len(distinct(pool))),
@@ -72,6 +75,20 @@ def work(data: dict[str, Any]) -> None:
         pick.write(folder, spec, pool, batch, labels, keep_inputs=False)
         _suggest(folder, spec.suggesting, pool.rows[batch.indices])
     program.log(f"{time.monotonic() - started:.1f} s for {len(pool.rows)} items")
+
+
+def _calibrated(
+    embeddings: npt.NDArray[np.floating], codes: npt.NDArray[np.int64], k: int, spec: RefreshSpec
+) -> probe.Probe:
+    """The head of all labels, at the temperature that a head of four fifths of them wants on the last fifth: a
+    second fit, and no label is judged by a head that has seen it.
+    """
+    head = probe.fit(embeddings, codes, k, c=spec.c, seed=spec.seed)
+    held = hardness.deal(codes, FOLDS, np.random.default_rng([spec.seed, 6])) == 0
+    if len(np.unique(codes[~held])) < 2:
+        return head
+    part = probe.fit(embeddings[~held], codes[~held], k, c=spec.c, seed=spec.seed)
+    return replace(head, temperature=probe.calibrate(part, embeddings[held], codes[held]).temperature)
 
 
 def _probabilities(head: probe.Probe, embeddings: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

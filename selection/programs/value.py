@@ -4,6 +4,7 @@ Result folder:
     values.parquet  a row an item, most suspect first (see `COLUMNS`)
     head.npz        the head that the labels make, for the attribution of predictions
     state.npz       what the next run goes on from; left out where it would be too large
+    walks.npz       the orders of data Shapley, where that was asked for
     result.json     counts, the basis, the worth of each source, how far predicted losses can be trusted
 """
 
@@ -20,12 +21,14 @@ import pyarrow.parquet as pq
 
 from jobs import program
 from selection.programs import columns, value_state
+from selection.programs import value_methods as methods
 from selection.programs.columns import Shard
 from selection.programs.value_state import Codes, Floats, Part
 from selection.strategies import hardness
 from selection.strategies.hardness import cartography, loss_ranking
 from selection.strategies.value import head as heads
 from selection.strategies.value import uses
+from selection.strategies.value.data_shapley import Walks
 from selection.strategies.value.head import Head, with_one
 from selection.strategies.value.influence import influence
 from selection.strategies.value.knn_shapley import NEIGHBOURS, knn_shapley
@@ -37,6 +40,7 @@ MOST_PAIRS = 25_000_000  # of training and validation items kept for the next ru
 FOLDS = 5
 COLUMNS = (
     *("row", "label", "source", "rank", "suspicion", "value", "influence", "loss", "weight"),
+    *("gradient_similarity", "tracin", "data_shapley"),
     *("model_label", "model_probability", "neighbour_label", "neighbour_share"),
     *("confidence", "variability", "forgotten", "region"),
 )
@@ -55,6 +59,7 @@ class ValueSpec(specs.Spec):
         features: shards of the embedding column; they must hold all of the rows.
         neighbours: of the vote that KNN-Shapley values are for. c: inverse strength of the head's L2 term.
         before: result folder of the run before, to go on from; or "".
+        retrain: work out data Shapley too, of at most value_methods.MOST_PLAYERS items, by validation items.
     """
 
     spec_version: int = specs.SPEC_VERSION
@@ -65,6 +70,7 @@ class ValueSpec(specs.Spec):
     c: float = 10.0
     seed: int = 0
     before: str = ""
+    retrain: bool = False
 
     def __post_init__(self) -> None:
         specs.check_range("neighbours", self.neighbours, 1, 1000)
@@ -84,9 +90,15 @@ def work(data: dict[str, Any]) -> None:
         program.progress(1, 4, f"valuing {len(train.rows)} items")
         is_held_out = len(validation.rows) >= LEAST_VALIDATION
         measured = _by_validation if is_held_out else _by_folds
-        values, influences, head, kept, news = measured(spec, train, validation, names)
+        values, influences, others, head, kept, news = measured(spec, train, validation, names)
+        walked: tuple[Walks, Codes] | None = None
+        if spec.retrain and is_held_out and len(train.rows) <= methods.MOST_PLAYERS:
+            others["data_shapley"], walks, players = methods.by_retraining(
+                train, validation, len(names), spec.before, spec.seed
+            )
+            walked = walks, players
         program.progress(2, 4, "asking models that have not seen the items")
-        table, trust = _judged(spec, train, names, values, influences)
+        table, trust = _judged(spec, train, names, values, {"influence": influences, **others})
         program.progress(3, 4, "writing")
         sources = uses.value_by_source(values, train.sources)
         result = {
@@ -105,6 +117,8 @@ def work(data: dict[str, Any]) -> None:
             np.savez(
                 folder / "head.npz", weight=head.weight, ridge=head.ridge, rows=train.rows, codes=train.codes
             )
+            if walked is not None:
+                methods.write(folder, walked[0], train, walked[1], validation)
             if kept is not None:
                 np.savez(folder / "state.npz", **kept)
             (folder / "result.json").write_text(json.dumps(result, indent=1, ensure_ascii=False))
@@ -143,7 +157,7 @@ def _thinned(part: Part, most: int) -> Part:
     return Part(part.rows[at], part.vectors[at], part.codes[at], [part.sources[number] for number in at])
 
 
-Outcome = tuple[Array, Array, Head, "dict[str, Any] | None", dict[str, int]]
+Outcome = tuple[Array, Array, "dict[str, Array]", Head, "dict[str, Any] | None", dict[str, int]]
 
 
 def _by_validation(spec: ValueSpec, train: Part, validation: Part, names: list[str]) -> Outcome:
@@ -174,7 +188,8 @@ def _by_validation(spec: ValueSpec, train: Part, validation: Part, names: list[s
             "weight": head.weight,
             "solution": found.solution,
         }
-    return state.state.values()[order], found.values, head, kept, {**news, "steps": found.steps}
+    others = methods.by_gradients(head, x, train.codes, val_x, validation.codes)
+    return state.state.values()[order], found.values, others, head, kept, {**news, "steps": found.steps}
 
 
 def _by_folds(spec: ValueSpec, train: Part, _validation: Part, names: list[str]) -> Outcome:
@@ -184,6 +199,7 @@ def _by_folds(spec: ValueSpec, train: Part, _validation: Part, names: list[str])
     n, x = len(train.rows), with_one(train.vectors)
     fold = hardness.deal(train.codes, FOLDS, np.random.default_rng(spec.seed))
     values, influences = np.zeros(n), np.zeros(n)
+    others = {"gradient_similarity": np.zeros(n), "tracin": np.zeros(n)}
     for number in range(FOLDS):
         held, rest = fold == number, fold != number
         vectors, codes = train.vectors, train.codes
@@ -192,13 +208,15 @@ def _by_folds(spec: ValueSpec, train: Part, _validation: Part, names: list[str])
         )
         head = heads.fit(x[rest], codes[rest], len(names), ridge=1 / spec.c)
         influences[rest] += influence(head, x[rest], codes[rest], x[held], codes[held]).values
+        for name, own in methods.by_gradients(head, x[rest], codes[rest], x[held], codes[held]).items():
+            others[name][rest] += own / (FOLDS - 1)
     head = heads.fit(x, train.codes, len(names), ridge=1 / spec.c)
     news = {"added": n, "removed": 0, "pairs": n * n * (FOLDS - 1) // FOLDS, "steps": 0}
-    return values / (FOLDS - 1), influences / (FOLDS - 1), head, None, news
+    return values / (FOLDS - 1), influences / (FOLDS - 1), others, head, None, news
 
 
 def _judged(
-    spec: ValueSpec, train: Part, names: list[str], values: Array, influences: Array
+    spec: ValueSpec, train: Part, names: list[str], values: Array, others: dict[str, Array]
 ) -> tuple[pa.Table, loss_ranking.Trust]:
     n, k = len(train.rows), len(names)
     everyone = np.arange(n)
@@ -222,7 +240,8 @@ def _judged(
         "rank": rank,
         "suspicion": suspicion,
         "value": values,
-        "influence": influences,
+        "data_shapley": np.full(n, np.nan),
+        **others,
         "loss": losses,
         "weight": uses.sample_weights(values),
         "model_label": label[said],

@@ -17,6 +17,7 @@ from training import learners
 SECONDS_A_STEP = 0.25
 SECONDS_A_TEXT = 0.004
 SECONDS_OF_STARTS = 20.0
+SECONDS_A_REPLY = 0.5  # of a language model of 135 M parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,4 +54,7 @@ def _by_thumb(project: Project, spec: RoundSpec) -> float:
         settings = learners.settings_of("finetune", spec.learner_settings)
         epochs = learners.epochs_for(settings, labelled)
         seconds += SECONDS_A_STEP * epochs * labelled / settings.batch_size + SECONDS_A_TEXT * scored
+    if labelled and spec.learner == "tune":
+        tuned = learners.settings_of("tune", spec.learner_settings)
+        seconds += SECONDS_A_REPLY * (tuned.epochs * labelled + min(scored, spec.pool_limit, 500))
     return seconds

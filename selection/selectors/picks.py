@@ -46,6 +46,41 @@ def read_picks(folder: Path) -> list[Picked]:
     ]
 
 
+def explanations(folder: Path, picks: list[Picked]) -> list[dict[str, Any]]:
+    """Why each pick, for whoever labels it: its parts with their weights in the score, and what makes it
+    hard. The control arm was chosen by none of them.
+    """
+    weights, tags = read_summary(folder).get("weights") or {}, read_tags(folder)
+    found: list[dict[str, Any]] = []
+    for place, pick in enumerate(picks):
+        said: dict[str, Any] = {"parts": pick.parts}
+        if weights and not pick.is_control:
+            said["weights"] = weights
+        if tags and tags[place]:
+            said["tags"] = [tag.name for tag in tags[place]]
+        found.append(said)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class HardTag:
+    """A kind of hard (selection.strategies.hardness.tags): the rule compared `found` with `bound`. `labels`: ids
+    of those that it speaks of."""
+
+    name: str
+    found: float
+    bound: float
+    labels: list[str]
+
+
+def read_tags(folder: Path) -> list[list[HardTag]]:
+    """What makes each pick hard, in pick order; empty where nothing was tagged."""
+    path = folder / "tags.json"
+    if not path.is_file():
+        return []
+    return [[HardTag(**one) for one in own] for own in json.loads(path.read_text())]
+
+
 def read_probabilities(folder: Path) -> np.ndarray[Any, np.dtype[np.float32]] | None:
     """(count, k) probabilities of the picked rows in pick order; None where there was no model."""
     path = folder / "probs.npy"

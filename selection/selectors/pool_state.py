@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Max, Sum
+import numpy as np
+from django.db.models import Count, Max, Q, Sum
 from django.utils.translation import gettext as _
 
 from annotation.models import Item, Project
+from jobs.errors import BrokenArtifact
 from jobs.models import Job
 from jobs.models.job import ENDED
 from selection.models import Column, PoolIndex, Refresh, RefreshPolicy, Round
-from selection.selectors import builds
+from selection.programs import columns
+from selection.selectors import builds, column_files, integers
 from selection.selectors.builds import BuildView
 from training.models import ModelVersion
+from training.selectors.models import scoring_precision
 
 OPEN_KINDS = ("selection.embed_pool", "selection.build_index", "selection.refresh_batch")
 
@@ -55,16 +59,16 @@ class PoolState:
 def read(project: Project, encoder: str) -> PoolState:
     """The state of a project's pool; `encoder` is the key of the default encoder's column.
 
-    A count of the project's items, and a few small queries beside it.
+    A count of the project's items, the rows of those that may not be used, and a few small queries beside it.
     """
     items = Item.objects.filter(project=project, duplicate_of__isnull=True, held_back="").count()
-    columns = list(_columns(project, encoder, items))
-    embedded = sum(column.rows for column in columns if column.is_current and column.is_embedding)
+    stored = list(_columns(project, encoder, items))
+    embedded = sum(column.rows for column in stored if column.is_current and column.is_embedding)
     index = PoolIndex.objects.filter(project=project, model_key=encoder).first()
     return PoolState(
         items=items,
-        lacking=max(0, items - embedded),
-        columns=columns,
+        lacking=max(0, items - _usable_held(project, encoder, embedded)),
+        columns=stored,
         index=index,
         newer=max(0, embedded - index.count) if index else 0,
         builds=builds.newest(project, 3),
@@ -74,6 +78,20 @@ def read(project: Project, encoder: str) -> PoolState:
             Refresh.objects.filter(round__project=project).select_related("round").order_by("-pk")[:8]
         ),
     )
+
+
+def _usable_held(project: Project, encoder: str, embedded: int) -> int:
+    """How many rows of the encoder's column may still be used. What became a duplicate or was held back later
+    keeps its vector, and would hide as many items that lack one.
+    """
+    if not embedded:
+        return 0
+    out = Item.objects.filter(project=project).filter(Q(duplicate_of__isnull=False) | ~Q(held_back=""))
+    try:
+        held = columns.held(column_files.shards(project, Column.Kind.EMBEDDING, encoder))
+    except BrokenArtifact:  # the page still says what the rows know
+        return embedded
+    return len(held) - int(np.isin(held, integers.read(out.order_by().values_list("row"), 1)[:, 0]).sum())
 
 
 def _columns(project: Project, encoder: str, items: int) -> list[ColumnView]:
@@ -96,7 +114,12 @@ def _column(
 ) -> ColumnView:
     key = entry["model_key"]
     is_embedding = entry["kind"] == Column.Kind.EMBEDDING
-    name = str(names[key]) if key in names else _("encoder %(key)s") % {"key": key[:8]}
+    name = _("encoder %(key)s") % {"key": key[:8]}
+    if (drawn := key.removesuffix("-dropout")) != key and drawn in names:
+        name = f"{names[drawn]} · dropout"
+    elif key in names:
+        precision = scoring_precision(names[key])
+        name = str(names[key]) if precision == "fp32" else f"{names[key]} · {precision}"
     return ColumnView(
         kind=str(Column.Kind(entry["kind"]).label),
         is_embedding=is_embedding,

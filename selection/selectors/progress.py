@@ -15,8 +15,7 @@ from training.selectors.evaluations import Measured
 @dataclass(frozen=True, kw_only=True)
 class Turn:
     """One round's model on the test items. `control` and `picks`: accuracy of probes trained on equal numbers
-    of
-    labels of the control arm and of the strategy's picks; None while either has too few.
+    of labels of the control arm and of the strategy's picks; None while either has too few.
     """
 
     round_number: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,11 +15,13 @@ from annotation.models import Item, Project
 from jobs.models import Job, JobLog
 from jobs.models import State as JobState
 from jobs.services import artifacts
+from selection import hardness_words
 from selection.models import ColumnBuild, Round, RoundStation
 from selection.selectors import builds
 from selection.selectors import picks as picks_of
 from selection.selectors.builds import BuildView
 from selection.selectors.picks import Picked
+from selection.selectors.values import label_names
 
 CSS = {"done": "done", "running": "running", "failed": "failed"}
 BATCH_PAGE = 25
@@ -49,15 +52,30 @@ class BatchRow:
     pick: Picked
     text: str
     parts: list[float | None]
+    tags: list[TagView]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagView:
+    """A kind of hard as people read it, with the sentence of its rule; or, above the table, with its count."""
+
+    key: str
+    name: str
+    rule: str = ""
+    count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPage:
-    """One page of a batch's table. `columns`: names of the score parts that some pick of the batch has."""
+    """One page of a batch's table. `columns`: names of the score parts that some pick of the batch has; `tags`:
+    kinds of hard among all picks; `tag`: the one that is shown alone, or ""; `shown`: picks that pass."""
 
     rows: list[BatchRow] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
+    tags: list[TagView] = field(default_factory=list)
+    tag: str = ""
     total: int = 0
+    shown: int = 0
     page: int = 1
     pages: int = 1
 
@@ -145,27 +163,51 @@ def station_seconds(round_: Round) -> dict[str, float]:
     }
 
 
-def batch_page(round_: Round, page: int) -> BatchPage:
-    """A page of the picks, in pick order, with their texts (one query)."""
+def batch_page(round_: Round, page: int, tag: str = "") -> BatchPage:
+    """A page of the picks, in pick order, with their texts (two queries); with `tag` only those of that kind."""
     if round_.picks is None:
         return BatchPage()
-    every = picks_of.read_picks(artifacts.path(round_.picks))
-    pages = max(1, -(-len(every) // BATCH_PAGE))
+    folder = artifacts.path(round_.picks)
+    every, tags = picks_of.read_picks(folder), picks_of.read_tags(folder)
+    own = dict(zip((pick.row for pick in every), tags, strict=bool(tags)))
+    counts = Counter(one.name for found in tags for one in found)
+    tag = tag if tag in counts else ""
+    passing = [pick for pick in every if not tag or any(one.name == tag for one in own[pick.row])]
+    pages = max(1, -(-len(passing) // BATCH_PAGE))
     page = min(max(1, page), pages)
-    shown = every[(page - 1) * BATCH_PAGE : page * BATCH_PAGE]
+    shown = passing[(page - 1) * BATCH_PAGE : page * BATCH_PAGE]
     rows = [pick.row for pick in shown]
     texts = dict(Item.objects.filter(project=round_.project, row__in=rows).values_list("row", "text"))
     columns = sorted({name for pick in every for name in pick.parts}, key=_part_order)
+    names = label_names(round_.project) if tags else {}
     return BatchPage(
         rows=[
-            BatchRow(pick=pick, text=texts.get(pick.row, ""), parts=[pick.parts.get(c) for c in columns])
+            BatchRow(
+                pick=pick,
+                text=texts.get(pick.row, ""),
+                parts=[pick.parts.get(c) for c in columns],
+                tags=[_tag_view(one, names) for one in own.get(pick.row, [])],
+            )
             for pick in shown
         ],
         columns=columns,
+        tags=[
+            TagView(key=key, name=str(name), count=counts[key])
+            for key, name in hardness_words.NAMES.items()
+            if counts[key]
+        ],
+        tag=tag,
         total=len(every),
+        shown=len(passing),
         page=page,
         pages=pages,
     )
+
+
+def _tag_view(one: picks_of.HardTag, names: dict[str, str]) -> TagView:
+    labels = [names.get(label, label) for label in one.labels]
+    rule = hardness_words.rule(one.name, one.found, one.bound, labels)
+    return TagView(key=one.name, name=str(hardness_words.NAMES[one.name]), rule=rule)
 
 
 def _part_order(name: str) -> tuple[int, str]:

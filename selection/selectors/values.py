@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from django.utils.translation import gettext as _
 
-from accounts.templatetags.gyre import percent
+from accounts.figures import percent
 from annotation.models import Item, Project
 from annotation.selectors import schemas
 from annotation.selectors.choices import in_language
+from annotation.services.datasets import Weights
 from jobs.models import Artifact, Job
 from jobs.services import artifacts
 from selection.models import Column
+from selection.selectors import column_files
 
 KIND = "selection.value_labels"
+METHODS = ("value", "influence", "tracin", "gradient_similarity", "data_shapley")
 PER_PAGE = 25
 SHOWN = 5  # items for and against a prediction
 
@@ -92,15 +96,42 @@ def read_summary(result: Path) -> dict[str, Any]:
     return summary
 
 
+def weights(job: Job) -> Weights:
+    """How much each training item should count, by its value: see `uses.sample_weights`.
+
+    Raises:
+        BrokenArtifact: the files are gone.
+    """
+    table = pq.read_table(folder(job) / "values.parquet", columns=["row", "label", "weight"]).to_pydict()
+    rows = zip(table["row"], table["label"], table["weight"], strict=True)
+    return Weights(
+        by_row={row: (label, float(weight)) for row, label, weight in rows},
+        told={"valuation": str(job.uuid), "at": (job.finished_at or job.created_at).isoformat()},
+    )
+
+
 def label_names(project: Project) -> dict[str, str]:
     labels = schemas.label_field(schemas.require(project)).get("labels", ())
     return {label["id"]: str(in_language(label, "name")) for label in labels}
 
 
-def suspects(project: Project, job: Job, page: int = 1, per_page: int = PER_PAGE) -> SuspectPage:
-    """A page of the cleaning order, most suspect first."""
+def methods(job: Job) -> list[str]:
+    """Those of METHODS that the valuation has worked out; "" is the cleaning order."""
+    table = pq.read_table(folder(job) / "values.parquet")
+    held = set(table.column_names)
+    return ["", *(one for one in METHODS if one in held and not np.isnan(table[one].to_numpy()).all())]
+
+
+def suspects(
+    project: Project, job: Job, page: int = 1, per_page: int = PER_PAGE, by: str = ""
+) -> SuspectPage:
+    """A page of the cleaning order, most suspect first; or by one method alone, what is worth least first."""
     path = folder(job) / "values.parquet"
     table = pq.read_table(path)
+    if by in METHODS and by in table.column_names:
+        table = table.sort_by([(by, "ascending"), ("row", "ascending")])
+        ranks = pa.array(np.arange(len(table)))
+        table = table.set_column(table.column_names.index("rank"), "rank", ranks)
     pages = max(1, -(-len(table) // per_page))
     page = min(max(1, page), pages)
     rows = table.slice((page - 1) * per_page, per_page).to_pylist()
@@ -113,7 +144,7 @@ def suspects(project: Project, job: Job, page: int = 1, per_page: int = PER_PAGE
             label=names.get(row["label"], row["label"]),
             rank=row["rank"] + 1,
             suspicion=row["suspicion"],
-            value=row["value"],
+            value=row[by or "value"],
             reasons=_reasons(row, names),
         )
         for row in rows
@@ -158,7 +189,7 @@ def attribution(project: Project, job: Job, row: int) -> Attribution | None:
 
     item = Item.objects.filter(project=project, row=row).first()
     result = folder(job)
-    shards = _shards(project, job.result["encoder"])
+    shards = column_files.shards(project, Column.Kind.EMBEDDING, job.result["encoder"])
     vector = scan.vector_of(shards, row)
     if item is None or vector is None:
         return None
@@ -199,15 +230,6 @@ def attribution(project: Project, job: Job, row: int) -> Attribution | None:
         for_it=taught(for_it),
         against=taught(against),
     )
-
-
-def _shards(project: Project, encoder: str) -> list[Any]:
-    stored = Column.objects.filter(project=project, kind=Column.Kind.EMBEDDING, model_key=encoder)
-    found = []
-    for column in stored.select_related("artifact"):
-        home = artifacts.path(column.artifact)
-        found.append({"values": str(home / column.file_name), "rows": str(home / "rows.npy")})
-    return found
 
 
 def _texts(project: Project, rows: list[int]) -> dict[int, str]:

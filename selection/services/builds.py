@@ -8,7 +8,7 @@ and books what it still lacks when it has ended.
 
 from __future__ import annotations
 
-import secrets
+import shutil
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -33,10 +32,14 @@ from selection.models import Column, ColumnBuild
 from selection.programs.columns import Rows
 from selection.selectors import builds as reads
 from selection.services import pool
+from selection.strategies import measured
 from training.models import ModelVersion, TrainingRun
-from training.services import evaluations
+from training.programs import predictions
+from training.selectors import models
+from training.services import evaluations, tuning
 
 KIND = "selection.embed_pool"
+UNSURE = "uncertainty.npy"
 EMBED_KIND, SCORE_KIND = "selection.embed_shard", "selection.score_shard"
 PART_KINDS = (EMBED_KIND, SCORE_KIND)
 EMBED_PROGRAM = "selection.programs.embed"
@@ -84,7 +87,7 @@ def compute(
     known = ColumnBuild.objects.filter(origin=origin).first()
     if known is not None:
         return Planned(known.count, known)
-    kind, key = column_of(model)
+    kind, key = column_of(project, model)
     lacking = pool.missing(project, kind, key, rows)
     size = _part_rows(model)
     if len(lacking) > size:
@@ -92,14 +95,14 @@ def compute(
             len(lacking), _plan(project, kind, key, model, lacking, size, origin, ctx.job.created_by)
         )
     if len(lacking):
-        _compute(ctx, project, model, lacking)
+        _compute(ctx, project, model, lacking, key)
     return Planned(len(lacking))
 
 
-def column_of(model: ModelVersion | None) -> tuple[str, str]:
+def column_of(project: Project, model: ModelVersion | None) -> tuple[str, str]:
     """Kind and key of the model's column; without a model the encoder's."""
     if model is None:
-        return Column.Kind.EMBEDDING, pool.embedding_key()
+        return Column.Kind.EMBEDDING, pool.embedding_key(project)
     return Column.Kind.PROBABILITY, str(model.uuid)
 
 
@@ -118,7 +121,7 @@ def _plan(
     origin: str,
     by: User | None,
 ) -> ColumnBuild:
-    result = Path(settings.DATA_DIR) / "work" / f"rows-{secrets.token_hex(8)}"
+    result = artifacts.scratch()
     with program.result_folder(result) as folder:
         np.save(folder / "rows.npy", rows)
     stored = artifacts.store(result, "rows")
@@ -156,28 +159,41 @@ def perform_part(ctx: JobContext) -> dict[str, int]:
     part = np.asarray(rows[start : start + build.part_rows])
     lacking = pool.missing(build.project, build.kind, build.model_key, part)
     if len(lacking):
-        _compute(ctx, build.project, build.model, lacking)
+        _compute(ctx, build.project, build.model, lacking, build.model_key)
     return {"computed": len(lacking), "rows": len(part)}
 
 
-def _compute(ctx: JobContext, project: Project, model: ModelVersion | None, rows: Rows) -> None:
+def _compute(ctx: JobContext, project: Project, model: ModelVersion | None, rows: Rows, key: str) -> None:
+    """`key`: the column's, as it was when the job began; the project may choose another layer meanwhile."""
     if model is None:
-        result, file_name = _embedded(ctx, project, rows), "embeddings.npy"
+        kind, result, file_name = Column.Kind.EMBEDDING, _embedded(ctx, project, rows, key), "embeddings.npy"
     else:
-        result, file_name = _scored(ctx, project, model, rows), "probs.npy"
-    _book(project, model, result, file_name)
+        kind, result, file_name = (
+            Column.Kind.PROBABILITY,
+            _scored(ctx, project, model, rows),
+            predictions.PROBS,
+        )
+        if not models.gives_labels(model):
+            result, file_name = _unsure(result, model), UNSURE
+    book(project, kind, key, result, file_name)
 
 
-def _embedded(ctx: JobContext, project: Project, rows: Rows) -> Path:
+def _embedded(ctx: JobContext, project: Project, rows: Rows, key: str) -> Path:
     from training.learning import encoder
 
     ctx.log(f"embedding {len(rows)} items")
     texts = pool.write_texts(project, rows, ctx.attempt_folder() / "embed.parquet")
-    spec = {"texts": str(texts), "encoder": str(encoder.default_encoder_path())}
+    spec = {
+        "texts": str(texts),
+        "encoder": str(encoder.default_encoder_path()),
+        "layer": encoder.layer_in(key),
+    }
     return ctx.run_program(EMBED_PROGRAM, spec)
 
 
 def _scored(ctx: JobContext, project: Project, model: ModelVersion, rows: Rows) -> Path:
+    if tuning.is_tuned(model):
+        return tuning.rate(ctx, model, rows.tolist(), ctx.attempt_folder())
     is_probe = model.run.learner == TrainingRun.Learner.PROBE
     wanted = ctx.attempt_folder() / "score.npy"
     np.save(wanted, rows)
@@ -187,13 +203,31 @@ def _scored(ctx: JobContext, project: Project, model: ModelVersion, rows: Rows) 
         texts=wanted if is_probe else pool.write_texts(project, rows, wanted.with_suffix(".parquet")),
         features=[dict(shard) for shard in pool.embedding_shards(project)] if is_probe else [],
         rows=wanted,
+        precision=models.scoring_precision(model),
     )
 
 
-def _book(project: Project, model: ModelVersion | None, result: Path, file_name: str) -> None:
-    """Add the result to the column, less what another build has added meanwhile: shards do not overlap."""
-    kind, key = column_of(model)
-    name = "embeddings" if model is None else "probabilities"
+def _unsure(result: Path, model: ModelVersion) -> Path:
+    """Of a model whose answers are no single label: how unsure it is of each item, and the answers."""
+    field = model.figures["field"]
+    if field["type"] == "spans":
+        words = np.load(result / predictions.TOKENS, mmap_mode="r")
+        found = measured.of_words(words, np.load(result / predictions.STARTS))
+    elif field["type"] == "rating":
+        found = measured.of_ratings(np.load(result / predictions.PROBS), field.get("points", 5))
+    else:
+        found = measured.of_labels(np.load(result / predictions.PROBS))
+    part = artifacts.scratch()
+    with program.result_folder(part) as folder:
+        np.save(folder / UNSURE, found.astype(np.float32))
+        for name in ("rows.npy", predictions.ANSWERS):
+            shutil.copyfile(result / name, folder / name)
+    return part
+
+
+def book(project: Project, kind: str, key: str, result: Path, file_name: str) -> None:
+    """Add the result to the column, less what another job has added meanwhile: shards do not overlap."""
+    name = "embeddings" if kind == Column.Kind.EMBEDDING else "probabilities"
     while True:
         rows = np.load(result / "rows.npy")
         wanted = pool.missing(project, kind, key, rows)
@@ -209,10 +243,13 @@ def _book(project: Project, model: ModelVersion | None, result: Path, file_name:
 
 
 def _part_of(result: Path, file_name: str, kept: np.ndarray[Any, np.dtype[np.bool_]]) -> Path:
-    part = Path(settings.DATA_DIR) / "work" / f"part-{secrets.token_hex(8)}"
+    part = artifacts.scratch()
     with program.result_folder(part) as folder:
         np.save(folder / "rows.npy", np.load(result / "rows.npy")[kept])
         np.save(folder / file_name, np.load(result / file_name, mmap_mode="r")[kept])
+        for name in (predictions.ANSWERS, tuning.ANSWERS):
+            if (result / name).is_file():  # by row, so more than are kept do no harm
+                shutil.copyfile(result / name, folder / name)
     return part
 
 

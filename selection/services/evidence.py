@@ -12,7 +12,7 @@ from jobs.services import artifacts
 from selection.models import Round
 from selection.programs import columns
 from selection.selectors import picks as picks_of
-from selection.services import pool
+from selection.services import picking, pool
 
 LEAST_LABELS = 20  # of each arm: fewer say nothing
 LEAST_TEST_ITEMS = 50
@@ -25,9 +25,11 @@ def control_against_picks(round_: Round) -> dict[str, Any] | None:
     """Accuracy of probes trained on equally many labels of the control arm and of the strategies' picks.
 
     Over all rounds before this one whose batch a strategy picked, with the labels of this round's dataset.
-    None while there are too few labels of an arm, or too few test items.
+    None while there are too few labels of an arm, or too few test items, and where labels are no categories.
     """
     if round_.dataset is None or round_.dataset.test_count < LEAST_TEST_ITEMS:
+        return None
+    if not picking.has_categories(round_.dataset):
         return None
     folder = artifacts.path(round_.dataset.artifact)
     rows, labels = _labels(folder / "train.parquet")

@@ -18,36 +18,57 @@ from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
-from selection.index.choice import FLAT_BELOW
+from selection.errors import BadQuery
+from selection.index.choice import FLAT_BELOW, KINDS
 from selection.models import Column, PoolIndex
 from selection.services import pool
 from training.services import programs
 
 KIND = "selection.build_index"
 PROGRAM = "selection.programs.index"
+ASKED_FOR = ("hnsw", "ivf_pq")  # no size or budget leads to them: somebody has chosen them, and they stay
 STALE_SHARE = 0.1  # so much of the column may be newer than the index: it is looked at row by row
 
 
 def current(project: Project) -> PoolIndex | None:
     """The index in use, over the default encoder's vectors."""
-    found = PoolIndex.objects.filter(project=project, model_key=pool.embedding_key())
+    found = PoolIndex.objects.filter(project=project, model_key=pool.embedding_key(project))
     return found.select_related("artifact").first()
+
+
+def asked_for(held: PoolIndex | None) -> str:
+    """The kind that somebody chose for the index in use; "" where its size and the budget did."""
+    return held.kind if held is not None and held.kind in ASKED_FOR else ""
 
 
 def vectors(project: Project) -> int:
     """How many rows the embedding column has."""
     column = Column.objects.filter(
-        project=project, kind=Column.Kind.EMBEDDING, model_key=pool.embedding_key()
+        project=project, kind=Column.Kind.EMBEDDING, model_key=pool.embedding_key(project)
     )
     return int(column.aggregate(n=Sum("count"))["n"] or 0)
 
 
-def ensure(project: Project, *, by: User | None = None, key: str | None = None) -> Job:
-    """Add the job that builds the index or brings it up to date; while one is open, that one."""
+def ensure(project: Project, *, kind: str = "", by: User | None = None, key: str | None = None) -> Job:
+    """Add the job that builds the index or brings it up to date; while one is open, that one.
+
+    kind: one of `choice.KINDS`, or "" for the least lossy that fits into POOL_INDEX_MB.
+
+    Raises:
+        BadQuery: there is no such kind.
+    """
+    if kind and kind not in KINDS:
+        raise BadQuery(
+            _("There is no index of the kind %(kind)s: use one of %(kinds)s.")
+            % {"kind": kind, "kinds": ", ".join(KINDS)}
+        )
     waiting = Job.objects.filter(
         kind=KIND, scope=project.uuid, state__in=[JobState.QUEUED, JobState.RUNNING]
     ).first()
-    return waiting or jobs.enqueue(KIND, subject=project, scope=project.uuid, created_by=by, key=key)
+    params = {"kind": kind}
+    return waiting or jobs.enqueue(
+        KIND, subject=project, scope=project.uuid, params=params, created_by=by, key=key
+    )
 
 
 def build_due() -> int:
@@ -56,13 +77,15 @@ def build_due() -> int:
     One job for each size of a column, so that what fails is not tried for ever.
     """
     added = 0
-    columns = Column.objects.filter(kind=Column.Kind.EMBEDDING, model_key=pool.embedding_key())
-    sizes = columns.order_by().values_list("project").annotate(n=Sum("count")).filter(n__gte=FLAT_BELOW)
-    for project_id, count in sizes:
-        held = PoolIndex.objects.filter(project=project_id, model_key=pool.embedding_key()).first()
+    columns = Column.objects.filter(kind=Column.Kind.EMBEDDING).order_by()
+    sizes = columns.values_list("project", "model_key").annotate(n=Sum("count")).filter(n__gte=FLAT_BELOW)
+    for project_id, key, count in sizes:
+        project = Project.objects.get(pk=project_id)
+        if key != pool.embedding_key(project):
+            continue
+        held = PoolIndex.objects.filter(project=project, model_key=key).first()
         if held is None or count > (1 + STALE_SHARE) * held.count:
-            project = Project.objects.get(pk=project_id)
-            ensure(project, key=f"index:{project.uuid}:{count}")
+            ensure(project, kind=asked_for(held), key=f"index:{project.uuid}:{count}")
             added += 1
     return added
 
@@ -70,12 +93,14 @@ def build_due() -> int:
 def perform(ctx: JobContext) -> dict[str, Any]:
     """The job: build or add, measure, and put it in the place of the one before."""
     project: Project = ctx.subject
+    key = pool.embedding_key(project)  # the project may choose another layer meanwhile
     base, note = _base(project)
     if note:
         ctx.log(note)
     spec = {
-        "embeddings": pool.embedding_shards(project),
+        "embeddings": pool.embedding_shards(project, key),
         "base": str(base or ""),
+        "kind": ctx.params.get("kind", ""),
         "memory_mb": settings.POOL_INDEX_MB,
         "seed": project.seed,
     }
@@ -86,7 +111,7 @@ def perform(ctx: JobContext) -> dict[str, Any]:
     with transaction.atomic():
         made = PoolIndex.objects.create(
             project=project,
-            model_key=pool.embedding_key(),
+            model_key=key,
             artifact=stored,
             seconds=seconds,
             note=note,

@@ -13,7 +13,7 @@ from annotation.models import Item, Project
 from jobs.errors import BrokenArtifact
 from jobs.services import artifacts
 from selection.errors import BadQuery
-from selection.index import cells, scan
+from selection.index import scan
 from selection.models import PoolIndex
 from selection.programs import columns
 from selection.programs.columns import Rows, Shard
@@ -21,8 +21,8 @@ from selection.services import indexing, pool
 
 MOST = 60
 MOST_CHARACTERS = 2_000  # of a text that is searched for
-SCAN_ROWS = 500_000  # vectors that a page looks through one by one: half a second; above it asks the index
 AT_FIRST = 8  # so many times what is wanted is looked at, since labelled items are neighbours too
+AT_MOST = 8_000  # vectors looked at in a request: among labelled items alone, fewer than wanted are found
 
 Vector = npt.NDArray[np.float32]
 
@@ -58,16 +58,15 @@ def near_text(project: Project, text: str, *, most: int = MOST) -> list[Neighbou
     from training.learning import encoder, light_encoder
 
     try:
-        query = light_encoder.encode(text, encoder.default_encoder_path())
+        query = light_encoder.encode(text, encoder.default_encoder_path(), pool.layer_of(project))
     except ValueError as error:
-        raise BadQuery(str(error)) from error
+        raise BadQuery(error) from error
     return near_vector(project, query, most=most)
 
 
 def near_vector(project: Project, query: Vector, *, most: int = MOST) -> list[Neighbour]:
-    """Items of the pool nearest to a unit vector (d,).
-
-    Exact below 500,000 vectors, about half a second there; above, by the index and what is newer than it.
+    """Items of the pool nearest to a unit vector (d,): by the index and what is newer than it, or exactly where
+    there is none.
     """
     shards = pool.embedding_shards(project)
     if not shards:
@@ -76,9 +75,9 @@ def near_vector(project: Project, query: Vector, *, most: int = MOST) -> list[Ne
     while True:
         rows, similarity = _most_similar(project, shards, query, wanted, total)
         found = _open_items(project, rows)
-        if len(found) >= most or wanted >= total or len(rows) < wanted:
+        if len(found) >= most or wanted >= min(total, AT_MOST) or len(rows) < wanted:
             break
-        wanted *= AT_FIRST
+        wanted = min(wanted * AT_FIRST, max(AT_MOST, most))
     pairs = zip(rows.tolist(), similarity.tolist(), strict=True)
     return [Neighbour(found[row], float(close)) for row, close in pairs if row in found][:most]
 
@@ -86,25 +85,30 @@ def near_vector(project: Project, query: Vector, *, most: int = MOST) -> list[Ne
 def _most_similar(
     project: Project, shards: list[Shard], query: Vector, wanted: int, total: int
 ) -> tuple[Rows, Vector]:
-    held = indexing.current(project) if total > SCAN_ROWS else None
+    from selection.index import stored  # loads FAISS, which pages do only here
+
+    held = indexing.current(project)
     folder = _usable(held)
     if held is None or folder is None:
         return scan.most_similar(shards, query, wanted)
     newer = np.empty(0, dtype=np.int64)
     if held.count < total:
         newer = np.setdiff1d(columns.held(shards), np.load(folder / "rows.npy"))
-    return cells.most_similar(folder, shards, query, wanted, newer=newer)
+    try:
+        return stored.most_similar(folder, shards, query, wanted, newer=newer)
+    except (ValueError, OSError):  # damaged: the next build notices and says so
+        return scan.most_similar(shards, query, wanted)
 
 
 def _usable(held: PoolIndex | None) -> Path | None:
-    """The index's folder, if it has cells and its files are there; else the exact way is taken."""
-    if held is None or not held.lists:
+    """The index's folder, if its files are there; else, and for a flat one, all vectors are looked at."""
+    if held is None or held.kind == "flat":
         return None
     try:
         folder = artifacts.path(held.artifact)
     except BrokenArtifact:
         return None
-    return folder if (folder / "members.npy").is_file() else None
+    return folder if (folder / "rows.npy").is_file() else None
 
 
 def _open_items(project: Project, rows: Rows) -> dict[int, Item]:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
+from accounts.models import User
+from accounts.services import audit
 from annotation.models import GoldItem, Item, Project, Resolution, Slot
 from jobs.models import Artifact
 from jobs.services import artifacts
-from selection.models import Column
+from selection.errors import LayerInUse
+from selection.models import Column, ColumnBuild, EmbeddingChoice, Round
 from selection.programs import columns
 from selection.programs.columns import Rows, Shard
-from training.models import ModelVersion
+from selection.selectors import column_files, integers
+from training.models import ModelVersion, TrainingRun
 
 _READ_ROWS = 5_000  # texts held in memory at a time
-_FETCH = 50_000  # rows of a query held as Python objects at a time
 _SQL_ROWS = 500  # values in one IN (...): SQLite takes few thousands at most
 
 
@@ -44,17 +47,17 @@ def sample(project: Project, limit: int, seed: int) -> tuple[Rows, Rows]:
     return _thinned(_candidate_table(project), limit, seed)
 
 
-def ready(project: Project, limit: int, seed: int, model: ModelVersion | None = None) -> tuple[Rows, Rows]:
-    """As `sample`, of those candidates only whose embedding is stored, and with a model also its
-    probabilities.
+def ready(project: Project, limit: int, seed: int, *models: ModelVersion) -> tuple[Rows, Rows]:
+    """As `sample`, of those candidates only whose embedding is stored, and the probabilities of each of these
+    models.
 
     People label while a round runs, and imports end: what is picked from is what is known and still wanted
     now.
     """
     table = _candidate_table(project)
     table = table[np.isin(table[:, 0], columns.held(embedding_shards(project)))]
-    if model is not None:
-        held = columns.held(shards(project, Column.Kind.PROBABILITY, str(model.uuid)))
+    for model in models:
+        held = columns.held(column_files.shards(project, Column.Kind.PROBABILITY, str(model.uuid)))
         table = table[np.isin(table[:, 0], held)]
     return _thinned(table, limit, seed)
 
@@ -65,8 +68,10 @@ def _candidate_table(project: Project) -> Rows:
     What is touched, decided or gold is little beside the pool, so it is read apart and taken out here, in
     place of three look-ups an item.
     """
-    table = _pairs(_usable(project).order_by("row").values_list("row", "cluster"), 2)
-    out = np.concatenate([_pairs(found.values_list("item__row"), 1)[:, 0] for found in _excluded(project)])
+    table = integers.read(_usable(project).order_by("row").values_list("row", "cluster"), 2)
+    out = np.concatenate(
+        [integers.read(found.values_list("item__row"), 1)[:, 0] for found in _excluded(project)]
+    )
     return table[~np.isin(table[:, 0], out)] if len(out) else table
 
 
@@ -89,22 +94,10 @@ def _excluded(project: Project) -> tuple[QuerySet[Any], ...]:
     )
 
 
-def _pairs(found: QuerySet[Any, Any], width: int) -> Rows:
-    """The whole numbers of a query as (n, width), without an object a row."""
-    sql, params = found.query.sql_with_params()
-    parts = [np.empty((0, width), dtype=np.int64)]
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(sql, params)
-        while block := cursor.fetchmany(_FETCH):
-            flat = np.fromiter(chain.from_iterable(block), np.int64, len(block) * width)
-            parts.append(flat.reshape(-1, width))
-    return np.concatenate(parts)
-
-
 def usable_rows(project: Project) -> Rows:
     """Rows of all items that may be used, whatever their split, ascending: no duplicates, none held back."""
     found = Item.objects.filter(project=project, duplicate_of__isnull=True, held_back="")
-    return _pairs(found.order_by("row").values_list("row"), 1)[:, 0]
+    return integers.read(found.order_by("row").values_list("row"), 1)[:, 0]
 
 
 def _thinned(table: Rows, limit: int, seed: int) -> tuple[Rows, Rows]:
@@ -117,34 +110,52 @@ def _thinned(table: Rows, limit: int, seed: int) -> tuple[Rows, Rows]:
 def labelled_rows(project: Project) -> Rows:
     """Rows of all items that have a final label now, whatever their split, ascending."""
     found = Resolution.objects.filter(project=project, is_current=True)
-    return np.sort(_pairs(found.order_by().values_list("item__row"), 1)[:, 0])
+    return np.sort(integers.read(found.order_by().values_list("item__row"), 1)[:, 0])
 
 
-def embedding_key() -> str:
-    """The name of the default encoder's column."""
+def layer_of(project: Project) -> str:
+    """The layer of the encoder whose states are the project's vectors."""
+    chosen = EmbeddingChoice.objects.filter(project=project).values_list("layer", flat=True).first()
+    return chosen or EmbeddingChoice.Layer.LAST.value
+
+
+def set_layer(project: Project, layer: str, *, by: User | None = None) -> bool:
+    """Choose the layer; vectors by another one stay, and what is lacking by this one is computed anew. True if
+    that changed something.
+
+    Raises:
+        LayerInUse: a probe has learnt from the vectors there are, or something works with them now.
+    """
+    if layer == layer_of(project):
+        return False
+    if ModelVersion.objects.filter(project=project, run__learner=TrainingRun.Learner.PROBE).exists():
+        raise LayerInUse(
+            _("A probe of this project has learnt from the vectors there are, and would not know others.")
+        )
+    with transaction.atomic():
+        at_work = Round.objects.filter(project=project, state=Round.State.RUNNING).exists()
+        if at_work or ColumnBuild.objects.filter(project=project, state=ColumnBuild.State.RUNNING).exists():
+            raise LayerInUse(_("A round or a build works with the vectors now: choose the layer after it."))
+        EmbeddingChoice.objects.update_or_create(project=project, defaults={"layer": layer})
+        audit.record("pool.layer", actor=by, scope=project.uuid, target=project, layer=layer)
+    return True
+
+
+def embedding_key(project: Project) -> str:
+    """The name of the column of the project's vectors: the default encoder and the layer chosen."""
     from training.learning import encoder
 
-    return encoder.encoder_key(encoder.default_encoder_path())
+    return encoder.encoder_key(encoder.default_encoder_path(), layer_of(project))
 
 
-def shards(project: Project, kind: str, model_key: str) -> list[Shard]:
-    """Where a column lies, as programs want it."""
-    stored = Column.objects.filter(project=project, kind=kind, model_key=model_key).select_related("artifact")
-    return [_shard(column) for column in stored]
-
-
-def _shard(column: Column) -> Shard:
-    folder = artifacts.path(column.artifact)
-    return Shard(values=str(folder / column.file_name), rows=str(folder / "rows.npy"))
-
-
-def embedding_shards(project: Project) -> list[Shard]:
-    return shards(project, Column.Kind.EMBEDDING, embedding_key())
+def embedding_shards(project: Project, key: str = "") -> list[Shard]:
+    """The project's vectors; those named `key` where it is given."""
+    return column_files.shards(project, Column.Kind.EMBEDDING, key or embedding_key(project))
 
 
 def missing(project: Project, kind: str, model_key: str, rows: Rows) -> Rows:
     """Those of `rows` that the column does not have yet, ascending."""
-    return np.setdiff1d(rows, columns.held(shards(project, kind, model_key)))
+    return np.setdiff1d(rows, columns.held(column_files.shards(project, kind, model_key)))
 
 
 def add_shard(project: Project, kind: str, model_key: str, artifact: Artifact, file_name: str) -> Column:

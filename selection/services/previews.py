@@ -42,11 +42,14 @@ def perform(ctx: JobContext) -> dict[str, Any]:
     spec = replace(spec, batch_size=SHOWN, control_share=0.0, pool_limit=max(SHOWN, spec.pool_limit))
     model = models.deployed(project)
     dataset = _dataset_of(model)
-    plan = picking.plan_for(model, has_labels=dataset is not None, spec=spec)
-    if not len(pool.ready(project, SHOWN, spec.seed, plan.model)[0]):
-        rows, _clusters = pool.sample(project, picking.pool_limit(spec, cold=plan.model is None), spec.seed)
+    plan = picking.plan_for(model, has_labels=picking.has_categories(dataset), spec=spec)
+    if not len(pool.ready(project, SHOWN, spec.seed, *filter(None, [plan.model, *plan.versions]))[0]):
+        limit = picking.scored_limit(spec, plan.model) if plan.model else picking.pool_limit(spec, cold=True)
+        rows, _clusters = pool.sample(project, limit, spec.seed)
         if not len(rows):
-            raise PoolTooSmall("No unlabelled item is left in this project: import more texts first.")
+            raise PoolTooSmall(
+                _("No unlabelled item is left in this project: import more texts, then launch a round.")
+            )
         labelled = pool.labelled_rows(project)
         origin = f"preview:{ctx.job.uuid}"
         made = [builds.compute(ctx, project, np.union1d(rows, labelled), origin=f"{origin}:embed")]
@@ -57,6 +60,7 @@ def perform(ctx: JobContext) -> dict[str, Any]:
                 _("Columns of the pool are being computed by jobs of their own: look again after them.")
             )
     labelled_file = str(artifacts.path(dataset.artifact) / "train.parquet") if dataset else ""
+    picking.ensure_draws(ctx, project, plan, spec)
     order = picking.order(project, plan, spec, ctx.attempt_folder(), labelled=labelled_file)
     order["turn"] = Round.objects.filter(project=project).count()  # as the next round would pick
     picks = picks_of.read_picks(programs.run_light(ctx, picking.PROGRAM, order))

@@ -32,10 +32,12 @@ from jobs.services.context import JobContext
 from selection.errors import NothingToRefresh
 from selection.models import Column, Refresh, RefreshPolicy, Round
 from selection.round_spec import RoundSpec
+from selection.selectors import column_files
 from selection.selectors import picks as picks_of
 from selection.selectors.picks import Picked
-from selection.services import picking, pool, publishing
-from training.objectives.registry import OBJECTIVES
+from selection.services import item_columns, picking, pool, publishing
+from selection.strategies.registry import STRATEGIES
+from training import learners
 from training.services import programs
 
 KIND = "selection.refresh_batch"
@@ -71,7 +73,11 @@ def refreshable(project: Project) -> Round | None:
     if newest is None or newest.state != Round.State.DONE or newest.batch is None:
         return None
     schema = schemas.current(project)
-    if not project.is_active or schema is None or schemas.label_field(schema)["type"] not in OBJECTIVES:
+    if (
+        not project.is_active
+        or schema is None
+        or not learners.learns("probe", schemas.label_field(schema)["type"])
+    ):
         return None
     return newest
 
@@ -150,7 +156,9 @@ def perform(ctx: JobContext) -> dict[str, Any]:
     summary = picks_of.read_summary(result)
     _suggest(round_, picks, result)
     number = round_.refreshes.count() + 1
-    done = refills.refill(round_.batch, [_pick(round_, pick, number) for pick in picks])
+    reasons = picks_of.explanations(result, picks)
+    named = [_pick(round_, pick, number, why) for pick, why in zip(picks, reasons, strict=True)]
+    done = refills.refill(round_.batch, named)
     with transaction.atomic():
         refresh, _made = Refresh.objects.get_or_create(
             round=round_,
@@ -193,20 +201,29 @@ def _order(ctx: JobContext, round_: Round, count: int, labelled: str) -> dict[st
     folder = ctx.attempt_folder()
     np.save(folder / "rows.npy", rows[free])
     np.save(folder / "clusters.npy", clusters[free])
-    model = round_.model
+    model, strategy = round_.model, _strategy(spec)
     return {
         "rows": str(folder / "rows.npy"),
         "clusters": str(folder / "clusters.npy"),
         "embeddings": pool.embedding_shards(round_.project),
         "labelled": labelled,
-        "strategy": spec.strategy,
-        "settings": spec.settings,
+        **strategy,
+        **item_columns.write(round_.project, rows[free], **strategy, folder=folder),
         "modules": list(settings.STRATEGY_MODULES),
         "count": count,
         "seed": spec.seed,
         "turn": round_.number - 1,
-        "suggesting": pool.shards(round_.project, Column.Kind.PROBABILITY, str(model.uuid)) if model else [],
+        "suggesting": column_files.shards(round_.project, Column.Kind.PROBABILITY, str(model.uuid))
+        if model
+        else [],
     }
+
+
+def _strategy(spec: RoundSpec) -> dict[str, Any]:
+    """The round's own; one of several versions of a model goes by the margin, since the head is one alone."""
+    if "versions" in STRATEGIES[spec.strategy].needs:
+        return {"strategy": picking.ONE_MODEL, "settings": {}}
+    return {"strategy": spec.strategy, "settings": spec.settings}
 
 
 def _write_labelled(project: Project, path: Any) -> tuple[int, int]:
@@ -231,13 +248,13 @@ def _write_labelled(project: Project, path: Any) -> tuple[int, int]:
     return len(kept), len({label for _row, label in kept})
 
 
-def _pick(round_: Round, pick: Picked, number: int) -> batches.Pick:
+def _pick(round_: Round, pick: Picked, number: int, why: dict[str, Any]) -> batches.Pick:
     return batches.Pick(
         row=pick.row,
         purpose=Slot.Purpose.LABEL,
         design=round_.spec["strategy"],
         inclusion_probability=None,  # that of one redraw is not that of the round and its refreshes together
-        explanation={"parts": pick.parts, "round": round_.number, "refresh": number, "note": ""},
+        explanation={**why, "round": round_.number, "refresh": number, "note": ""},
     )
 
 

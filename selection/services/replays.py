@@ -15,8 +15,9 @@ from jobs.services.context import JobContext
 from selection.errors import NothingToReplay
 from selection.models import Column, Round
 from selection.round_spec import RoundSpec
+from selection.selectors import column_files
 from selection.selectors import picks as picks_of
-from selection.services import picking, pool
+from selection.services import draws, item_columns, picking, pool
 from training.services import programs
 
 KIND = "selection.replay_round"
@@ -56,14 +57,27 @@ def _order(round_: Round, stored: Path) -> dict[str, Any]:
     """The pick program's spec from the round's result folder; columns and the seed come from elsewhere."""
     spec, summary = RoundSpec.from_json(round_.spec), picks_of.read_summary(stored)
     labelled = stored / "labelled.parquet"
-    used_model = (stored / "probs.npy").is_file() and round_.model is not None
+    scores: dict[str, Any] = {}
+    for name, file_name in (("probabilities", "probs.npy"), ("unsure", "unsure.npy")):
+        if (stored / file_name).is_file() and round_.model is not None:
+            scores[name] = column_files.shards(
+                round_.project, Column.Kind.PROBABILITY, str(round_.model.uuid)
+            )
+    drawn: dict[str, Any] = {}
+    if (stored / "drawn.npy").is_file() and round_.model is not None:
+        drawn = {"draws": draws.shards(round_.model), "drawn": str(stored / "drawn.npy")}
     return {
         "rows": str(stored / "rows.npy"),
         "clusters": str(stored / "clusters.npy"),
-        "probabilities": pool.shards(round_.project, Column.Kind.PROBABILITY, str(round_.model.uuid))
-        if used_model and round_.model
-        else [],
-        "embeddings": pool.embedding_shards(round_.project),
+        **scores,
+        **drawn,
+        **{
+            name: str(stored / f"{name}.npy")
+            for name in (item_columns.SECONDS, item_columns.SOURCES)
+            if (stored / f"{name}.npy").is_file()
+        },
+        "embeddings": pool.embedding_shards(round_.project, summary.get("embedding_key", "")),
+        "label_names": summary.get("label_names", []),
         "labelled": str(labelled) if labelled.is_file() else "",
         "strategy": summary["strategy"],
         "settings": summary["settings"],
@@ -72,4 +86,8 @@ def _order(round_: Round, stored: Path) -> dict[str, Any]:
         "modules": list(settings.STRATEGY_MODULES),
         "seed": spec.seed,
         "turn": round_.number - 1,
+        "versions": {
+            key: column_files.shards(round_.project, Column.Kind.PROBABILITY, key)
+            for key in summary.get("versions", [])
+        },
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
@@ -28,9 +29,11 @@ from selection.errors import BadSpec, PoolTooSmall, RoundEnded, RoundRunning
 from selection.models import Round, RoundStation, Station
 from selection.round_spec import RoundSpec
 from selection.selectors import builds as builds_of
+from selection.selectors import values
 from selection.services import builds, endings, pool, stations, steps
 from selection.strategies.registry import STRATEGIES
 from training import learners, settings_schema
+from training.errors import BadSettings
 from training.services import runs
 from training.services.numbering import next_number
 
@@ -44,10 +47,12 @@ def launch(project: Project, spec: RoundSpec, *, by: User | None = None) -> Roun
 
     Raises:
         BadSpec: an unknown strategy or learner, or settings that one of them refuses.
+        BadBaseModel: there is no such base model.
         PoolTooSmall: fewer items wait than the batch asks for.
         RoundRunning: the project's last round has not ended.
         SchemaMissing: the project has no labels yet.
     """
+    spec = fitted(project, spec)
     check(project, spec)
     try:
         with transaction.atomic():
@@ -66,6 +71,25 @@ def launch(project: Project, spec: RoundSpec, *, by: User | None = None) -> Roun
     return round_
 
 
+def fitted(project: Project, spec: RoundSpec) -> RoundSpec:
+    """The order with a learner that learns from the project's type of label. Settings are never dropped
+    unsaid.
+
+    Raises:
+        BadSpec: its learner does not, and has settings.
+    """
+    kind = schemas.label_field(schemas.require(project))["type"]
+    learner = learners.fitting(spec.learner, kind)
+    if learner == spec.learner:
+        return spec
+    if spec.learner_settings:
+        raise BadSpec(
+            _("The learner “%(learner)s” does not learn from labels of this type: use “%(other)s”.")
+            % {"learner": spec.learner, "other": learner}
+        )
+    return replace(spec, learner=learner)
+
+
 def check(project: Project, spec: RoundSpec) -> None:
     """Refuse an order that could not be carried out, before anything is started. Raises as `launch` does."""
     if spec.strategy not in STRATEGIES:
@@ -74,15 +98,18 @@ def check(project: Project, spec: RoundSpec) -> None:
             % {"name": spec.strategy, "known": ", ".join(STRATEGIES)}
         )
     try:
-        given = settings_schema.read(STRATEGIES[spec.strategy].settings, spec.settings)
-        learners.settings_of(spec.learner, spec.learner_settings)
+        settings_schema.read(STRATEGIES[spec.strategy].settings, spec.settings)
     except ValueError as error:
-        raise BadSpec(str(error)) from error
-    if getattr(given, "value_per_second", False) or getattr(given, "source_share", 1.0) < 1:
+        raise BadSpec(error) from error
+    try:
+        runs.check(project, spec.learner, spec.learner_settings)
+    except BadSettings as error:
+        raise BadSpec(error) from error
+    if spec.weigh_by_value and values.newest(project) is None:
         raise BadSpec(
             _(
-                "Rounds know neither how long an item takes nor its source yet: leave value per second off, and "
-                "the share of a source at 1."
+                "There are no values of labels to weigh items by: work them out first, on the page “Value of "
+                "labels”."
             )
         )
     if not project.is_active:
@@ -98,7 +125,7 @@ def check(project: Project, spec: RoundSpec) -> None:
         raise PoolTooSmall(
             _(
                 "The pool has %(waiting)s unlabelled items, the batch needs %(size)s: lower the batch size "
-                "or import more texts."
+                "(0 only trains) or import more texts."
             )
             % {"waiting": waiting, "size": spec.batch_size}
         )

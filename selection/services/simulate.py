@@ -167,7 +167,9 @@ def _embed(project: Project, spec: SimulationSpec) -> None:
             np.save(target / "rows.npy", rows)
             np.save(target / "embeddings.npy", vectors)
         artifact = artifacts.store(folder, "embeddings")
-        pool.add_shard(project, Column.Kind.EMBEDDING, pool.embedding_key(), artifact, "embeddings.npy")
+        pool.add_shard(
+            project, Column.Kind.EMBEDDING, pool.embedding_key(project), artifact, "embeddings.npy"
+        )
         return
     job = builds.ensure_embeddings(project)
     jobs.drain()

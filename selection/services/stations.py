@@ -6,6 +6,7 @@ Each returns what is kept as the station's detail; its "note" is the sentence th
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,17 @@ from annotation.services import datasets
 from annotation.task_types import registry as task_types
 from jobs.services import artifacts
 from jobs.services.context import JobContext
-from selection.errors import PoolTooSmall
+from selection.errors import BadSpec, PoolTooSmall
 from selection.models import Round, Station
 from selection.round_spec import RoundSpec
 from selection.selectors import picks as picks_of
-from selection.services import builds, picking, pool, publishing
+from selection.selectors import values
+from selection.services import builds, changes, item_columns, picking, pool, publishing
+from training import learners
 from training.models import Evaluation, ModelVersion
-from training.objectives.registry import OBJECTIVES
+from training.objectives import language
 from training.selectors import models
-from training.services import decisions, programs
+from training.services import decisions, programs, tuning
 
 Outcome = dict[str, Any]
 
@@ -49,11 +52,12 @@ def collect(ctx: JobContext) -> Outcome:
     round_: Round = ctx.subject
     spec = RoundSpec.from_json(round_.spec)
     labels = _label_counts(round_)
-    field = schemas.label_field(schemas.require(round_.project))
-    learnable = field["type"] in OBJECTIVES
-    limit = picking.pool_limit(spec, cold=not learnable or is_cold(labels["train"]))
-    rows, _clusters = pool.sample(round_.project, limit, spec.seed)
-    if not len(rows):
+    kind = schemas.label_field(schemas.require(round_.project))["type"]
+    lacking = tuning.why_not(round_.project, kind)
+    learnable = learners.learns(spec.learner, kind) and not lacking
+    limit = picking.pool_limit(spec, cold=not learnable or is_cold(labels["train"], kind))
+    rows, _clusters = pool.sample(round_.project, limit if spec.batch_size else 0, spec.seed)
+    if spec.batch_size and not len(rows):
         raise PoolTooSmall(
             _("No unlabelled item is left in this project: import more texts, then launch a round.")
         )
@@ -66,28 +70,38 @@ def collect(ctx: JobContext) -> Outcome:
     return {
         "labels": {split: sum(counts.values()) for split, counts in labels.items()},
         "train_labels": dict(labels["train"]),
-        "type": field["type"],
+        "type": kind,
         "learnable": learnable,
+        "lacking": lacking,
         "pool": len(rows),
         "embedded": planned.lacking,
         "note": note,
     }
 
 
-def is_cold(train_labels: dict[str, int]) -> bool:
-    """Whether there is too little to learn from: no label, or one label only."""
+def is_cold(train_labels: dict[str, int], kind: str = "") -> bool:
+    """Whether there is too little to learn from: no label, or one label only; of responses and preferences,
+    which have no categories to speak of, too few.
+    """
+    if kind in language.TYPES:
+        return sum(train_labels.values()) < language.LEAST_EXAMPLES
     return sum(1 for count in train_labels.values() if count) < 2
 
 
 def _label_counts(round_: Round) -> dict[str, Counter[str]]:
-    """split -> label id -> number of items with that final label; "" where the type has no categories."""
+    """split -> label id -> number of items with that final label. Where the type has no categories the answers
+    are "first", the first one and all that equal it, and "other".
+    """
     field = schemas.label_field(schemas.require(round_.project))
     category = task_types.task_type(field).category
     counts: dict[str, Counter[str]] = {split: Counter() for split in Item.Split.values}
+    first: dict[str, Any] = {}
     found = Resolution.objects.filter(project=round_.project, is_current=True, item__held_back="")
     for split, value in found.values_list("item__split", "value").iterator(chunk_size=20_000):
         if field["name"] in value:
-            counts[split][category(field, value[field["name"]]) or ""] += 1
+            answer = value[field["name"]]
+            like_first = "first" if first.setdefault(split, answer) == answer else "other"
+            counts[split][category(field, answer) or like_first] += 1
     return counts
 
 
@@ -95,7 +109,10 @@ def freeze(ctx: JobContext) -> Outcome:
     """Freeze the labels into a dataset version."""
     round_: Round = ctx.subject
     ctx.progress(0, 1, "writing the dataset")
-    dataset = datasets.freeze(round_.project, by=round_.created_by, origin=origin_of(round_))
+    weights = None
+    if round_.spec.get("weigh_by_value"):
+        weights = _weights(round_)
+    dataset = datasets.freeze(round_.project, by=round_.created_by, origin=origin_of(round_), weights=weights)
     Round.objects.filter(pk=round_.pk).update(dataset=dataset)
     note = _("%(dataset)s: %(train)s to train on, %(validation)s for validation, %(test)s to test on") % {
         "dataset": dataset,
@@ -103,7 +120,16 @@ def freeze(ctx: JobContext) -> Outcome:
         "validation": dataset.validation_count,
         "test": dataset.test_count,
     }
+    if told := dataset.manifest.get("weights"):
+        note += "; " + _("%(count)s weighed by what their labels are worth") % {"count": told["items"]}
     return {"dataset": str(dataset.uuid), "number": dataset.number, "note": note}
+
+
+def _weights(round_: Round) -> datasets.Weights:
+    valuation = values.newest(round_.project)
+    if valuation is None:
+        raise BadSpec(_("There are no values of labels to weigh items by any more: work them out again."))
+    return values.weights(valuation)
 
 
 def decide(ctx: JobContext) -> Outcome:
@@ -135,7 +161,7 @@ def score(ctx: JobContext) -> Outcome:
     round_: Round = ctx.subject
     assert round_.model is not None
     spec = RoundSpec.from_json(round_.spec)
-    rows, _clusters = pool.ready(round_.project, spec.pool_limit, spec.seed)
+    rows, _clusters = pool.ready(round_.project, picking.scored_limit(spec, round_.model), spec.seed)
     planned = builds.compute(
         ctx, round_.project, rows, model=round_.model, origin=shards_of(round_, Station.SCORE)
     )
@@ -152,6 +178,7 @@ def pick(ctx: JobContext) -> Outcome:
     round_: Round = ctx.subject
     spec = RoundSpec.from_json(round_.spec)
     plan = picking.plan(round_, spec)
+    picking.ensure_draws(ctx, round_.project, plan, spec)
     order = picking.write_order(round_, plan, spec, ctx.attempt_folder())
     result = programs.run_light(ctx, picking.PROGRAM, order)
     summary = picks_of.read_summary(result)
@@ -163,7 +190,10 @@ def pick(ctx: JobContext) -> Outcome:
         "%(count)s items picked by “%(strategy)s”, %(control)s of them at random as control arm.",
         summary["picked"],
     )
-    return {**summary, "note": " ".join(filter(None, [plan.note, note % words]))}
+    effort = item_columns.note(round_.project, plan.strategy, plan.settings)
+    changed = changes.of_model(round_, order)
+    said = [plan.note, note % words, effort, changes.note(changed)]
+    return {**summary, "changed": asdict(changed) if changed else None, "note": " ".join(filter(None, said))}
 
 
 def publish(ctx: JobContext) -> Outcome:

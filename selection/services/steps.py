@@ -15,7 +15,8 @@ from selection.models import Round, Station
 from selection.round_spec import RoundSpec
 from selection.services import pool, stations
 from training.models import ModelVersion
-from training.services import evaluations, runs
+from training.objectives import language
+from training.services import evaluations, runs, tuning
 
 KINDS = {
     Station.COLLECT: ("selection.collect_labels", stations.collect),
@@ -45,19 +46,34 @@ def by_hand_only() -> Iterator[None]:
 def skip_reason(round_: Round, station: str) -> str:
     """Why this station has nothing to do in this round; empty if it has."""
     collected = _detail(round_, Station.COLLECT)
-    cold = stations.is_cold(collected.get("train_labels", {}))
+    cold = stations.is_cold(collected.get("train_labels", {}), collected.get("type", ""))
     match station:
         case Station.FREEZE if not collected.get("learnable", True) and any(collected["labels"].values()):
             return ""
         case Station.TRAIN | Station.EVALUATE | Station.DECIDE if not collected.get("learnable", True):
-            return _("No objective learns from labels of this type yet: the dataset is frozen for export.")
+            return collected.get("lacking") or _(
+                "No objective learns from labels of this type yet: the dataset is frozen for export."
+            )
+        case Station.FREEZE if (
+            cold and collected.get("type") in language.TYPES and any(collected["labels"].values())
+        ):
+            return ""
+        case Station.TRAIN | Station.EVALUATE | Station.DECIDE if (
+            cold and collected.get("type") in language.TYPES
+        ):
+            return _("Too few labels to learn from: a language model needs %(count)s of them.") % {
+                "count": language.LEAST_EXAMPLES
+            }
         case Station.FREEZE | Station.TRAIN | Station.EVALUATE | Station.DECIDE if cold:
             return _("Too few labels to learn from: a model needs labelled items of at least two labels.")
         case Station.EVALUATE if round_.dataset is not None and not round_.dataset.test_count:
             return _("No test item is labelled yet: the model cannot be judged.")
+        case Station.SCORE | Station.PICK | Station.PUBLISH if not round_.spec["batch_size"]:
+            return _("This round only trains and judges: its batch size is 0.")
         case Station.SCORE:
             model = _scoring_model(round_)
-            return "" if model else _("There is no model yet to score with.")
+            lacking: str = _detail(round_, Station.COLLECT).get("lacking") or ""
+            return "" if model else lacking or _("There is no model yet to score with.")
     return ""
 
 
@@ -85,8 +101,20 @@ def outcome(round_: Round, station: str, job: Job) -> dict[str, Any]:
     if station == Station.TRAIN:
         return {**result, "note": _("model m%(number)s") % {"number": result["number"]}}
     if station == Station.EVALUATE:
-        return {**result, "note": _("accuracy %(share).1f %%") % {"share": 100 * result["accuracy"]}}
+        return {**result, "note": _figure_note(result)}
     return result
+
+
+def _figure_note(result: dict[str, Any]) -> str:
+    """What an evaluation came to, by the figure that decides."""
+    headline, value = result.get("headline", "accuracy"), result.get("value")
+    if result.get("perplexity"):
+        return _("perplexity %(value).2f") % {"value": result["perplexity"]}
+    if headline == "accuracy" or value is None:
+        return _("accuracy %(share).1f %%") % {"share": 100 * result["accuracy"]}
+    if headline == "kappa":
+        return _("weighted kappa %(value).3f") % {"value": value}
+    return _("F1 %(share).1f %%") % {"share": 100 * value}
 
 
 def _train(round_: Round) -> Job:
@@ -118,7 +146,10 @@ def _scoring_model(round_: Round) -> ModelVersion | None:
     if round_.model is None:
         from training.selectors import models
 
-        if model := models.deployed(round_.project):
+        model = models.deployed(round_.project)
+        if model and tuning.is_tuned(model) and _detail(round_, Station.COLLECT).get("lacking"):
+            return None  # what it was tuned from is not there to load
+        if model:
             Round.objects.filter(pk=round_.pk).update(model=model)
             round_.model = model
     return round_.model

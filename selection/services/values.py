@@ -24,14 +24,17 @@ from selection.services import builds, pool
 from training.services import programs
 
 PROGRAM = "selection.programs.value"
-LEAST_ITEMS = 10  # as the program's own
+LEAST_ITEMS, LEAST_VALIDATION, MOST_RETRAINED = 10, 30, 200  # as the program's own
 
 
-def launch(project: Project, *, by: User | None = None) -> Job:
+def launch(project: Project, *, retrain: bool = False, by: User | None = None) -> Job:
     """Add the job that values the labels; the one that waits or runs already, where there is one.
 
+    retrain: work out data Shapley too, which retrains a small model for every item of many orders.
+
     Raises:
-        NothingToValue: the project has no single-label classification, or too few labels.
+        NothingToValue: the project has no single-label classification, or too few labels; or too many to
+            retrain, or too few for validation.
     """
     if running := reads.running(project):
         return running
@@ -55,7 +58,17 @@ def launch(project: Project, *, by: User | None = None) -> Job:
             )
             % {"count": len(training), "labels": len(set(training)), "least": LEAST_ITEMS}
         )
-    return jobs.enqueue(reads.KIND, subject=project, scope=project.uuid, created_by=by)
+    held_out = found["split"].count(Item.Split.VALIDATION)
+    if retrain and (len(training) > MOST_RETRAINED or held_out < LEAST_VALIDATION):
+        raise NothingToValue(
+            _(
+                "Data Shapley wants at most %(most)s labelled training items and at least %(least)s validation "
+                "items, found %(count)s and %(held)s: take another method."
+            )
+            % {"most": MOST_RETRAINED, "least": LEAST_VALIDATION, "count": len(training), "held": held_out}
+        )
+    params = {"retrain": retrain}
+    return jobs.enqueue(reads.KIND, subject=project, scope=project.uuid, params=params, created_by=by)
 
 
 def perform(ctx: JobContext) -> dict[str, Any]:
@@ -73,11 +86,12 @@ def perform(ctx: JobContext) -> dict[str, Any]:
                 "after them."
             )
         )
-    key = pool.embedding_key()
+    key = pool.embedding_key(project)
     spec = {
         "labelled": str(labelled),
         "features": [dict(shard) for shard in pool.embedding_shards(project)],
         "before": _before(project, key),
+        "retrain": bool(ctx.params.get("retrain")),
     }
     result = programs.run_light(ctx, PROGRAM, spec)
     summary = reads.read_summary(result)

@@ -105,6 +105,7 @@ def keep_apart(
     *,
     weight: Floats | None = None,
     members: Floats | None = None,
+    members_near: Floats | None = None,
     quotas: Sequence[Quota] = (),
     first: int | None = None,
     active: int = ACTIVE,
@@ -118,6 +119,8 @@ def keep_apart(
         count: 1 <= count <= items that are not out.
         weight: (n,) >= 0, factors of the gain; None for 1.
         members: (m, d) what S holds at the start.
+        members_near: (n,) the similarity to some of these members, as a float32 product gives it; the nearer
+            that member, the fewer items are compared with all of them. The picks are the same without.
         quotas: items of a group whose quota is used up are out. Once nothing else is left, quotas are lifted.
         first: position of the first pick, where it is not for the score to choose.
         active: size of the active set.
@@ -127,6 +130,8 @@ def keep_apart(
     embeddings if they are of another type.
     """
     search = _Search(embeddings, fixed, gain, weight, members, count, active)
+    if members is not None and len(members):
+        search.start_from(members_near)
     with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as threads:
         return search.run(count, first, quotas, threads)
 
@@ -134,8 +139,8 @@ def keep_apart(
 def apart_among(
     embeddings: Floats, open_: Indices, fixed: Floats, gain: Gain, count: int, **choices: Any
 ) -> tuple[Indices, Apart]:
-    """`keep_apart` among the positions `open_` (n',) alone; `fixed`, and `weight` and `quotas` of the
-    choices, are aligned with them.
+    """`keep_apart` among the positions `open_` (n',) alone; `fixed`, and `weight`, `members_near` and
+    `quotas` of the choices, are aligned with them.
 
     Returns (places in `open_`, what was found). Ties: the lower place. The embeddings are copied only where
     `open_` does not ascend, or is less than half of them.
@@ -156,8 +161,9 @@ def apart_among(
         everywhere[open_] = values
         return everywhere
 
-    if choices.get("weight") is not None:
-        choices["weight"] = spread(choices["weight"])
+    for name in ("weight", "members_near"):
+        if choices.get(name) is not None:
+            choices[name] = spread(choices[name])
     choices["quotas"] = [Quota(spread(quota.groups), quota.most) for quota in choices.get("quotas", ())]
     if choices.get("first") is not None:
         choices["first"] = int(open_[choices["first"]])
@@ -198,6 +204,7 @@ class _Search:
         self.active_vectors = np.empty((0, d), dtype=np.float32)
         self.rest = np.inf  # no item outside the active set scores more
         self.compared = 0
+        self.is_bounded = False
 
     def run(
         self,
@@ -212,7 +219,7 @@ class _Search:
         before, lifted = self.fixed.copy(), 0
         for quota, most in zip(quotas, left, strict=True):
             self._close(np.flatnonzero(most[quota.groups] <= 0))
-        if self.held:
+        if self.held and not self.is_bounded:
             self._first_pass(threads)
         for rank in range(count):
             at = first if rank == 0 and first is not None else None
@@ -237,6 +244,13 @@ class _Search:
                 if most[own] == 0:
                     self._close(np.flatnonzero(quota.groups == own))
         return Apart(chosen, near, scores, self.compared, lifted)
+
+    def start_from(self, near: Floats | None) -> None:
+        """Give every item a bound by a member that it is known to be so near to: nothing is counted as seen."""
+        if near is not None:
+            self.near[:] = near
+            self.bound = self._score(np.arange(len(self.near)), self.near, -self.error)
+            self.is_bounded = True
 
     def _score(self, rows: Indices, near: Floats, off: float = 0.0) -> Wide:
         part = self.gain(near.astype(np.float64) + off)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class Batch:
         inclusion_probability: (c,) probability that this arm of this design picks the item, NaN where the
             design has none (a greedy pick).
         note: a sentence on what was unusual, or empty.
+        weights: of the parts in the score, where it is a weighted sum of them.
     """
 
     indices: Indices
@@ -34,6 +35,7 @@ class Batch:
     parts: dict[str, Floats]
     inclusion_probability: Floats
     note: str = ""
+    weights: dict[str, float] = field(default_factory=dict)
 
 
 def control_count(count: int, share: float) -> int:
@@ -81,6 +83,7 @@ def pick_batch(
     if control:
         drawn = pick_random(pool, control, settings=NoSettings(), rng=rng).indices
     indices, chance, parts, note = drawn, np.full(control, control / free), {}, ""
+    weights: dict[str, float] = {}
     rest = count - control
     if rest:
         taken = drawn if pool.taken is None else np.concatenate([pool.taken, drawn])
@@ -88,15 +91,12 @@ def pick_batch(
         picks = chosen.function(replace(pool, taken=taken), rest, settings=given, rng=rng)
         own = picks.inclusion_probability
         own = np.full(rest, np.nan) if own is None else own * (1 - control / free)
-        indices, chance, note = (
-            np.concatenate([drawn, picks.indices]),
-            np.concatenate([chance, own]),
-            picks.note,
-        )
+        indices, chance = np.concatenate([drawn, picks.indices]), np.concatenate([chance, own])
+        note, weights = picks.note, picks.weights
         parts = {name: np.concatenate([np.full(control, np.nan), part]) for name, part in picks.parts.items()}
     order = _mixed(control, rest, rng)
     arm = np.repeat([CONTROL, STRATEGY], [control, rest])[order]
-    return Batch(indices[order], arm, {n: p[order] for n, p in parts.items()}, chance[order], note)
+    return Batch(indices[order], arm, {n: p[order] for n, p in parts.items()}, chance[order], note, weights)
 
 
 def _mixed(control: int, rest: int, rng: np.random.Generator) -> Indices:

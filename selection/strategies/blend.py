@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from selection.strategies.apart import Gain, apart_among, similarity
-from selection.strategies.blend_factors import FactorSettings, factors, quotas_of
+from selection.strategies.blend_factors import FactorSettings, factors_by_name, product, quotas_of
 from selection.strategies.pool import Floats, Indices, Picks, Pool, among, candidates
 from selection.strategies.ranking import Scale, Scaling
 from selection.strategies.schedule import Weights, weights_at
 from selection.strategies.uncertainty import MEASURES, Measure, normalised_entropy
+from training.learning.threads import one_blas_thread
 
 SAMPLE = 20_000  # candidates whose distances the scale of diversity is fitted on
 BLOCK = 4096
@@ -78,14 +81,17 @@ def pick_blend(pool: Pool, count: int, *, settings: BlendSettings, rng: np.rando
     row, in the arithmetic of `apart`. Deterministic. O(n d (m + c)) at worst.
 
     Parts: uncertainty U_i, diversity D_i at the time of the pick (NaN for a first pick without labelled
-    items), hardness H_i, factor f_i where it is not 1 for all, score.
+    items), hardness H_i; of what is asked for density, balance and cost, and their product, the factor f_i;
+    score. The weights of this round stand beside them.
     """
     open_ = candidates(pool, count, {"probs", "embeddings", "hardness"})
     assert pool.probs is not None and pool.embeddings is not None and pool.hardness is not None
     weights = settings.weights(pool.turn)
     unsure = _scaled(MEASURES[settings.uncertainty](among(pool.probs, open_)), settings.scaling)
     hard = _scaled(among(pool.hardness, open_), settings.scaling)
-    factor = factors(pool, open_, settings)
+    named = factors_by_name(pool, open_, settings)
+    factor = product(named)
+    parts = {"uncertainty": unsure, "hardness": hard, **named}
     fixed = weights.alpha * unsure + weights.gamma * hard
     if factor is not None:
         fixed = factor * fixed
@@ -94,10 +100,10 @@ def pick_blend(pool: Pool, count: int, *, settings: BlendSettings, rng: np.rando
         pool,
         open_,
         count,
-        {"uncertainty": unsure, "hardness": hard},
+        parts,
         fixed,
         lambda near: scale(1 - near),
-        weights.beta,
+        weights,
         factor,
         settings,
     )
@@ -132,7 +138,7 @@ def pick_blend_published(
         {"uncertainty": unsure, "hardness": hard},
         fixed,
         lambda near: np.clip((1 - near) / greatest, 0.0, 1.0),
-        settings.beta,
+        Weights(settings.alpha, settings.beta, settings.gamma),
     )
 
 
@@ -155,7 +161,7 @@ def _greedy(
     parts: dict[str, Floats],
     fixed: Floats,
     spread: Gain,
-    beta: float,
+    weights: Weights,
     factor: Floats | None = None,
     settings: FactorSettings | None = None,
 ) -> Picks:
@@ -164,20 +170,22 @@ def _greedy(
         pool.embeddings,
         open_,
         fixed,
-        lambda near: beta * spread(near),
+        lambda near: weights.beta * spread(near),
         count,
         weight=factor,
         members=pool.labelled_embeddings,
+        members_near=None if pool.labelled_near is None else pool.labelled_near[open_],
         quotas=() if settings is None else quotas_of(pool, open_, count, settings),
     )
     kept = {"uncertainty": parts["uncertainty"][places], "diversity": np.full(count, np.nan)}
     there = ~np.isnan(found.near)
     kept["diversity"][there] = spread(found.near[there])
-    kept["hardness"] = parts["hardness"][places]
+    kept |= {name: part[places] for name, part in parts.items() if name != "uncertainty"}
     if factor is not None:
         kept["factor"] = factor[places]
     note = "" if not found.lifted else f"quotas left nothing to pick: the last {found.lifted} go beyond them"
-    return Picks(open_[places], {**kept, "score": found.scores}, note=note)
+    said = {"uncertainty": weights.alpha, "diversity": weights.beta, "hardness": weights.gamma}
+    return Picks(open_[places], {**kept, "score": found.scores}, note=note, weights=said)
 
 
 def _distances(pool: Pool, open_: Indices, first: int, *, sample: int = SAMPLE) -> Floats:
@@ -189,10 +197,13 @@ def _distances(pool: Pool, open_: Indices, first: int, *, sample: int = SAMPLE) 
     labelled = pool.labelled_embeddings
     if labelled is None or not len(labelled):
         return 1 - similarity(pool.embeddings[shown], pool.embeddings[open_[first]])
-    near = [
-        (pool.embeddings[shown[start : start + BLOCK]] @ labelled.T).max(axis=1)
-        for start in range(0, len(shown), BLOCK)
-    ]
+    embeddings, to_all = pool.embeddings, labelled.T
+
+    def nearest(start: int) -> Floats:
+        return (embeddings[shown[start : start + BLOCK]] @ to_all).max(axis=1)
+
+    with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as threads:
+        near = list(threads.map(nearest, range(0, len(shown), BLOCK)))
     return 1 - np.concatenate(near).astype(np.float64)
 
 

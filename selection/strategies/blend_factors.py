@@ -47,32 +47,50 @@ class FactorSettings:
 
 
 def factors(pool: Pool, open_: Indices, settings: FactorSettings) -> Floats | None:
-    """(n',) what the score of each candidate is multiplied with, > 0; None where nothing is asked for.
+    """(n',) what the score of each candidate is multiplied with, > 0; None where nothing is asked for. Raises as
+    `factors_by_name`, whose product it is.
+    """
+    return product(factors_by_name(pool, open_, settings))
+
+
+def product(named: dict[str, Floats]) -> Floats | None:
+    return np.asarray(np.prod(list(named.values()), axis=0)) if named else None
+
+
+def factors_by_name(pool: Pool, open_: Indices, settings: FactorSettings) -> dict[str, Floats]:
+    """Of what is asked for: density in [1 - density_share, 1], balance in (0, 1], cost > 0; (n',) each.
 
     Raises:
         MissingColumn: cost is asked for and the pool has no seconds. PoolError: seconds that are not above 0.
     """
-    asked = []
+    asked: dict[str, Floats] = {}
     if settings.density_share:
         assert pool.embeddings is not None
         dense = density(pool.embeddings, open_)
-        asked.append(1 - settings.density_share * (1 - Scale(dense, "quantile")(dense)))
+        asked["density"] = 1 - settings.density_share * (1 - Scale(dense, "quantile")(dense))
     if settings.balance:
         assert pool.probs is not None
-        asked.append(rarity(pool.probs[open_], settings.balance, pool.class_counts))
+        asked["balance"] = rarity(pool.probs[open_], settings.balance, pool.class_counts)
     if settings.value_per_second:
-        if pool.seconds is None:
-            raise MissingColumn(
-                "value_per_second needs seconds, and the pool has none: label some items first, so that their "
-                "times are known, or switch it off"
-            )
-        seconds = np.asarray(pool.seconds[open_], dtype=np.float64)
-        if not (np.isfinite(seconds) & (seconds > 0)).all():
-            raise PoolError("some expected seconds are not above 0: estimate them again")
-        asked.append(np.median(seconds) / seconds)
-    if not asked:
-        return None
-    return np.asarray(np.prod(asked, axis=0))
+        asked["cost"] = cost(pool, open_)
+    return asked
+
+
+def cost(pool: Pool, open_: Indices) -> Floats:
+    """(n',) median expected seconds of the candidates over those of each: 2 says half the time. O(n').
+
+    Raises:
+        MissingColumn: the pool has no seconds. PoolError: seconds that are not above 0.
+    """
+    if pool.seconds is None:
+        raise MissingColumn(
+            "value_per_second needs seconds, and the pool has none: label some items first, so that their "
+            "times are known, or switch it off"
+        )
+    seconds = np.asarray(pool.seconds[open_], dtype=np.float64)
+    if not (np.isfinite(seconds) & (seconds > 0)).all():
+        raise PoolError("some expected seconds are not above 0: estimate them again")
+    return np.asarray(np.median(seconds) / seconds)
 
 
 def density(embeddings: Floats, open_: Indices) -> Floats:

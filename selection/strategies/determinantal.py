@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from selection.strategies.pool import Floats, Indices, Picks, Pool, among, candidates
+from selection.strategies.pool import Floats, Indices, Picks, Pool, candidates
 from selection.strategies.ranking import top
-from selection.strategies.uncertainty import MEASURES, Measure, check_share
+from selection.strategies.uncertainty import Measure, check_share, measured
 
 LEAST = 1e-9  # a squared height below it is rounding: the item lies in the span of those chosen
 JITTER = 1e-8
@@ -55,8 +55,8 @@ def pick_determinantal(
     gain of the log determinant (-inf never: cut off at log 1e-9 + 2 a u_i).
     """
     open_ = candidates(pool, count, {"probs", "embeddings"})
-    assert pool.probs is not None and pool.embeddings is not None
-    relevance = MEASURES[settings.relevance](among(pool.probs, open_)).astype(np.float64)
+    assert pool.embeddings is not None
+    relevance = measured(pool, open_, settings.relevance).astype(np.float64)
     short = np.sort(top(relevance, min(len(open_), settings.candidates_per_pick * count)))
     share = settings.relevance_share
     log_quality = share / (2 * (1 - share)) * relevance[short]

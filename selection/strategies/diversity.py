@@ -12,7 +12,7 @@ import numpy as np
 
 from selection.strategies.pool import Floats, Indices, Picks, Pool, candidates
 from selection.strategies.ranking import top
-from selection.strategies.uncertainty import check_share, margin
+from selection.strategies.uncertainty import check_share, measured
 
 SEEDS = 2**31 - 1
 
@@ -103,8 +103,8 @@ def pick_margin_diverse(
     cluster's centre (how well the item stands for its cluster); score, the one of the two that chose it.
     """
     open_ = candidates(pool, count, {"probs", "embeddings"})
-    assert pool.probs is not None and pool.embeddings is not None
-    uncertain = margin(pool.probs[open_])
+    assert pool.embeddings is not None
+    uncertain = measured(pool, open_, "margin")
     wanted = min(settings.candidates_per_pick * count, len(open_))
     skipped = min(int(settings.skip_share * len(open_)), len(open_) - wanted)
     short = np.sort(top(uncertain, skipped + wanted)[skipped:])

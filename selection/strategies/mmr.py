@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from selection.strategies.apart import apart_among
-from selection.strategies.pool import Picks, Pool, among, candidates
-from selection.strategies.uncertainty import MEASURES, Measure, check_share
+from selection.strategies.pool import Picks, Pool, candidates
+from selection.strategies.uncertainty import Measure, check_share, measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,8 @@ def pick_mmr(pool: Pool, count: int, *, settings: MmrSettings, rng: np.random.Ge
     Parts: uncertainty u_i; diversity 1 - max similarity (NaN for the first pick from an empty S); score.
     """
     open_ = candidates(pool, count, {"probs", "embeddings"})
-    assert pool.probs is not None and pool.embeddings is not None
-    relevance = MEASURES[settings.relevance](among(pool.probs, open_))
+    assert pool.embeddings is not None
+    relevance = measured(pool, open_, settings.relevance)
     share = settings.relevance_share
     places, found = apart_among(
         pool.embeddings,

@@ -31,6 +31,11 @@ Floats = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.int64]
 
 SUM_TOLERANCE = 1e-3  # float32 softmax over a thousand labels stays within it
+PARTS = (  # of a pick's score
+    *("uncertainty", "diversity", "hardness"),
+    *("density", "balance", "cost", "factor"),
+    *("chance", "score"),
+)
 LENGTH_TOLERANCE = 1e-2  # unit vectors kept as float16 stay within it
 
 
@@ -41,9 +46,15 @@ class Pool:
     Attributes:
         rows: (n,) int64, distinct; the item's row in its project. Ties are broken by the lower row.
         probs: (n, k) in [0, 1], rows summing to one; None before there is a model.
+        versions: (n, v, k) probabilities by v earlier versions of the model, or v draws with dropout, of the
+            same labels; None without.
+        unsure: (n, 4) in [0, 1], of a model whose answers are no single label, in place of `probs`: how unsure
+            it is by each of `uncertainty.MEASURES`, in their order.
         embeddings: (n, d), rows of length one.
         hardness: (n,), higher is harder.
         labelled_embeddings: (m, d), rows of length one; None or m = 0 where nothing is labelled.
+        labelled_near: (n,) float32 similarity to some labelled item, best the nearest; None where it is not
+            known. It changes no pick and saves comparisons.
         clusters: (n,) int64, duplicate cluster of each; None says that there are no duplicates.
         taken: positions in the pool picked before (by the control arm): they and their duplicates are out.
         seconds: (n,) expected time to label each item, > 0; None where it is not known.
@@ -57,19 +68,32 @@ class Pool:
     embeddings: Floats | None = None
     hardness: Floats | None = None
     labelled_embeddings: Floats | None = None
+    labelled_near: Floats | None = None
     clusters: Indices | None = None
     taken: Indices | None = None
     seconds: Floats | None = None
     sources: Indices | None = None
     class_counts: Indices | None = None
     turn: int = 0
+    versions: Floats | None = None
+    unsure: Floats | None = None
 
     def __post_init__(self) -> None:
         if np.ndim(self.rows) != 1:
             raise PoolError(
                 f"rows have shape {np.shape(self.rows)}, expected one dimension: give a row an item"
             )
-        for name in ("probs", "embeddings", "hardness", "clusters", "seconds", "sources"):
+        for name in (
+            "probs",
+            "unsure",
+            "versions",
+            "embeddings",
+            "hardness",
+            "labelled_near",
+            "clusters",
+            "seconds",
+            "sources",
+        ):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.rows):
                 raise PoolError(
@@ -84,8 +108,9 @@ class Picks:
 
     Attributes:
         indices: (c,) int64 positions in the pool's arrays.
-        parts: score parts by name (uncertainty, diversity, hardness, score), each (c,); higher speaks more
-            for the item; NaN where a part played no role for it.
+        parts: score parts by name (see PARTS), each (c,); higher speaks more for the item; NaN where a part
+            played no role for it.
+        weights: of the parts in the score, by name, where it is a weighted sum of them.
         inclusion_probability: (c,) probability that the design picks the item, NaN where the design has none;
             None if no pick has one.
         note: a sentence on what was unusual, or empty.
@@ -95,6 +120,7 @@ class Picks:
     parts: dict[str, Floats] = field(default_factory=dict)
     inclusion_probability: Floats | None = None
     note: str = ""
+    weights: dict[str, float] = field(default_factory=dict)
 
 
 def candidates(pool: Pool, count: int, needs: Iterable[str] = ()) -> Indices:
@@ -102,7 +128,7 @@ def candidates(pool: Pool, count: int, needs: Iterable[str] = ()) -> Indices:
 
     Args:
         count: the batch size.
-        needs: columns the strategy reads, of "probs", "embeddings", "hardness". Others are not looked at.
+        needs: columns the strategy reads: "probs", "versions", "embeddings", "hardness". Others are left alone.
 
     Returns:
         (n',) positions by ascending row: the lowest row of each duplicate cluster that has no taken item.
@@ -122,12 +148,17 @@ def candidates(pool: Pool, count: int, needs: Iterable[str] = ()) -> Indices:
         )
     for name in sorted(set(needs)):
         column = getattr(pool, name)
+        if name == "probs" and pool.unsure is not None:
+            check_unsure(pool.unsure)
+            continue
         if column is None:
             raise MissingColumn(f"the strategy needs {name}, and the pool has none: {_REMEDIES[name]}")
         if name == "probs":
             check_probabilities(column)
         elif name == "embeddings":
             check_embeddings(column, pool.labelled_embeddings)
+        elif name == "versions":
+            check_versions(column, pool.probs)
         else:
             check_hardness(column)
     return found
@@ -136,6 +167,7 @@ def candidates(pool: Pool, count: int, needs: Iterable[str] = ()) -> Indices:
 _REMEDIES = {
     "probs": "train a model and score the pool first, or use cold_start",
     "embeddings": "embed the pool first",
+    "versions": "train a second model first, or use a strategy of one model",
     "hardness": "label some items first, or use a strategy without hardness",
 }
 
@@ -159,10 +191,11 @@ def distinct(pool: Pool) -> Indices:
         if pool.clusters is not None:
             open_ &= ~np.isin(pool.clusters, pool.clusters[pool.taken])
     if pool.clusters is not None:
-        firsts = np.unique(pool.clusters[order], return_index=True)[1]
-        keep = np.zeros(len(rows), dtype=bool)
-        keep[order[firsts]] = True
-        open_ &= keep
+        clusters = pool.clusters[order]
+        if not (np.diff(clusters) > 0).all():  # else all differ, and a million need no sorting
+            keep = np.zeros(len(rows), dtype=bool)
+            keep[order[np.unique(clusters, return_index=True)[1]]] = True
+            open_ &= keep
     return order[open_[order]]
 
 
@@ -171,6 +204,14 @@ def among(column: Any, open_: Indices) -> Any:
     if len(open_) == len(column) and bool((np.diff(open_) > 0).all()):
         return column
     return column[open_]
+
+
+def check_unsure(unsure: Floats) -> None:
+    """Raise BadProbabilities unless every value of (n, 4) lies in [0, 1]. O(n)."""
+    if unsure.ndim != 2 or not ((unsure >= 0) & (unsure <= 1)).all():
+        raise BadProbabilities(
+            f"uncertainties of shape {np.shape(unsure)} are not all between 0 and 1: score the pool again"
+        )
 
 
 def check_hardness(hardness: Floats) -> None:
@@ -210,6 +251,21 @@ def check_probabilities(probs: Floats) -> None:
         )
 
 
+def check_versions(versions: Floats, probs: Floats | None) -> None:
+    """Raise unless `versions` is (n, v, k), v >= 1, with k as `probs` has it, and distributions. O(n v k)."""
+    if (
+        versions.ndim != 3
+        or versions.shape[1] < 1
+        or (probs is not None and versions.shape[2] != probs.shape[1])
+    ):
+        labels = probs.shape[1] if probs is not None else "labels"
+        raise BadProbabilities(
+            f"probabilities of earlier versions have shape {np.shape(versions)}, expected (items, versions, "
+            f"{labels}): leave out versions that know other labels"
+        )
+    check_probabilities(versions.reshape(-1, versions.shape[2]))
+
+
 def check_embeddings(embeddings: Floats, labelled: Floats | None = None) -> None:
     """Raise unless `embeddings` (n, d), and `labelled` (m, d) if given, have rows of length one.
 
@@ -229,7 +285,9 @@ def check_embeddings(embeddings: Floats, labelled: Floats | None = None) -> None
 
 
 def _check_lengths(vectors: Floats, what: str) -> None:
-    squares = np.einsum("nd,nd->n", vectors, vectors)
+    from selection.strategies.blocks import by_item
+
+    squares = by_item(vectors, lambda block: np.einsum("nd,nd->n", block, block), turned=False)
     good = np.abs(squares - 1) <= 2 * LENGTH_TOLERANCE
     if good.all():
         return

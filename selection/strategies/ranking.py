@@ -69,4 +69,5 @@ class Scale:
             return (below + upto) / (2.0 * len(self._sorted))
         if self._low == self._high:
             return np.where(given > self._high, 1.0, np.where(given < self._low, 0.0, 0.5))
-        return np.clip((given - self._low) / (self._high - self._low), 0.0, 1.0)
+        # Cut off first: over a spread of next to nothing what lies outside would overflow.
+        return (np.clip(given, self._low, self._high) - self._low) / (self._high - self._low)

@@ -20,6 +20,7 @@ from selection.strategies import (
     random_sampling,
     typiclust,
     uncertainty,
+    version_disagreement,
 )
 from selection.strategies.errors import UnknownStrategy
 from selection.strategies.hardness import flip, loss_ranking
@@ -36,8 +37,9 @@ class Strategy:
         name: its key. label: what people read.
         function: `(pool, count, *, settings, rng) -> Picks`.
         settings: frozen dataclass of its choices, each with a default.
-        needs: pool columns it cannot do without: "probs", "embeddings", "hardness".
-        stochastic: the picks depend on the seed.
+        needs: pool columns it cannot do without: "probs", "versions", "embeddings", "hardness".
+        any_model: of probabilities it asks only how unsure the model is, which models of every type of label
+        say. stochastic: the picks depend on the seed.
         chance: what is known of the probability of a pick. "inclusion": that the design picks the item, kept
             with each pick that has one; "draw": that of the draw given the draws before it, the part `chance`;
             "none": there is none, as for every deterministic choice and for the start of k-means.
@@ -49,6 +51,7 @@ class Strategy:
     function: Function
     settings: type[Any] = uncertainty.NoSettings
     needs: frozenset[str] = frozenset()
+    any_model: bool = False
     stochastic: bool = False
     chance: Literal["none", "inclusion", "draw"] = "none"
     source: str = ""
@@ -71,6 +74,7 @@ _ALL = (
         label="Entropy: the whole distribution is flat",
         function=uncertainty.pick_entropy,
         needs=_PROBS,
+        any_model=True,
         source="Settles 2009",
     ),
     Strategy(
@@ -78,6 +82,7 @@ _ALL = (
         label="Least confidence: the likeliest label is unlikely",
         function=uncertainty.pick_least_confidence,
         needs=_PROBS,
+        any_model=True,
         source="Lewis & Gale 1994",
     ),
     Strategy(
@@ -85,6 +90,7 @@ _ALL = (
         label="Margin: the two likeliest labels are close",
         function=uncertainty.pick_margin,
         needs=_PROBS,
+        any_model=True,
         source="Scheffer, Decomain & Wrobel 2001",
     ),
     Strategy(
@@ -92,6 +98,7 @@ _ALL = (
         label="Ratio: the second likeliest label is nearly as likely",
         function=uncertainty.pick_ratio,
         needs=_PROBS,
+        any_model=True,
         source="Settles 2009",
     ),
     Strategy(
@@ -100,7 +107,16 @@ _ALL = (
         function=uncertainty.pick_margin_clipped,
         settings=uncertainty.ClippedSettings,
         needs=_PROBS,
+        any_model=True,
         source="Scheffer, Decomain & Wrobel 2001",
+    ),
+    Strategy(
+        name="version_disagreement",
+        label="Disagreement of versions: the model and earlier versions of it differ",
+        function=version_disagreement.pick_version_disagreement,
+        settings=version_disagreement.VersionSettings,
+        needs=_PROBS | {"versions"},
+        source="McCallum & Nigam 1998",
     ),
     Strategy(
         name="mmr",
@@ -108,6 +124,7 @@ _ALL = (
         function=mmr.pick_mmr,
         settings=mmr.MmrSettings,
         needs=_BOTH,
+        any_model=True,
         source="Carbonell & Goldstein 1998",
     ),
     Strategy(
@@ -163,6 +180,7 @@ _ALL = (
         function=determinantal.pick_determinantal,
         settings=determinantal.DeterminantalSettings,
         needs=_BOTH,
+        any_model=True,
         source="Chen, Zhang & Zhou 2018",
     ),
     Strategy(
@@ -189,6 +207,7 @@ _ALL = (
         function=diversity.pick_margin_diverse,
         settings=diversity.DiverseSettings,
         needs=_BOTH,
+        any_model=True,
         stochastic=True,
         source="Zhdanov 2019; Citovsky et al. 2021",
     ),
@@ -245,6 +264,7 @@ _ALL = (
         function=diversity.pick_margin_diverse,
         settings=diversity.DiverseSettings,
         needs=_BOTH,
+        any_model=True,
         stochastic=True,
         source="Zhdanov 2019; Citovsky et al. 2021",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from selection.strategies.diversity import SEEDS
 from selection.strategies.pool import Floats, Indices, Picks, Pool, candidates
@@ -65,18 +66,25 @@ def pick_typiclust(pool: Pool, count: int, *, settings: TypiclustSettings, rng: 
 
 
 def _by_typicality(vectors: Floats, members: Floats, own: Indices) -> list[tuple[int, float]]:
-    """(position, typicality) of the unlabelled items `own` of a cluster, the most typical last."""
+    """(position, typicality) of the unlabelled items `own` of a cluster, the most typical last.
+
+    `members` begins with them, in their order; the labelled ones of the cluster come after.
+    """
+    among = np.ones(len(own), dtype=bool)
     if len(members) > MOST_NEAR:
-        members = members[np.linspace(0, len(members) - 1, MOST_NEAR).astype(np.int64)]
-    typical = typicality(vectors[own], members)
+        sample = np.linspace(0, len(members) - 1, MOST_NEAR).astype(np.int64)
+        among = np.isin(np.arange(len(own)), sample)
+        members = members[sample]
+    typical = typicality(vectors[own], members, among)
     order = np.lexsort((-own, typical))
     return [(int(own[at]), float(typical[at])) for at in order]
 
 
-def typicality(vectors: Floats, members: Floats) -> Floats:
+def typicality(vectors: Floats, members: Floats, among: npt.NDArray[np.bool_]) -> Floats:
     """(r,) 1 / mean Euclidean distance of each of `vectors` (r, d) to its 20 nearest of `members` (s, d).
 
-    Itself is left out (its distance is 0); a lone item has typicality 0; in (0, 1e6]. O(r s d).
+    An item that is `among` (r,) the members is left out of its own nearest (its distance is 0); one that is not,
+    since the members are a sample, keeps them all. A lone item has typicality 0; in (0, 1e6]. O(r s d).
     """
     near = min(NEAREST, len(members) - 1)
     if near < 1:
@@ -84,7 +92,9 @@ def typicality(vectors: Floats, members: Floats) -> Floats:
     found = np.empty(len(vectors))
     for start in range(0, len(vectors), MOST_NEAR):
         close = (vectors[start : start + MOST_NEAR] @ members.T).astype(np.float64)
-        best = np.sort(np.partition(close, -near - 1, axis=1)[:, -near - 1 :], axis=1)[:, :-1]
+        best = np.sort(np.partition(close, -near - 1, axis=1)[:, -near - 1 :], axis=1)
+        inside = among[start : start + len(close), None]
+        best = np.where(inside, best[:, :-1], best[:, 1:])
         apart = np.sqrt(np.maximum(2 - 2 * best, 0.0)).mean(axis=1)
         # Rounded, so that items that coincide tie whatever the last bits of the products are.
         found[start : start + len(close)] = np.round(1 / np.maximum(apart, 1e-6), 5)

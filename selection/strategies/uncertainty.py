@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from selection.strategies.blocks import by_item
-from selection.strategies.pool import Floats, Picks, Pool, among, candidates
+from selection.strategies.pool import Floats, Indices, Picks, Pool, among, candidates
 from selection.strategies.ranking import top
 
 Measure = Literal["margin", "least_confidence", "entropy", "ratio"]
@@ -112,6 +112,16 @@ MEASURES: dict[Measure, Callable[[Floats], Floats]] = {
 }
 
 
+def measured(pool: Pool, open_: Indices, measure: Measure) -> Floats:
+    """(n',) how unsure the model is of each candidate, from its probabilities or, where its answers are no
+    single label, from what was worked out of them when the pool was scored."""
+    if pool.unsure is not None:
+        found: Floats = among(pool.unsure, open_)[:, list(MEASURES).index(measure)]
+        return found
+    assert pool.probs is not None
+    return MEASURES[measure](among(pool.probs, open_))
+
+
 @dataclass(frozen=True, kw_only=True)
 class NoSettings:
     """A strategy without choices."""
@@ -166,8 +176,7 @@ def pick_margin_clipped(
 
 def _pick(pool: Pool, count: int, measure: Measure, *, skip_share: float = 0.0) -> Picks:
     open_ = candidates(pool, count, {"probs"})
-    assert pool.probs is not None
-    scores = MEASURES[measure](among(pool.probs, open_))
+    scores = measured(pool, open_, measure)
     skipped = min(int(skip_share * len(open_)), len(open_) - count)
     chosen = top(scores, skipped + count)[skipped:]
     return Picks(open_[chosen], {"uncertainty": scores[chosen], "score": scores[chosen]})

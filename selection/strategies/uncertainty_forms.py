@@ -44,14 +44,14 @@ def sequence_entropy(probs: Floats, starts: Indices, pooling: Pooling = "mean") 
 
     The mean does not prefer long texts, as a sum would (Settles & Craven 2008). O(t k).
     """
-    return _by_item(normalised_entropy(probs), starts, pooling)
+    return by_item(normalised_entropy(probs), starts, pooling)
 
 
 def sequence_margin(probs: Floats, starts: Indices, pooling: Pooling = "max") -> Floats:
     """Margin of every token, turned to higher = more uncertain; for spans the greatest says most: one unclear
     edge is enough to label. Arguments as `sequence_entropy`.
     """
-    return _by_item(margin(probs), starts, pooling)
+    return by_item(margin(probs), starts, pooling)
 
 
 def sequence_least_confidence(probs: Floats, starts: Indices) -> Floats:
@@ -59,7 +59,7 @@ def sequence_least_confidence(probs: Floats, starts: Indices) -> Floats:
     [0, 1]. Arguments as `sequence_entropy`.
     """
     likeliest = np.maximum(probs.max(axis=1).astype(np.float64), 1e-12)
-    found: Floats = 1 - np.exp(_by_item(np.log(likeliest), starts, "mean"))
+    found: Floats = 1 - np.exp(by_item(np.log(likeliest), starts, "mean"))
     return found
 
 
@@ -102,7 +102,7 @@ def _pooled(values: Floats, pooling: Pooling) -> Floats:
     return values.mean(axis=1) if pooling == "mean" else values.max(axis=1)
 
 
-def _by_item(values: Floats, starts: Indices, pooling: Pooling) -> Floats:
+def by_item(values: Floats, starts: Indices, pooling: Pooling) -> Floats:
     """(n,) mean or greatest of each item's values; 0 for none."""
     sizes = np.diff(starts)
     found = np.zeros(len(sizes))

@@ -19,12 +19,13 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import GyreError
 from annotation.models import Project
 from annotation.permissions import can_engineer, can_review
-from annotation.selectors import field_blocks, key_maps, schemas
+from annotation.selectors import field_blocks, item_labels, key_maps, schemas
 from annotation.selectors.projects import get_project
 from annotation.services import bulk_labels
 from selection.services import neighbours
 
-LIKE = 0.75  # at least so similar items are chosen at first; a person changes it
+LIKE = 75  # per cent; at least so similar items are chosen at first; a person changes it
+NEARLY_SAME = 92  # as much, where somebody asks for what says the same in almost the same words
 
 
 @login_required
@@ -37,6 +38,7 @@ def grid(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return _label(request, project, blocks[0].name)
     row, text = _row(request.GET.get("row")), request.GET.get("text", "")
+    like = min(_row(request.GET.get("like")) or (NEARLY_SAME if "near" in request.GET else LIKE), 100)
     found, problem = _found(project, row, text)
     context = {
         "project": project,
@@ -46,8 +48,10 @@ def grid(request: HttpRequest, slug: str) -> HttpResponse:
         "problem": problem,
         "row": row,
         "text": text,
-        "like": LIKE,
-        "like_percent": round(100 * LIKE),
+        "like": like / 100,
+        "like_percent": like,
+        "is_nearly_same": like >= NEARLY_SAME,
+        "given": item_labels.final_answer(project, row, blocks[0].name) if row is not None else None,
         "client_key": uuid.uuid4().hex,
         "checked_share": max(project.spot_check_share, bulk_labels.CHECKED_SHARE),
         "may_engineer": can_engineer(request.user, project),
@@ -78,6 +82,7 @@ def _label(request: HttpRequest, project: Project, field: str) -> HttpResponse:
             rows,
             {field: request.POST.get("label", "")},
             client_key=request.POST.get("client_key", ""),
+            check_share=1.0 if "check_all" in request.POST else bulk_labels.CHECKED_SHARE,
         )
     except GyreError as error:
         messages.error(request, str(error))
@@ -95,9 +100,10 @@ def _label(request: HttpRequest, project: Project, field: str) -> HttpResponse:
 
 def _place(request: HttpRequest) -> str:
     """The query of the page that was labelled."""
+    like = {"like": given} if (given := _row(request.POST.get("like"))) else {}
     if text := request.POST.get("text", "").strip():
-        return urlencode({"text": text})
-    return urlencode({"row": _row(request.POST.get("row")) or 0})
+        return urlencode({"text": text, **like})
+    return urlencode({"row": _row(request.POST.get("row")) or 0, **like})
 
 
 def _row(given: str | None) -> int | None:

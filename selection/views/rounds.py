@@ -13,11 +13,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.charts import Chart
 from accounts.errors import GyreError
 from annotation.models import Project
+from annotation.selectors import schemas
 from annotation.selectors.projects import get_project
 from jobs.models import Job
-from selection import charts
+from selection import charts, strategy_words
 from selection.forms import LaunchForm, spec_to_start_from
 from selection.models import Round
 from selection.permissions import may_run_rounds
@@ -25,8 +27,9 @@ from selection.round_spec import RoundSpec
 from selection.selectors import estimates, pool_state, progress
 from selection.selectors import rounds as reads
 from selection.services import previews, replays, rounds
+from selection.strategies.blend import BlendSettings
 from selection.strategies.registry import STRATEGIES
-from training import learners
+from training import learners, settings_schema
 
 
 @login_required
@@ -50,9 +53,10 @@ def launch(request: HttpRequest, slug: str) -> HttpResponse:
     """The launch form; POST launches, or with `preview` shows what would be picked."""
     project = get_project(request.user, slug, may_run_rounds)
     spec, preview = _starting_point(request, project)
-    form = LaunchForm(request.POST if request.method == "POST" else None, spec=spec)
+    form = LaunchForm(request.POST if request.method == "POST" else None, spec=spec, project=project)
+    order = spec
     if request.method == "POST" and form.is_valid():
-        order: RoundSpec = form.cleaned_data["spec"]
+        order = form.cleaned_data["spec"]
         try:
             if "preview" in request.POST:
                 job = previews.launch(project, order, by=request.user)
@@ -65,19 +69,35 @@ def launch(request: HttpRequest, slug: str) -> HttpResponse:
         "project": project,
         "form": form,
         "spec": spec,
-        "strategies": STRATEGIES.values(),
-        "strategy": STRATEGIES[spec.strategy],
-        "learners": learners.LEARNERS.values(),
+        "strategies": strategy_words.choices(),
+        "strategy_name": strategy_words.name_of(spec.strategy),
+        "strategy_help": strategy_words.help_of(spec.strategy),
+        "learners": _learners(project),
         "estimate": estimates.estimate(project, spec),
         "preview": preview,
+        "schedule": _schedule(order, reads.for_project(project).count()),
     }
     return render(request, "selection/rounds/launch.html", context, status=400 if form.errors else 200)
 
 
+def _schedule(spec: RoundSpec, turn: int) -> Chart | None:
+    """How the weights move, where the strategy's do."""
+    settings_class = STRATEGIES[spec.strategy].settings
+    if not issubclass(settings_class, BlendSettings):
+        return None
+    return charts.blend_schedule(settings_schema.read(settings_class, spec.settings), turn)
+
+
+def _learners(project: Project) -> list[learners.Learner]:
+    """Those that learn from the project's labels; all where none does."""
+    schema = schemas.current(project)
+    able = learners.learners_for(schemas.label_field(schema)["type"]) if schema else []
+    return able or list(learners.LEARNERS.values())
+
+
 def _starting_point(request: HttpRequest, project: Project) -> tuple[RoundSpec, Job | None]:
     """What the form starts from: a preview's order, else the last round's, with the strategy and learner
-    chosen
-    above it.
+    chosen above it.
     """
     preview = None
     if key := request.GET.get("preview"):
@@ -120,7 +140,7 @@ def detail(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         **_live(project, round_),
         "accuracy_chart": charts.accuracy_by_round(turns) if turns else None,
         "map_chart": charts.pool_map(points) if points else None,
-        "batch": reads.batch_page(round_, int(page) if page.isdigit() else 1),
+        "batch": reads.batch_page(round_, int(page) if page.isdigit() else 1, request.GET.get("tag", "")),
         "replay": reads.newest_replay(round_),
         "refreshes": pool_state.refreshes_of(round_),
         "spec_text": json.dumps(round_.spec, indent=1, ensure_ascii=False),
@@ -137,11 +157,12 @@ def live(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 
 
 def _live(project: Project, round_: Round) -> dict[str, Any]:
-    strategy = STRATEGIES.get(round_.spec["strategy"])
+    learner = learners.LEARNERS.get(round_.spec["learner"])
     return {
         "project": project,
         "round": round_,
-        "strategy_label": strategy.label if strategy else round_.spec["strategy"],
+        "strategy_name": strategy_words.name_of(round_.spec["strategy"]),
+        "learner_name": learner.label if learner else round_.spec["learner"],
         "stations": reads.stations(round_),
         "loss_chart": charts.loss(round_.run.job) if round_.run and round_.run.job else None,
         "log": reads.log(round_),

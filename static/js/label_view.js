@@ -78,9 +78,12 @@ export class ItemView {
   explain(explanation) {
     const { why, parts, note } = this.parts;
     const scores = Object.entries(explanation?.parts || {}).filter(([, value]) => typeof value === "number");
-    why.hidden = !explanation || !(scores.length || explanation.note || explanation.round);
+    const tags = explanation?.tags || [];
+    why.hidden = !explanation || !(scores.length || tags.length || explanation.note || explanation.round);
     if (why.hidden) return;
-    const words = scores.map(([name, value]) => `${this.data.parts[name] || name} ${value.toFixed(2)}`);
+    const weight = (name) => (name in (explanation.weights || {}) ? ` × ${explanation.weights[name]}` : "");
+    const words = scores.map(([name, value]) => `${this.data.parts[name] || name} ${value.toFixed(2)}${weight(name)}`);
+    words.push(...tags.map((name) => this.data.parts[name] || name));
     if (explanation.round) words.push(this.data.texts.round.replace("%s", explanation.round));
     parts.textContent = words.join(" · ");
     note.textContent = explanation.note || "";

@@ -7,11 +7,12 @@ import datetime
 import pytest
 from django.contrib.sessions.models import Session
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.services import users
+from accounts.sessions import SessionStore
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +43,23 @@ def test_it_forgets_a_deactivated_person_at_once() -> None:
     client.force_login(ana)
     users.deactivate(ana)
     assert not logged_in(client)
+
+
+def test_it_takes_nothing_that_it_has_not_signed() -> None:
+    client = Client()
+    client.force_login(make_user())
+    assert logged_in(client)
+    stored = Session.objects.get()
+    assert SessionStore().decode(stored.session_data)["_auth_user_id"]
+    assert SessionStore().decode(stored.session_data[:-1]) == {}
+    with override_settings(SECRET_KEY="another"):
+        assert SessionStore().decode(stored.session_data) == {}
+
+
+def test_what_it_has_read_is_each_readers_own() -> None:
+    signed = SessionStore().encode({"seen": [1]})
+    SessionStore().decode(signed)["seen"].append(2)
+    assert SessionStore().decode(signed) == {"seen": [1]}
 
 
 def test_it_reads_session_and_person_once_each() -> None:

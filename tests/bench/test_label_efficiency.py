@@ -5,6 +5,7 @@ import pytest
 
 from bench import _label_runs, _sets, label_efficiency
 from bench._kept import Kept
+from bench._label_peers import PEERS, PeerFailed
 from bench._label_runs import Means, OutOfTime, Task, all_runs
 from bench.label_efficiency import DEFAULT, SETS, distinct_strategies
 from selection.strategies.registry import STRATEGIES
@@ -33,10 +34,11 @@ def test_it_does_not_run_the_twin_of_a_strategy_twice():
 
 def _figures_of(default, random):
     curves = {"random": np.array(random), DEFAULT: np.array(default)}
-    return {
-        figure.name.removeprefix("label_efficiency."): figure
-        for figure in label_efficiency._of_set("toy", [25, 50, 75], curves)
-    }
+    found = [
+        *label_efficiency._of_default("toy", [25, 50, 75], curves),
+        *label_efficiency._gains("toy", [25, 50, 75], curves),
+    ]
+    return {figure.name.removeprefix("label_efficiency."): figure for figure in found}
 
 
 def test_it_gives_the_lower_end_of_the_gain_in_points_and_the_share_of_labels():
@@ -138,7 +140,7 @@ def test_it_begins_no_run_once_the_time_is_over(monkeypatch, tmp_path):
 def test_it_ends_with_a_status_of_its_own_when_the_time_is_over(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(_sets, "CACHE", tmp_path)
 
-    def out_of_time(quick, means):
+    def out_of_time(quick, means, wanted):
         raise OutOfTime
         yield
 
@@ -154,3 +156,54 @@ def test_it_holds_the_fine_tuned_default_against_random(monkeypatch, tmp_path):
     assert figure.name == "label_efficiency.finetune_gain.snips"
     assert figure.value == pytest.approx(10)
     assert figure.against == "random, area 60.00; one seed, 2 batches"
+
+
+def test_it_runs_so_many_seeds_as_the_plan_says_and_no_more_than_asked():
+    seeds = label_efficiency.Wanted().of_each(quick=False)
+    assert (seeds["random"], seeds[DEFAULT], seeds["margin"], seeds["typiclust"]) == (20, 20, 10, 3)
+    assert seeds["scikit-activeml.margin"] == seeds["small-text.breaking_ties"] == 10
+    look = label_efficiency.Wanted().of_each(quick=True)  # within a minute: two peers, not all
+    assert look == dict.fromkeys(label_efficiency.QUICK_STRATEGIES, 2)
+    asked = label_efficiency.Wanted(seeds=5, strategies=("margin", "small-text.contrastive"))
+    assert asked.of_each(quick=False) == {"random": 5, "margin": 5, "small-text.contrastive": 5}
+
+
+def test_it_refuses_a_strategy_or_a_set_that_there_is_not(capsys):
+    for words in (["--strategies", "margin,best"], ["--sets", "best"]):
+        with pytest.raises(SystemExit):
+            label_efficiency.command(words)
+        assert "found best, expected of" in capsys.readouterr().err
+
+
+def test_a_peer_that_fails_is_skipped_with_its_reason_and_the_others_run(monkeypatch, tmp_path):
+    _toy(monkeypatch, tmp_path)
+    made = _in_this_process(monkeypatch)
+    own = _label_runs.run
+
+    def run(task):
+        if task.strategy in PEERS:
+            raise PeerFailed("it broke")
+        return own(task)
+
+    monkeypatch.setattr(_label_runs, "run", run)
+    examples = _sets.Examples(np.eye(4), np.arange(4) % 2)
+    monkeypatch.setattr(label_efficiency, "load", lambda *_words: (examples, examples))
+    monkeypatch.setattr(label_efficiency, "SETS", {"toy": 5})
+    monkeypatch.setattr(label_efficiency, "reason_to_skip", lambda name, items: "")
+    seeds = {"random": 2, "scikit-activeml.margin": 1}
+    found = label_efficiency.measure("toy", seeds, _means(tmp_path))
+    assert found.skipped == {"scikit-activeml.margin": "it broke"}
+    assert {name: curve.tolist() for name, curve in found.curves.items()} == {
+        "random": [[0.5, 0.0], [0.5, 0.25]]
+    }
+    assert made == [("random", 0), ("random", 1)]
+
+
+def test_full_accuracy_is_of_the_probe_that_learnt_the_whole_pool(monkeypatch, tmp_path):
+    _toy(monkeypatch, tmp_path)
+    pool = _sets.Examples(np.repeat(np.eye(2), 5, axis=0), np.repeat([0, 1], 5))
+    test = _sets.Examples(np.eye(2)[[0, 1, 0, 1]], np.array([0, 1, 0, 0]))  # the last one cannot be right
+    monkeypatch.setattr(_label_runs, "load", lambda *_words: (pool, test))
+    assert _label_runs.full_accuracy("toy", _means(tmp_path)) == 0.75
+    monkeypatch.setattr(_label_runs, "load", None)  # kept: not made again
+    assert _label_runs.full_accuracy("toy", _means(tmp_path, resume=True)) == 0.75

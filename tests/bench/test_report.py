@@ -55,6 +55,17 @@ def test_it_writes_the_lines_to_a_file(tmp_path, capsys):
     assert _lines(target.read_text()) == _lines(capsys.readouterr().out)
 
 
+def test_it_tells_what_was_measured_before_something_failed(tmp_path, capsys):
+    def figures(quick):
+        yield Figure("theme.speed", 25.0, "1/s")
+        raise TimeoutError("the machine is too slow")
+
+    with pytest.raises(TimeoutError, match="too slow"):
+        main(figures, ["--json", str(tmp_path / "found.json")])
+    assert [line["name"] for line in _lines(capsys.readouterr().out)] == ["theme.speed"]
+    assert json.loads((tmp_path / "found.json").read_text())["value"] == 25.0
+
+
 def test_it_prints_a_table_for_people():
     shown = table(_figures(False)).splitlines()
     assert shown[0].split() == ["figure", "value", "unit", "against", "ratio"]

@@ -35,7 +35,7 @@ def tiny(tmp_path, monkeypatch):
 
     monkeypatch.setenv("GYRE_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(_sets, "CACHE", tmp_path / "cache")
-    monkeypatch.setattr(encoder.Encoder, "load", lambda path: Fake())
+    monkeypatch.setattr(encoder.Encoder, "load", lambda path, layer: Fake())
     return calls
 
 

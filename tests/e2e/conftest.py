@@ -11,6 +11,11 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from annotation.models import Project
+from annotation.services import batches
+from tests import factories
+from tests.e2e.messages import TEXTS
+
 # Playwright's sync API runs an event loop in this thread; Django would take our queries for async code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
@@ -77,6 +82,21 @@ def open_page(
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def project(transactional_db: None) -> Project:
+    """Three labels, eight items published in the order of TEXTS, each to be labelled once."""
+    made = factories.make_project("Bank intents", overlap_share=0, evaluation_items=0, spot_check_share=0)
+    items = factories.make_items(made, TEXTS, split="train")
+    batches.publish(made, [batches.Pick(row=item.row) for item in items], origin="test", title="First")
+    return made
+
+
+@pytest.fixture
+def ana(project: Project) -> Any:
+    """Somebody who labels in it."""
+    return factories.add_member(project)
 
 
 def _note(message: Any, complaints: list[str]) -> None:

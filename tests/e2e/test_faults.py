@@ -21,25 +21,12 @@ from playwright.sync_api import expect
 
 from annotation.models import Annotation, Project, Slot
 from annotation.selectors import schemas as schema_reads
-from annotation.services import batches, memberships, schemas
+from annotation.services import memberships, schemas
 from tests import factories
-from tests.e2e.test_labelling import TEXTS, answers, eventually, press, saved, text
+from tests.e2e.messages import TEXTS, answers, saved, text
+from tests.e2e.steps import eventually, press
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def project() -> Project:
-    """Three labels, eight items published in the order of TEXTS, each to be labelled once."""
-    made = factories.make_project("Bank intents", overlap_share=0, evaluation_items=0, spot_check_share=0)
-    items = factories.make_items(made, TEXTS, split="train")
-    batches.publish(made, [batches.Pick(row=item.row) for item in items], origin="test")
-    return made
-
-
-@pytest.fixture
-def ana(project: Project) -> Any:
-    return factories.add_member(project)
 
 
 def label_page(project: Project) -> str:

@@ -31,7 +31,7 @@ def test_it_brings_a_file_in_and_takes_its_bad_rows_back_mended(open_page: Any) 
     page.get_by_text("the import goes on").wait_for()
     run_import(Import.objects.get())
     page.get_by_role("heading", name="Rejected rows").wait_for()  # the page has renewed itself
-    assert page.get_by_text("line 3 has 1 cell, expected 2").is_visible()
+    assert page.get_by_text("line 3 has 1 of 2 cells").is_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download to mend").click()
     assert download.value.suggested_filename == "texts-rejected.csv"

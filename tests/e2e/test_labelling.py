@@ -2,62 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from annotation.models import Annotation, Comment, Project, Slot
+from annotation.models import Annotation, Comment, Slot
+from annotation.selectors import schemas as schema_reads
 from annotation.services import batches, guidelines, prelabels
 from tests import factories
+from tests.e2e.messages import TEXTS, answers, saved, text
+from tests.e2e.steps import eventually, press
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
-TEXTS = [f"Message number {i}: what happened to my money?" for i in range(8)]
 UNHURRIED = 400  # ms between two presses of one key; a faster one counts as a bounce
-
-
-@pytest.fixture
-def project() -> Project:
-    """Three labels, eight items published in the order of TEXTS, each to be labelled once."""
-    made = factories.make_project("Bank intents", overlap_share=0, evaluation_items=0, spot_check_share=0)
-    items = factories.make_items(made, TEXTS, split="train")
-    batches.publish(made, [batches.Pick(row=item.row) for item in items], origin="test", title="First")
-    return made
-
-
-@pytest.fixture
-def ana(project: Project) -> Any:
-    return factories.add_member(project)
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 8) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.05)
-
-
-def text(page: Page) -> Any:
-    return page.locator("[data-part=text]")
-
-
-def press(page: Page, key: str) -> None:
-    """Press a key once what is on the screen may be answered: nobody can press sooner and mean it."""
-    expect(page.locator("[data-label-page][data-painted]")).to_have_count(1)
-    page.keyboard.press(key)
-
-
-def saved(page: Page) -> Any:
-    return page.locator("[data-part=saved]")
-
-
-def answers(project: Project) -> list[tuple[str, str]]:
-    """(text, label) of all answers that stand."""
-    found = Annotation.objects.filter(project=project, is_retraction=False, superseded_by__isnull=True)
-    return [(one.item.text, one.value["label"]) for one in found.select_related("item").order_by("pk")]
 
 
 def test_a_key_labels_and_the_next_item_is_there(open_page, project, ana) -> None:
@@ -298,12 +255,16 @@ def test_why_this_item_is_told(open_page) -> None:
     item = factories.make_item(project, TEXTS[0])
     explanation = {
         "parts": {"uncertainty": 0.71, "hardness": 0.352},
+        "weights": {"uncertainty": 0.4},
+        "tags": ["boundary"],
         "round": 4,
         "note": "Where it is unsure.",
     }
     batches.publish(project, [batches.Pick(row=item.row, explanation=explanation)], origin="t", title="t")
     page = open_page(factories.add_member(project), f"/p/{project.slug}/label")
-    expect(page.locator("[data-part=parts]")).to_have_text("unsure 0.71 · hard 0.35 · round 4")
+    expect(page.locator("[data-part=parts]")).to_have_text(
+        "unsure 0.71 × 0.4 · hard 0.35 · boundary · round 4"
+    )
     page.get_by_text("Why this item").click()
     expect(page.get_by_text("Where it is unsure.")).to_be_visible()
 
@@ -321,3 +282,32 @@ def test_f_flags_the_item_and_it_stays(open_page, project, ana) -> None:
     press(page, "1")
     expect(text(page)).to_have_text(TEXTS[1])
     eventually(lambda: answers(project) == [(TEXTS[0], "refund")])
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_long_name_without_spaces_stays_inside_its_button(open_page, width: int) -> None:
+    long = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz_und_mehr"
+    project = factories.make_project(labels=[long, "Other"], overlap_share=0, evaluation_items=0)
+    item = factories.make_item(project, TEXTS[0])
+    label = schema_reads.label_field(schema_reads.require(project))["labels"][0]["id"]
+    prelabels.store(project, factories.make_model_labeller(project), [(item.pk, {"label": label}, 0.8, {})])
+    batches.publish(project, [batches.Pick(row=item.row)], origin="test", title="First")
+    page = open_page(factories.add_member(project), f"/p/{project.slug}/label", width=width)
+    expect(page.locator("[data-part=suggestion]")).to_contain_text(long)
+    for place in (".label-button >> nth=0", ".suggestion", "html"):
+        wide, shown = page.locator(place).evaluate("(one) => [one.scrollWidth, one.clientWidth]")
+        assert wide == shown, place
+
+
+def test_the_keys_are_explained_in_a_narrow_window_with_nothing_cut_off(open_page, project, ana) -> None:
+    page = open_page(ana, f"/p/{project.slug}/label", width=390, height=780)
+    press(page, "?")
+    dialog = page.get_by_role("dialog", name="Keys")
+    expect(dialog).to_be_visible()
+    box = dialog.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 780
+    for place in (dialog, *dialog.locator("dt, dd").all()):
+        wide, shown = place.evaluate("(one) => [one.scrollWidth, one.clientWidth]")
+        assert wide <= shown, place.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0

@@ -8,28 +8,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from annotation.models import Annotation, Project
-from annotation.services import batches
-from tests import factories
-from tests.e2e.test_labelling import TEXTS, eventually, saved, text
+from tests.e2e.messages import TEXTS, saved, text
+from tests.e2e.steps import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 MINUTE = 60_000
 BESIDE = 8  # seconds: real time goes on beside the one that is set
 HIDE = """hidden => { Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
     document.dispatchEvent(new Event("visibilitychange")); }"""
-
-
-@pytest.fixture
-def project() -> Project:
-    made = factories.make_project("Bank intents", overlap_share=0, evaluation_items=0, spot_check_share=0)
-    items = factories.make_items(made, TEXTS, split="train")
-    batches.publish(made, [batches.Pick(row=item.row) for item in items], origin="test")
-    return made
-
-
-@pytest.fixture
-def ana(project: Project) -> Any:
-    return factories.add_member(project)
 
 
 def open_with_own_clock(open_page: Any, user: Any, project: Project) -> Page:

@@ -57,3 +57,24 @@ def test_pressing_the_given_label_says_right(open_page: Any, project: Project) -
     with page.expect_navigation():
         page.keyboard.press("1")
     assert verdicts() == ["right"]
+
+
+def test_a_correction_is_saved_by_plus_where_a_label_has_the_key_c(open_page: Any) -> None:
+    labels = [{"id": f"l{n}", "name": f"Label {n}"} for n in range(1, 13)]
+    field = {"name": "all", "type": "multilabel", "labels": labels}
+    made = factories.make_project(
+        labels=(), definition={"fields": [field]}, spot_check_share=1, overlap_share=0
+    )
+    batches.publish(made, [batches.Pick(row=factories.make_item(made).row)], origin="test", title="First")
+    person = factories.add_member(made)
+    [slot] = queue.lease(made, person, count=1)
+    labelling.submit(made, person, slot.uuid, {"all": ["l1"]}, client_key=uuid.uuid4().hex)
+    page = open_page(factories.add_member(made, Role.REVIEWER), f"/p/{made.slug}/review")
+    page.wait_for_timeout(UNREAD)
+    page.keyboard.press("c")
+    expect(page.get_by_role("checkbox", name="Label 12")).to_be_checked()
+    assert verdicts() == []
+    with page.expect_navigation():
+        page.keyboard.press("+")
+    assert verdicts() == ["wrong"]
+    assert Annotation.objects.order_by("-pk")[0].value == {"all": ["l1", "l12"]}

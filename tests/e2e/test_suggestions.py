@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from annotation.models import Annotation, BulkAcceptance, Project, Rejection, Resolution, Role
+from annotation.models import Annotation, BulkAcceptance, Prelabel, Project, Rejection, Resolution, Role
 from annotation.services import batches, prelabels
 from jobs.services import jobs
+from jobs.services.context import JobContext
 from tests import factories
 from tests.annotation.services.test_bulk_acceptance import Scene
+from training.services import suggestions
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 SCRIPTS = Path(__file__).parent
@@ -106,3 +109,34 @@ def test_an_engineer_reads_what_suggestions_do(open_page: Any) -> None:
     page = open_page(engineer, f"/admin/p/{scene.project.slug}/agreement")
     expect(page.get_by_role("heading", name="What showing suggestions does")).to_be_visible()
     expect(page.get_by_text("So far 0 answers saw a suggestion and 90 had it hidden")).to_be_visible()
+
+
+def test_an_engineer_has_the_language_model_suggest_and_reads_how_right_it_is(
+    open_page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suggestions, "PROGRAM", "tests.stand_in_suggest")
+    monkeypatch.setattr(JobContext, "run_program", partialmethod(JobContext.run_program, in_process=True))
+    project = factories.make_project(overlap_share=0.0, evaluation_items=0)
+    known = factories.make_items(project, ["the refund", "a card lost", "refund or not"], split="train")
+    factories.make_labels(project, known, ["Refund", "Card lost", "Other"])
+    factories.make_items(project, ["my card is lost", "refund me"], split="train")
+    page = open_page(
+        factories.add_member(project, Role.ENGINEER), f"/admin/p/{project.slug}/suggestions", width=390
+    )
+    expect(page.get_by_label("SmolLM2-135M")).to_be_checked()
+    page.get_by_label("How many items").fill("10")
+    page.get_by_label("Which items").select_option(label="at random")  # nothing is published yet
+    page.get_by_role("button", name="Suggest").click()
+    runs = page.locator("#suggestion-runs")
+    expect(runs).to_contain_text("waiting")
+    jobs.drain()
+    expect(runs).to_contain_text("done")
+    expect(page.locator("section[aria-labelledby=measured]")).to_contain_text("n = 3")
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    found = Prelabel.objects.order_by("item__row").values_list("item__text", "value__label")
+    assert list(found) == [("my card is lost", "card-lost"), ("refund me", "refund")]
+    page.get_by_role("button", name="Take them back").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take them back").click()
+    expect(page.get_by_text("They are taken back")).to_be_visible()
+    jobs.drain()
+    assert not Prelabel.objects.exists()

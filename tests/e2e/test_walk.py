@@ -198,7 +198,8 @@ def test_a_type_is_walked_by_keyboard_alone(
         hit(page, walk.correct[:-1])
         shot(page, f"{name}-7-corrected")
         hit(page, walk.correct[-1:])
-    eventually(lambda: Review.objects.filter(state=Review.State.DONE, verdict="wrong").count() == 1)
+    expect(page.locator("main .empty")).to_be_visible()  # the next page, with nothing left
+    assert Review.objects.filter(state=Review.State.DONE, verdict="wrong").count() == 1
     wanted = walk.corrected(order)
     if kind == "preference":
         wanted["preferred"]["ranking"] = walk.labelled(order)["preferred"]["ranking"][::-1]

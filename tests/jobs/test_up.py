@@ -73,11 +73,17 @@ def launch(folder: Path, port: int) -> Up:
     return Up(child, folder, port)
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One data folder for all starts: the first makes it, the others begin after whatever the last one met."""
+    return tmp_path_factory.mktemp("up") / "data"
+
+
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
+def up(data: Path) -> Iterator[Up]:
     if not Path("/proc/self/environ").exists():
         pytest.skip("looks into /proc, which this system does not have")
-    running = launch(tmp_path / "data", free_port())
+    running = launch(data, free_port())
     try:
         running.wait_until(lambda: "Gyre is ready" in running.output() or running.child.poll() is not None)
         assert running.child.poll() is None, running.output()

@@ -18,7 +18,7 @@ from django.conf import settings
 
 JOBS = 6
 KILLS = 2
-SECONDS = 3.0  # of work in each job
+SECONDS = 2.0  # of work in each job
 ENQUEUE = f"""
 import django; django.setup()
 from jobs.services import jobs

@@ -15,7 +15,7 @@ def test_it_comes_back_whole_from_json() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"batch_size": 0}, "batch size of 0, expected 1 or more"),
+        ({"batch_size": -1}, "batch size of -1, expected 0 or more"),
         ({"control_share": 1.5}, "control share of 1.5"),
         ({"seed": -1}, "seed of -1"),
         ({"pool_limit": 5, "batch_size": 10}, "pool limit of 5"),

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from training import learners
 from training.learners import FinetuneSettings
+from training.learning.encoder import default_encoder_path
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,10 @@ def test_it_plans_checkpoints_by_the_steps_of_the_run() -> None:
 def test_it_reads_the_settings_of_both_learners() -> None:
     assert learners.settings_of("finetune", {"epochs": "3"}).epochs == 3.0
     assert learners.settings_of("probe", {"c": 1}).c == 1.0
+    assert learners.settings_of("finetune", {"layout": "tp", "processes": 2}).layout == "tp"
+    plan = learners.LEARNERS["finetune"].plan
+    patient = [plan(FinetuneSettings(patience=patience), 16) for patience in (0, 3)]
+    assert [(told["patience"], told["save_every"]) for told in patient] == [(None, 25), (3, 10)]
 
 
 @pytest.mark.parametrize(
@@ -48,9 +56,39 @@ def test_it_reads_the_settings_of_both_learners() -> None:
         ("finetune", {"max_length": 4}, "max_length: found 4"),
         ("finetune", {"processes": 0}, "processes: found 0"),
         ("finetune", {"processes": 3, "batch_size": 16}, "use a multiple of 3"),
+        ("finetune", {"autotune_s": 4000}, "autotune_s: found 4000"),
+        ("finetune", {"layout": "pipeline"}, "layout: found 'pipeline', expected one of auto, ddp, zero1"),
+        ("finetune", {"layout": "hsdp", "processes": 2}, "found hsdp for 2 processes, expected an even"),
+        ("finetune", {"patience": -1}, "patience: found -1"),
+        ("finetune", {"layout": "zero3", "compression": "topk"}, "found topk with the layout zero3"),
+        ("finetune", {"gradient_surgery": True}, "found a run that learns nothing again"),
+        (
+            "finetune",
+            {"gradient_surgery": True, "start_from": "deployed", "layout": "zero3"},
+            "found it with the layout zero3, expected auto, ddp or zero1",
+        ),
+        (
+            "finetune",
+            {"gradient_surgery": True, "start_from": "deployed", "compression": "topk"},
+            "gradient_surgery: found it with the compression topk, expected none",
+        ),
         ("probe", {"c": 0}, "c: found 0"),
     ],
 )
 def test_it_refuses_settings_that_cannot_work(learner: str, given: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         learners.settings_of(learner, given)
+
+
+def test_it_refuses_what_an_encoder_cannot(tmp_path: Path) -> None:
+    path = default_encoder_path()
+    learners.check_encoder(FinetuneSettings(layout="tp", processes=2), path)
+    with pytest.raises(ValueError, match="tp for 8 processes and a model with 12 attention"):
+        learners.check_encoder(FinetuneSettings(layout="tp", processes=8), path)
+    config = {"num_attention_heads": 2, "max_position_embeddings": 66, "model_type": "roberta"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    learners.check_encoder(FinetuneSettings(max_length=64), tmp_path)
+    with pytest.raises(ValueError, match="max_length: found 65, and the base model reads 64 tokens"):
+        learners.check_encoder(FinetuneSettings(max_length=65), tmp_path)
+    with pytest.raises(ValueError, match="holds no configuration of an encoder"):
+        learners.check_encoder(FinetuneSettings(), tmp_path / "none")

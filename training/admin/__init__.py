@@ -5,7 +5,13 @@ from __future__ import annotations
 from django.contrib import admin
 
 from jobs.admin.jobs import ReadOnly
-from training.models import Decision, Deployment, Evaluation, ModelVersion, TrainingRun
+from training.models import BaseModel, Decision, Deployment, Evaluation, ModelVersion, TrainingRun
+
+
+@admin.register(BaseModel)
+class BaseModelAdmin(ReadOnly):
+    list_display = ["project", "name", "kind", "architecture", "parameters", "is_default", "folder"]
+    list_select_related = ["project"]
 
 
 @admin.register(TrainingRun)

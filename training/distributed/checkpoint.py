@@ -1,8 +1,10 @@
 """Checkpoints that can be trusted: sealed when whole, found again newest first, damaged ones passed over.
 
 A training process can be killed at any moment, also while it writes. So a checkpoint folder counts only once
-it
-has been sealed: a marker file, written last and by rename, lists every file with its size and SHA-256.
+it has been sealed: a marker file, written last and by rename, lists every file with its size and SHA-256.
+
+Nothing here or in `checkpoint_writer` and `sharded` is ever unpickled: tensors lie in safetensors, the rest
+in JSON.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from jobs.program import file_sha256
@@ -20,25 +23,38 @@ MARKER = "whole.json"
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
-def seal(folder: Path, key: str) -> None:
-    """Flush every file of `folder` to disk and mark it whole. Call it when all ranks have written.
+def seal(folder: Path, key: str, intended: Mapping[str, str] | None = None) -> None:
+    """Flush every file of `folder` to disk, read each back, and mark the folder whole.
+
+    Call it when all ranks have written.
 
     Args:
         key: says what was trained (data, settings); `newest` gives only checkpoints of the same key.
+        intended: SHA-256 of what was meant to be written, by file name. What is read back from the disk must
+            have it.
+
+    Raises:
+        ValueError: a file reads back otherwise than it was written.
+        OSError: no space, or the disk fails.
     """
     files = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != MARKER:
-            _flush(path)
-            files[path.relative_to(folder).as_posix()] = {
-                "bytes": path.stat().st_size,
-                "sha256": file_sha256(path),
-            }
+            flush(path)
+            _forget(path)
+            name = path.relative_to(folder).as_posix()
+            found = file_sha256(path)
+            if intended is not None and intended.get(name, found) != found:
+                raise ValueError(
+                    f"{name} of {folder.name} reads back otherwise than it was written: "
+                    "the disk or the memory of this machine makes errors; have it checked"
+                )
+            files[name] = {"bytes": path.stat().st_size, "sha256": found}
     draft = folder / f".{MARKER}"
     draft.write_text(json.dumps({"spec_version": 1, "key": key, "files": files}, indent=1))
-    _flush(draft)
+    flush(draft)
     draft.rename(folder / MARKER)
-    _flush(folder)
+    flush(folder)
 
 
 def is_whole(folder: Path, key: str) -> bool:
@@ -85,15 +101,78 @@ def step_of(checkpoint: Path) -> int:
     return int(match[1])
 
 
+def draft_of(folder: Path, step: int) -> Path:
+    """A new, empty folder beside where the checkpoint of `step` will stand; `publish` gives it its name."""
+    draft = folder / f".checkpoint-{step}.tmp-{secrets.token_hex(4)}"
+    draft.mkdir(parents=True)
+    return draft
+
+
+def publish(draft: Path, step: int) -> Path:
+    """Give a sealed draft its name, checkpoint-<step>, in place of one that was there. Returns its path."""
+    final = draft.parent / f"checkpoint-{step}"
+    if final.exists():  # of an earlier pass over the same step
+        shutil.rmtree(final)
+    draft.rename(final)
+    flush(final.parent)
+    return final
+
+
+def copy_to(checkpoint: Path, elsewhere: Path) -> Path:
+    """Copy a sealed checkpoint into the folder `elsewhere`, whole or not at all. Returns the copy's path.
+
+    Raises:
+        ValueError: the copy reads back otherwise.
+        OSError: no space there, or the place is gone.
+    """
+    step = step_of(checkpoint)
+    draft = draft_of(elsewhere, step)
+    try:
+        shutil.copytree(checkpoint, draft, dirs_exist_ok=True)
+        for path in draft.rglob("*"):
+            flush(path)
+            if path.is_file():
+                _forget(path)
+        if not is_whole(draft, json.loads((checkpoint / MARKER).read_text())["key"]):
+            raise ValueError(f"the copy of {checkpoint.name} in {elsewhere} reads back otherwise")
+        return publish(draft, step)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def rotate(folder: Path, *, keep: int, best: int | None = None) -> None:
+    """Remove all sealed checkpoints in `folder` but the `keep` of the highest steps and that of step `best`.
+
+    Called after a new one was published, so that there is never a moment without a whole one.
+    """
+    sealed = [path for path in folder.iterdir() if _NAME.fullmatch(path.name) and (path / MARKER).is_file()]
+    for path in sorted(sealed, key=step_of)[: -keep or None]:
+        if step_of(path) != best:
+            (path / MARKER).unlink(missing_ok=True)  # first: what is half removed no longer counts
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def discard_unsealed(folder: Path) -> None:
     """Remove the checkpoints in `folder` that were never sealed: half written, they give their space back."""
     if folder.is_dir():
         for path in folder.iterdir():
-            if _NAME.fullmatch(path.name) and not (path / MARKER).is_file():
+            is_draft = path.name.startswith(".checkpoint-")
+            if is_draft or (_NAME.fullmatch(path.name) and not (path / MARKER).is_file()):
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _flush(path: Path) -> None:
+def _forget(path: Path) -> None:
+    """Have the next reader of `path` read the disk and not what the system still holds of it in memory."""
+    if hasattr(os, "posix_fadvise"):  # Linux
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
+
+
+def flush(path: Path) -> None:
+    """Bring a file's content, or a folder's list of names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import secrets
+from datetime import timedelta
+
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.distributed as dist
+
+_ALONE = secrets.token_hex(8)  # names the attempt of a process that no torchrun started
+
+
+def attempt() -> str:
+    """A name for this attempt that all its ranks know: torchrun makes a new run id for each start."""
+    given = os.environ.get("TORCHELASTIC_RUN_ID", "none")
+    return _ALONE if given == "none" else hashlib.sha256(given.encode()).hexdigest()[:16]
+
+
+def join(seconds: float) -> None:
+    """Join the group of a CPU's ranks, whose collectives fail after so many seconds; before a Trainer does.
+
+    transformers 5.24 passes its `ddp_timeout` on for GPUs only: on CPUs ranks that a broken network keeps apart
+    would wait for torch's own half an hour.
+    """
+    if not dist.is_initialized():
+        dist.init_process_group("gloo", timeout=timedelta(seconds=seconds))
 
 
 def rank() -> int:
@@ -38,6 +61,15 @@ def agreed(text: str, device: torch.device) -> str:
     if len(data):
         dist.broadcast(data, src=0)
     return bytes(data.cpu().tolist()).decode()
+
+
+def gathered(value: torch.Tensor) -> list[torch.Tensor]:
+    """Every rank's tensor on rank 0, in their order; nothing on the others. All have the same shape."""
+    if world_size() == 1:
+        return [value]
+    found = [torch.empty_like(value) for _ in range(world_size())] if rank() == 0 else None
+    dist.gather(value, found, dst=0)
+    return found or []
 
 
 def summed(values: npt.NDArray[np.float32], device: torch.device) -> npt.NDArray[np.float32]:

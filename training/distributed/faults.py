@@ -19,6 +19,7 @@ _SPACE_WORDS = (
     "failed writing",
     "enforce fail at inline_container.cc",
 )
+_MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 _PEER_WORDS = (
     "connection closed by peer",
     "connection reset by peer",
@@ -44,6 +45,13 @@ def out_of_space(error: BaseException, folder: Path) -> str | None:
 def lost_peer(error: BaseException) -> bool:
     """Whether `error` only says that another rank is gone."""
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _PEER_WORDS)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that memory ran out, the processor's or the card's."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

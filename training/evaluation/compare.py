@@ -44,9 +44,9 @@ def paired_bootstrap(
     """Difference of accuracy on the same items, with its percentile bootstrap interval.
 
     Item i adds d_i = new_i - deployed_i in {-1, 0, 1}. A resample of n items is fully described by how many
-    of each
-    it holds, and those counts are multinomial: three numbers are drawn instead of n indices. The distribution
-    is the same as that of resampling items (Efron 1979), at O(n + resamples) instead of O(n * resamples).
+    of each it holds, and those counts are multinomial: three numbers are drawn instead of n indices. The
+    distribution is the same as that of resampling items (Efron 1979), at O(n + resamples) instead of
+    O(n * resamples).
 
     Args:
         correct_new, correct_deployed: (n,) truth values, aligned.
@@ -69,13 +69,32 @@ def paired_bootstrap(
     return Difference(value=(gained - lost) / n, low=low, high=high, n=n)
 
 
-def decide(difference: Difference | None, n: int, minimum_n: int = MINIMUM_ITEMS) -> Verdict:
+# Words for the figures that models are compared by; shares are told in points, others as they are.
+MEASURES = {
+    "accuracy": "accuracy",
+    "micro_f1": "micro-F1",
+    "f1": "F1 of spans",
+    "kappa": "weighted kappa",
+    "log likelihood": "log likelihood",
+}
+
+
+def decide(
+    difference: Difference | None,
+    n: int,
+    minimum_n: int = MINIMUM_ITEMS,
+    *,
+    measure: str = "accuracy",
+    against: str = "the deployed model",
+) -> Verdict:
     """Deploy unless the interval of the difference lies wholly below zero.
 
     Args:
-        difference: None if there is no deployed model to compare with.
+        difference: above 0 where the new model is better; None if there is nothing to compare with.
         n: evaluation items there were.
         minimum_n: with fewer the model is deployed and marked unproven, whatever the difference.
+        measure: what differs, of `MEASURES`; "log likelihood" is in nats a character.
+        against: what it was compared with.
     """
     if n < minimum_n:
         return Verdict(
@@ -89,15 +108,26 @@ def decide(difference: Difference | None, n: int, minimum_n: int = MINIMUM_ITEMS
             proven=True,
             reason=f"Deployed: judged on {n} test items; there is no deployed model to compare with.",
         )
+    show = {"kappa": _plain, "log likelihood": _nats}.get(measure, _points)
     seen = (
-        f"accuracy {_points(difference.value)} against the deployed model "
-        f"(95 % interval {_points(difference.low)} to {_points(difference.high)}, {difference.n} test items)"
+        f"{MEASURES[measure]} {show(difference.value)} against {against} "
+        f"(95 % interval {show(difference.low)} to {show(difference.high)}, {difference.n} test items)"
     )
     if difference.high < 0:
-        return Verdict(action="keep", proven=True, reason=f"Kept the deployed model: {seen}, clearly worse.")
+        return Verdict(action="keep", proven=True, reason=f"Kept {against}: {seen}, clearly worse.")
     if difference.low > 0:
         return Verdict(action="deploy", proven=True, reason=f"Deployed: {seen}, clearly better.")
     return Verdict(action="deploy", proven=True, reason=f"Deployed: {seen}, not clearly worse.")
+
+
+def _nats(value: float) -> str:
+    """A difference of log likelihoods: +0.012 nats a character."""
+    return f"{value:+.4f} nats a character"
+
+
+def _plain(value: float) -> str:
+    """A difference of kappas: +0.012."""
+    return f"{value:+.3f}"
 
 
 def _points(share: float) -> str:

@@ -6,6 +6,7 @@ k  labels        n  items        b  bins
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,33 @@ def fit_temperature(logits: Floats, labels: Ints, *, least_items: int = LEAST_IT
     from scipy.optimize import brentq  # a third of a second to import, and predicting does without
 
     return 1.0 / float(brentq(slope, low, high, xtol=1e-12, rtol=1e-12))
+
+
+def fit_by(loss: Callable[[float], float], n: int, *, least_items: int = LEAST_ITEMS) -> float:
+    """The temperature in [0.05, 20] with the least `loss(temperature)`, which must fall to one minimum and rise
+    again in it; 1.0 with fewer than `least_items` of the n items. To 0.1 %, in about 20 calls.
+
+    For models whose probabilities are no softmax over all labels; see `fit_temperature` for those that are.
+    """
+    if n < least_items:
+        return 1.0
+    from scipy.optimize import minimize_scalar
+
+    bounds = (math.log(COLDEST), math.log(HOTTEST))
+    found = minimize_scalar(
+        lambda log: loss(math.exp(log)), bounds=bounds, method="bounded", options={"xatol": 1e-3}
+    )
+    return math.exp(float(found.x))
+
+
+def smoothed_loss(logs: Floats, labels: Ints) -> float:
+    """Mean negative log likelihood of (n, k) log probabilities, with targets smoothed as in `fit_temperature`,
+    so that items that are all met right do not call for certainty. O(n k)."""
+    n, k = logs.shape
+    other = 1.0 / ((n + 2) * max(1, k - 1))
+    at = np.maximum(logs, -700.0)
+    right = at[np.arange(n), labels]
+    return float(-((n + 1) / (n + 2) * right + other * (at.sum(axis=1) - right)).mean())
 
 
 def calibrated(logits: Floats, temperature: float) -> npt.NDArray[np.float32]:

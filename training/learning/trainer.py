@@ -7,28 +7,23 @@ What differs from the plain Trainer, and why:
   doubles loss and gradient of an encoder classifier on two ranks, and pads uneven batches with items of the
   next pass.
 * The whole run is one "epoch" of batches known beforehand, so that resuming is skipping to a number.
-* Checkpoints hold safetensors, JSON and tensors read with weights_only; the pickled arguments are left out. A
-  checkpoint is sealed once all ranks have written.
-* A loss that is not a finite number stops the run at once instead of being filtered out of the log.
+* Checkpoints without pickle, written beside the training; steps that must not be taken are not: see `surviving`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
-    Trainer,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -36,66 +31,38 @@ from transformers import (
 )
 
 from jobs import program
-from training.distributed import checkpoint, communicate
-from training.learning.batching import share_of
-from training.learning.text_model import TextClassifier, Tokens, infer, padded
+from training.distributed import communicate
+from training.distributed.spread import Spread
+from training.distributed.survival import Survival
+from training.learning import packed
+from training.learning.curriculum import Batches, Forgetting
+from training.learning.incremental_surgery import Surgery
+from training.learning.loading import Collate, Loading, RankBatches, TokenData, loader
+from training.learning.precision import Precision
+from training.learning.surviving import Steps, SurvivingTrainer
+from training.learning.text_model import TextClassifier, Tokens, infer
+from training.learning.vocabulary import CutVocabulary
+from training.objectives.task import Task
 
 HEAD_RATE = 10.0  # the head learns so many times faster than the encoder: its weights are that much larger
 PREDICT_TOKENS = 4096
 _PROGRESS_SECONDS = 0.5
 
-Entry = tuple[int, float]  # item, multiplier of its loss
 
-
-class Diverged(ValueError):
-    """The loss is no longer a finite number."""
-
-
-class RankBatches(Sampler[list[Entry]]):
-    """One rank's share of each global batch."""
-
-    def __init__(
-        self,
-        batches: Sequence[npt.NDArray[np.int64]],
-        weights: npt.NDArray[np.float64],
-        rank: int,
-        world: int,
-    ) -> None:
-        self.batches, self.weights, self.rank, self.world = batches, weights, rank, world
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[list[Entry]]:
-        for batch in self.batches:
-            items, scales = share_of(batch, self.weights, self.rank, self.world)
-            yield list(zip(items.tolist(), scales.tolist(), strict=True))
-
-
-class TokenData(Dataset[tuple[list[int], int, float]]):
-    """Tokens and target of an item, by (item, multiplier)."""
-
-    def __init__(self, tokens: Tokens, targets: npt.NDArray[np.int64]) -> None:
-        self.tokens, self.targets = tokens, targets
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __getitem__(self, entry: Entry) -> tuple[list[int], int, float]:
-        item, scale = entry
-        return self.tokens[item], int(self.targets[item]), scale
-
-
-class ExactTrainer(Trainer):
+class ExactTrainer(SurvivingTrainer):
     """See the module.
 
     Args:
         batches: the global batch of every step.
         weights: (n,) of the training items.
-        pad: the tokenizer's padding id.
-        losses: (outputs, targets) -> (b,) losses.
+        words: the cut word table; `data` is in its numbers, all other tokens in the tokenizer's.
+        task: the objective: losses of a batch, figures of the validation items.
         validation: tokens and targets to watch the run on, or None.
-        seal_key: what the checkpoints are sealed for.
+        survival: what keeps the run alive. positions: (steps,) which batch of the schedule each step takes.
+        precision: of the products; weights, gradients and the optimiser's state are float32.
+        loading: who prepares batches; None: this process.
+        spread: the layout over ranks, applied to `model` already; None: copies.
+        surgery: between items that are new and that are known; needs copies. None: none.
     """
 
     def __init__(
@@ -106,15 +73,29 @@ class ExactTrainer(Trainer):
         *,
         batches: Sequence[npt.NDArray[np.int64]],
         weights: npt.NDArray[np.float64],
-        pad: int,
-        losses: Callable[[Tensor, Tensor], Tensor],
-        validation: tuple[Tokens, npt.NDArray[np.int64]] | None,
-        seal_key: str,
+        words: CutVocabulary,
+        task: Task,
+        validation: tuple[Tokens, Any] | None,
+        survival: Survival,
+        positions: npt.NDArray[np.int64],
         patience: int | None,
+        precision: Precision = "fp32",
+        loading: Loading | None = None,
+        spread: Spread | None = None,
+        surgery: Surgery | None = None,
     ) -> None:
-        self.batches, self.weights, self.pad, self.losses = batches, weights, pad, losses
-        self.validation, self.seal_key = validation, seal_key
-        callbacks: list[TrainerCallback] = [Reporter(len(batches), sum(len(batch) for batch in batches))]
+        self.spread, self.surgery = spread, surgery
+        self.precision, self.loading = precision, loading or Loading()
+        self.batches, self.weights, self.words, self.task = batches, weights, words, task
+        self.validation = validation
+        # A curriculum is not walked through beforehand, and what is forgotten under it is counted.
+        self.forgetting = Forgetting(len(data)) if isinstance(batches, Batches) else None
+        samples = batches.samples if isinstance(batches, Batches) else sum(len(batch) for batch in batches)
+        self.survival, self.schedule_positions = survival, positions
+        callbacks: list[TrainerCallback] = [
+            Reporter(len(batches), samples),
+            Steps(self),
+        ]
         if patience is not None:
             callbacks.append(EarlyStoppingCallback(early_stopping_patience=patience))
         else:
@@ -126,18 +107,12 @@ class ExactTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Not prepared by accelerate: the batches are this rank's already."""
-        sampler = RankBatches(self.batches, self.weights, self.args.process_index, self.args.world_size)
+        rank, ranks = self.args.process_index, self.args.world_size
+        if self.spread is not None:
+            rank, ranks = self.spread.data_rank, self.spread.data_ranks
+        sampler = RankBatches(self.batches, self.weights, rank, ranks)
         assert isinstance(self.train_dataset, TokenData)
-        return DataLoader(self.train_dataset, batch_sampler=sampler, collate_fn=self._collate)
-
-    def _collate(self, entries: list[tuple[list[int], int, float]]) -> dict[str, Tensor]:
-        ids, mask = padded([tokens for tokens, _target, _scale in entries], self.pad)
-        return {
-            "ids": ids,
-            "mask": mask,
-            "targets": torch.tensor([target for _tokens, target, _scale in entries]),
-            "scales": torch.tensor([scale for _tokens, _target, scale in entries]),
-        }
+        return loader(self.train_dataset, sampler, Collate(self.task, self.words.pad), self.loading)
 
     def compute_loss(
         self,
@@ -147,14 +122,27 @@ class ExactTrainer(Trainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """This rank's part of the weighted mean loss, times the number of ranks."""
-        logits = model(inputs["ids"], inputs["mask"])
-        loss = (self.losses(logits, inputs["targets"]) * inputs["scales"]).sum()
-        if not bool(torch.isfinite(loss)):
-            raise Diverged(
-                f"the loss became {loss.item()} at step {self.state.global_step + 1}: "
-                "lower the learning rate, or look for damaged weights in the base model"
-            )
-        return (loss, logits) if return_outputs else loss
+        logits, losses = self.item_losses(model, inputs)
+        return (losses.sum(), logits) if return_outputs else losses.sum()
+
+    def learn(self, model: Any, pieces: list[dict[str, Any]], count: Tensor | int | None) -> Tensor:
+        if self.surgery is not None:
+            return self.surgery.learn(self, pieces)
+        return super().learn(model, pieces, count)
+
+    def item_losses(self, model: Any, inputs: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """Outputs, and (b,) losses times their multipliers. Notes for `forgetting` what is right."""
+        half = self.precision == "bf16"
+        with torch.autocast(self.args.device.type, dtype=torch.bfloat16, enabled=half):
+            logits = model(inputs["ids"], inputs["mask"])
+        logits = logits.float()
+        losses = self.task.losses(logits, inputs["targets"]) * inputs["scales"]
+        if self.forgetting is not None and not self.task.per_token:
+            right = self.task.correct(logits.detach().cpu().numpy(), inputs["targets"].cpu().numpy())
+            items = inputs["items"].cpu().numpy()
+            whole = np.asarray(right, dtype=np.bool_).reshape(len(items), -1)
+            self.forgetting.record(items, np.asarray(whole.all(axis=1)))
+        return logits, losses
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW; no decay on biases and norms, a higher rate for the head."""
@@ -164,70 +152,61 @@ class ExactTrainer(Trainer):
             encoder = list(self.model.encoder.named_parameters())
             plain = [value for name, value in encoder if value.ndim < 2]
             decayed = [value for name, value in encoder if value.ndim >= 2]
-            self.optimizer = torch.optim.AdamW(
-                [
-                    {"params": decayed, "lr": rate, "weight_decay": decay},
-                    {"params": plain, "lr": rate, "weight_decay": 0.0},
-                    {
-                        "params": list(self.model.head.parameters()),
-                        "lr": rate * HEAD_RATE,
-                        "weight_decay": 0.0,
-                    },
-                ],
-                eps=self.args.adam_epsilon,
-            )
+            groups = [
+                {"params": decayed, "lr": rate, "weight_decay": decay},
+                {"params": plain, "lr": rate, "weight_decay": 0.0},
+                {"params": list(self.model.head.parameters()), "lr": rate * HEAD_RATE, "weight_decay": 0.0},
+            ]
+            if self.spread is not None:
+                self.optimizer = self.spread.optimizer(groups, eps=self.args.adam_epsilon)
+            else:
+                # Fused on a CPU too: one pass over memory instead of a dozen.
+                self.optimizer = torch.optim.AdamW(groups, eps=self.args.adam_epsilon, fused=True)
         return self.optimizer
 
-    def logits_of(self, tokens: Tokens) -> npt.NDArray[np.float32]:
-        """(n, k) logits, worked out by all ranks together and known to each."""
-        model = self.model
-        assert isinstance(model, TextClassifier)
+    def whole_model(self) -> TextClassifier:
+        """The model with all its weights, to read from; every rank must call it."""
+        found = self.spread.whole(self.model) if self.spread else self.model
+        assert isinstance(found, TextClassifier)
+        return found
+
+    def outputs_of(self, tokens: Tokens) -> Any:
+        """(n, k) outputs, or one (t, k) an item per token; worked out by all ranks together, known to each."""
+        model = self.whole_model()
         model.eval()
+        fast = packed.scorer(model)
         device = self.args.device
-        out = np.zeros((len(tokens), model.head.out_features), dtype=np.float32)
+        lengths = np.array([len(row) for row in tokens] if model.per_token else [1] * len(tokens))
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        out = np.zeros((int(starts[-1]), model.head.out_features), dtype=np.float32)
         # Dealt out by length, so that no rank gets all the long ones.
         mine = np.argsort([len(row) for row in tokens], kind="stable")[
             communicate.rank() :: communicate.world_size()
         ]
         for at, (logits,) in infer(
-            lambda ids, mask: (model(ids, mask),),
-            [tokens[i] for i in mine],
-            pad=self.pad,
+            lambda ids, mask: (fast(ids, mask),),
+            self.words.renumbered([tokens[i] for i in mine]),
+            pad=self.words.pad,
             device=device,
             batch_tokens=PREDICT_TOKENS,
         ):
-            out[mine[at]] = logits
-        return communicate.summed(out, device)
+            if not model.per_token:
+                out[mine[at]] = logits
+                continue
+            for item, found in zip(mine[at], logits, strict=True):
+                out[starts[item] : starts[item + 1]] = found[: lengths[item]]
+        summed = communicate.summed(out, device)
+        return np.split(summed, starts[1:-1]) if model.per_token else summed
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Loss and accuracy on the validation items."""
         assert self.validation is not None
         tokens, targets = self.validation
-        logits = torch.from_numpy(self.logits_of(tokens))
-        losses = self.losses(logits, torch.from_numpy(targets))
-        metrics = {
-            "eval_loss": float(losses.mean()),
-            "eval_accuracy": float((logits.argmax(dim=1).numpy() == targets).mean()),
-        }
+        loss, accuracy = self.task.watch(self.outputs_of(tokens), targets)
+        metrics = {"eval_loss": loss, "eval_accuracy": accuracy}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        folder = Path(output_dir or str(self.args.output_dir))
-        folder.mkdir(parents=True, exist_ok=True)
-        assert self.model is not None
-        state = {name: value.contiguous() for name, value in self.model.state_dict().items()}
-        save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
-        communicate.barrier()  # each rank writes its own random state
-        if self.args.should_save:
-            checkpoint.seal(
-                Path(self.args.output_dir or "") / f"checkpoint-{self.state.global_step}", self.seal_key
-            )
-        communicate.barrier()
 
 
 class NoLastCheckpoint(TrainerCallback):

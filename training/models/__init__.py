@@ -1,7 +1,8 @@
 """Rows of the middle floor, one noun a file."""
 
+from .base_model import BaseModel
 from .evaluation import Decision, Evaluation
 from .model import Deployment, ModelVersion
 from .run import TrainingRun
 
-__all__ = ["Decision", "Deployment", "Evaluation", "ModelVersion", "TrainingRun"]
+__all__ = ["BaseModel", "Decision", "Deployment", "Evaluation", "ModelVersion", "TrainingRun"]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class TrainingRun(models.Model):
-    """`spec` is the whole FinetuneSpec or ProbeSpec as it was given to the program, paths left out."""
+    """`spec` is the whole spec of its program as it was given to the program, paths left out."""
 
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -22,6 +22,8 @@ class TrainingRun(models.Model):
     class Learner(models.TextChoices):
         FINETUNE = "finetune", _("fine-tune")
         PROBE = "probe", _("probe (linear head on frozen embeddings)")
+        TUNE = "tune", _("tuned language model")
+        REINFORCE = "reinforce", _("language model taught by rewards")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     project = models.ForeignKey("annotation.Project", on_delete=models.CASCADE, related_name="training_runs")

@@ -1,79 +1,105 @@
-"""Single-label classification: one label out of k for each text, learnt by weighted cross-entropy."""
+"""Single-label classification: one label out of k for each text, learnt by weighted cross-entropy.
+
+With soft labels the target is what people believed of the item (a posterior, else shares of votes) instead of
+the label they came to: cross-entropy against that distribution. Peterson, Battleday, Griffiths & Russakovsky
+2019, "Human Uncertainty Makes Classification More Robust"; Uma et al. 2021, "Learning from Disagreement".
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
+
+from annotation.task_types import labels as label_lists
+from training.learning import calibration as fitting
+from training.objectives import frozen
+from training.objectives.frozen import Examples, Floats, Ints
+from training.objectives.task import Answer, Calibration, Choices, Encoded, Field, Task, likeliest
 
 if TYPE_CHECKING:
     import torch
 
-Ints = npt.NDArray[np.int64]
+HEAD_C = 10.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Examples:
-    """One split of a frozen dataset: aligned arrays of n items.
+class OneLabel(Task):
+    """One label of a flat list. Columns: its labels; outputs: a logit each."""
 
-    `targets` are columns of the schema's labels; `weights` are above or equal to 0.
-    """
+    writes_answers = False
 
-    rows: Ints
-    texts: list[str]
-    targets: Ints
-    weights: npt.NDArray[np.float64]
+    def __init__(self, given: Field, choices: Choices) -> None:
+        super().__init__(given, choices)
+        self.columns = label_lists.answers_of(given)
+        self.outputs = len(self.columns)
 
-    def __len__(self) -> int:
-        return len(self.texts)
+    def read(self, folder: Path, split: str) -> Examples:
+        """Targets: (n,) columns, or (n, k) shares with soft labels."""
+        return read(folder, split, self.columns, soft=self.choices.soft_labels and split == "train")
 
-    def counted(self) -> Examples:
-        """Those whose weight is above 0: the others teach nothing."""
-        kept = np.flatnonzero(self.weights > 0)
-        return Examples(
-            rows=self.rows[kept],
-            texts=[self.texts[i] for i in kept],
-            targets=self.targets[kept],
-            weights=self.weights[kept],
+    def check(self, train: Examples) -> None:
+        check(train)
+
+    def counts(self, train: Examples) -> dict[str, int]:
+        return counts(train, self.columns)
+
+    def losses(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return losses(outputs, targets)
+
+    def correct(self, outputs: Any, targets: Any) -> npt.NDArray[np.bool_]:
+        found: npt.NDArray[np.bool_] = outputs.argmax(axis=1) == hard(targets)
+        return found
+
+    def calibrate(self, outputs: Any, targets: Any) -> Calibration:
+        """One temperature (Guo et al. 2017)."""
+        return {"temperature": fitting.fit_temperature(outputs, hard(targets)) if len(outputs) else 1.0}
+
+    def probabilities(self, outputs: Any, encoded: Encoded, calibration: Calibration) -> Any:
+        return fitting.calibrated(outputs, float(calibration["temperature"]))
+
+    def answers(self, probabilities: Any, encoded: Encoded, calibration: Calibration) -> list[Answer]:
+        """The likeliest label, the first among equals."""
+        return [
+            Answer(
+                value=self.columns[int(probs.argmax())],
+                confidence=min(1.0, float(probs.max())),
+                scores=likeliest(self.columns, probs),
+            )
+            for probs in probabilities
+        ]
+
+    def figures(
+        self, examples: Examples, encoded: Encoded, outputs: Any, targets: Any, calibration: Calibration
+    ) -> dict[str, Any]:
+        neutral = {**calibration, "temperature": 1.0}
+        return one_label_figures(
+            self.probabilities(outputs, encoded, neutral),
+            self.probabilities(outputs, encoded, calibration),
+            hard(targets),
         )
 
-    def counts(self, labels: Sequence[str]) -> dict[str, int]:
-        """Items of each label, in the order of the schema, zeros included."""
-        found = Counter(self.targets.tolist())
-        return {label: found[i] for i, label in enumerate(labels)}
+    def head_start(
+        self, vectors: Floats, train: Examples, seed: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+        return probe_head(vectors, hard(train.targets), self.outputs, train.weights, seed)
 
 
-def read(folder: Path, split: str, labels: Sequence[str]) -> Examples:
-    """Read <split>.parquet (row, text, label, weight) of a frozen dataset; a missing weight counts as 1.
+def read(folder: Path, split: str, labels: Sequence[str], *, soft: bool = False) -> Examples:
+    """One split with its targets as columns of `labels`.
 
     Raises:
-        ValueError: the file is missing or damaged, lacks a column, has a label outside `labels`, an empty
-        cell, or a weight that is negative or not finite.
+        ValueError: as `frozen.read`; or a label outside `labels`.
     """
-    path = folder / f"{split}.parquet"
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"{path} cannot be read ({error}): freeze the dataset again") from error
-    if lacking := {"row", "text", "label"} - set(table.column_names):
-        raise ValueError(f"{path} has no column {', '.join(sorted(lacking))}: freeze the dataset again")
-    for name in ("row", "text", "label"):
-        if table[name].null_count:
-            raise ValueError(f"{path} has empty cells in its column {name}: freeze the dataset again")
-    weights = _weights(table, path)
-    return Examples(
-        rows=table["row"].to_numpy().astype(np.int64),
-        texts=table["text"].to_pylist(),
-        targets=columns_of(table["label"].to_pylist(), labels, path),
-        weights=weights,
-    )
+    found = frozen.read(folder, split)
+    targets: Any = columns_of(found.labels, labels, found.path)
+    if soft:
+        one_hot = np.eye(len(labels), dtype=np.float32)[targets]
+        targets = frozen.shares(found.posteriors, one_hot, list(labels))
+    return found.of(found.labels, targets)
 
 
 def columns_of(given: Sequence[str], labels: Sequence[str], where: Path) -> Ints:
@@ -91,13 +117,16 @@ def columns_of(given: Sequence[str], labels: Sequence[str], where: Path) -> Ints
     return np.array([place[label] for label in given], dtype=np.int64)
 
 
-def _weights(table: pa.Table, path: Path) -> npt.NDArray[np.float64]:
-    if "weight" not in table.column_names:
-        return np.ones(len(table))
-    weights = np.asarray(table["weight"].fill_null(1.0).to_numpy(), dtype=np.float64)
-    if not np.isfinite(weights).all() or (len(weights) and weights.min() < 0):
-        raise ValueError(f"{path} has weights that are negative or not numbers, expected 0 or more")
-    return weights
+def hard(targets: Any) -> Ints:
+    """(n,) columns of targets that are columns already, or (n, k) shares: the greatest, the first of equals."""
+    given = np.asarray(targets)
+    return (given if given.ndim == 1 else given.argmax(axis=1)).astype(np.int64)
+
+
+def counts(examples: Examples, labels: Sequence[str]) -> dict[str, int]:
+    """Items of each label, in the order of the schema, zeros included."""
+    found = Counter(hard(examples.targets).tolist())
+    return {label: found[i] for i, label in enumerate(labels)}
 
 
 def check(examples: Examples) -> None:
@@ -106,7 +135,7 @@ def check(examples: Examples) -> None:
     Raises:
         ValueError: no item, none that counts, or one label only.
     """
-    counted = examples.targets[examples.weights > 0]
+    counted = hard(examples.targets)[examples.weights > 0]
     if not len(counted):
         raise ValueError("found no labelled item to train on, expected some: label items and freeze again")
     if len(np.unique(counted)) < 2:
@@ -117,7 +146,35 @@ def check(examples: Examples) -> None:
 
 
 def losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """(b,) cross-entropy of each item in nats, from logits (b, k) and columns (b,)."""
+    """(b,) cross-entropy of each item in nats, from logits (b, k) and columns (b,) or shares (b, k)."""
     from torch.nn.functional import cross_entropy
 
     return cross_entropy(logits.float(), targets, reduction="none")
+
+
+def one_label_figures(raw: Floats, scaled: Floats, targets: Ints) -> dict[str, Any]:
+    """How items are met before calibration and after it: probabilities (n, k) of both, columns (n,)."""
+    at = np.arange(len(targets))
+
+    def nll(probs: Floats) -> float:
+        return float(-np.log(np.maximum(probs[at, targets], 1e-30)).mean())
+
+    return {
+        "n": len(targets),
+        "accuracy": float((scaled.argmax(axis=1) == targets).mean()),
+        "loss": nll(raw),
+        "loss_calibrated": nll(scaled),
+        "ece": fitting.ece(raw, targets),
+        "ece_calibrated": fitting.ece(scaled, targets),
+    }
+
+
+def probe_head(
+    vectors: Floats, targets: Ints, k: int, weights: npt.NDArray[np.float64], seed: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None:
+    """A linear probe as weight (k, d) and bias (k,); None where all targets are alike."""
+    from training.learning import probe  # scikit-learn: programs alone
+
+    if len(np.unique(targets)) < 2:
+        return None
+    return probe.fit(vectors, targets, k, c=HEAD_C, seed=seed, weights=weights).head(vectors)

@@ -1,4 +1,4 @@
-"""Fine-tune a text classifier, under torchrun with one or more processes or by itself.
+"""Fine-tune an encoder for an objective, under torchrun with one or more processes or by itself.
 
 Each attempt writes its checkpoints to a folder of its own under `work` and begins with the newest whole one
 that any attempt left there, so that a killed run is taken up again and ends with the weights of an
@@ -6,141 +6,70 @@ undisturbed one.
 
 Result folder:
     model/       config.json, model.safetensors and tokenizer (as transformers loads them), head.safetensors
-    result.json  labels in the order of the outputs, temperature, validation figures, history, pace
+    result.json  objective, field, labels (columns of what it predicts), calibration, validation figures,
+                 history, pace
     spec.json    what was asked for
+    trace.json.gz  what the profiler saw, if it was asked to look
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
-import secrets
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+import numpy.typing as npt
 import transformers
-from transformers import TrainingArguments
 
 from jobs import program
-from training.distributed import checkpoint, communicate, faults
-from training.learning import calibration, probe
+from training.distributed import checkpoint, communicate, memory
+from training.distributed.recovery import positions
+from training.distributed.spread import Spread
+from training.distributed.survival import Survival
+from training.learning import base_folder, faster, precision
 from training.learning.batching import schedule
-from training.learning.encoder import Encoder
+from training.learning.exchange import Exchange, name_of
+from training.learning.incremental_surgery import Surgery
+from training.learning.increments import increment
+from training.learning.loading import Collate, TokenData
 from training.learning.text_model import (
     TextClassifier,
     Tokeniser,
-    Tokens,
     be_quiet,
-    load_encoder,
     set_threads,
 )
-from training.learning.trainer import ExactTrainer, TokenData
-from training.objectives.classification import Examples
-from training.objectives.registry import Objective, objective
-from training.programs import specs
+from training.learning.towards_base import TowardsBase
+from training.learning.trainer import ExactTrainer
+from training.learning.vocabulary import CutVocabulary
+from training.learning.watching import Watch
+from training.objectives.frozen import Examples
+from training.programs import finetune_model, finetune_tuning, specs
+from training.programs.finetune_arguments import arguments
+from training.programs.finetune_spec import FinetuneSpec
+from training.programs.ordering import Order
+from training.programs.surviving_run import curve, leaving_with_the_others
 
-KEPT_CHECKPOINTS = 2  # the newest may turn out damaged
-CURVE_POINTS = 100
-WATCHED_TIMES = 10  # a run looks at the validation items so often
-HEAD_ITEMS = 5_000  # at most so many items are embedded to start the head
-HEAD_C = 10.0
-_ALONE = secrets.token_hex(8)  # names the attempt of a process that no torchrun started
-
-
-@dataclass(frozen=True, kw_only=True)
-class FinetuneSpec(specs.Spec):
-    """What to train.
-
-    Attributes:
-        result: the folder to make. work: where checkpoints lie, shared by all attempts of one job.
-        data: folder of a frozen dataset. labels: ids in the order of the outputs; all of the schema.
-        base_model: folder of an encoder.
-        epochs: passes over the training items, fractions allowed; max_steps overrides it.
-        batch_size: items a step, over all processes. processes: for the record; torchrun decides.
-        dropout: replaces the encoder's own rates; None keeps them.
-        warmup: share of the steps in which the rate rises.
-        save_every: steps between checkpoints.
-        patience: stop when the validation loss has not fallen for so many checkpoints, and keep the best;
-            None: train to the end.
-        head_start: begin with a linear probe's weights as the head instead of zeros.
-        threads: torch threads of each process; None leaves it to OMP_NUM_THREADS.
-    """
-
-    spec_version: int = specs.SPEC_VERSION
-    result: str
-    work: str
-    data: str
-    labels: list[str]
-    base_model: str
-    objective: str = "classification"
-    epochs: float = 3.0
-    max_steps: int | None = None
-    batch_size: int = 16
-    learning_rate: float = 1e-4
-    weight_decay: float = 0.01
-    warmup: float = 0.06
-    max_length: int = 128
-    dropout: float | None = None
-    head_start: bool = True
-    seed: int = 0
-    processes: int = 1
-    threads: int | None = None
-    save_every: int = 100
-    patience: int | None = None
-
-    def __post_init__(self) -> None:
-        specs.check_labels(self.labels)
-        objective(self.objective)
-        specs.check_range("epochs", self.epochs, 1e-6, 10_000)
-        specs.check_range("max_steps", self.max_steps or 1, 1, 10**8)
-        specs.check_range("batch_size", self.batch_size, 1, 65_536)
-        specs.check_range("learning_rate", self.learning_rate, 0, 1000)
-        specs.check_range("weight_decay", self.weight_decay, 0, 10)
-        specs.check_range("warmup", self.warmup, 0, 1)
-        specs.check_range("max_length", self.max_length, 4, 8192)
-        specs.check_range("dropout", self.dropout or 0.0, 0, 0.95)
-        specs.check_range("seed", self.seed, 0, 2**31 - 1)
-        specs.check_range("processes", self.processes, 1, 1024)
-        specs.check_range("threads", self.threads or 1, 1, 1024)
-        specs.check_range("save_every", self.save_every, 1, 10**8)
-        specs.check_range("patience", self.patience or 1, 1, 10**6)
-
-    def steps(self, items: int) -> int:
-        """Optimiser steps for so many training items."""
-        if self.max_steps is not None:
-            return self.max_steps
-        return max(1, math.ceil(self.epochs * math.ceil(items / self.batch_size) - 1e-9))
-
-    def key(self) -> str:
-        """Hash of all that a checkpoint depends on; where it lies and how many processes train is left out."""
-        settings = self.to_json()
-        for name in ("result", "work", "processes", "threads"):
-            del settings[name]
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+CURVE = {
+    "loss": "loss",
+    "learning_rate": "learning_rate",
+    "eval_loss": "validation_loss",
+    "eval_accuracy": "validation_accuracy",
+}
 
 
 def work(data: dict[str, Any]) -> None:
     """The program, on every rank."""
     started = time.monotonic()
     with specs.clear_errors(data):
-        spec = FinetuneSpec.from_json(data)
-        try:
-            _Run(spec).perform(started)
-        except Exception as error:
-            if communicate.rank() == 0:  # a checkpoint that was being written gives its space back
-                checkpoint.discard_unsealed(Path(spec.work) / f"attempt-{_attempt()}")
-            if not faults.lost_peer(error):
-                raise
-            # Another rank died and says why, or was killed. No error event here: a retry may go well.
-            program.log(f"rank {communicate.rank()} lost another rank: {error}")
-            raise SystemExit(1) from error
+        run = _Run(FinetuneSpec.from_json(data))
+        with leaving_with_the_others(run):
+            run.perform(started)
 
 
 class _Run:
@@ -148,98 +77,240 @@ class _Run:
 
     def __init__(self, spec: FinetuneSpec) -> None:
         self.spec = spec
-        self.objective: Objective = objective(spec.objective)
+        self.task = spec.task
+        self.survival: Survival | None = None
+        self.watch: Watch | None = None  # of the last attempt, as the next
+        self.pull: TowardsBase | None = None
+        self.exchange: Exchange | None = None
+        self.known: npt.NDArray[np.bool_] | None = None  # of the training items, in a run that goes on
+        self.head_s = self.begun = 0.0
         be_quiet()
         set_threads(spec.threads)
+        os.environ.update(memory.allocator_settings(dict(os.environ)))  # before CUDA is touched
 
     def perform(self, started: float) -> None:
-        spec = self.spec
-        train = self.objective.read(Path(spec.data), "train", spec.labels).counted()
-        self.objective.check(train)
-        validation = self.objective.read(Path(spec.data), "validation", spec.labels)
-        tokeniser = Tokeniser.load(Path(spec.base_model), spec.max_length)
-        tokens, validation_tokens = tokeniser(train.texts), tokeniser(validation.texts)
-        steps = spec.steps(len(train))
-        self.own = Path(spec.work) / f"attempt-{_attempt()}"
-        args = _arguments(spec, self.own, steps, bool(len(validation)))  # joins the process group
-        transformers.set_seed(spec.seed)
-        encoder = load_encoder(Path(spec.base_model), spec.dropout)
-        model = TextClassifier(encoder, len(spec.labels)).to(args.device)
-        resume = self._newest(args.device)
+        spec, task = self.spec, self.task
+        self.train, replayed = self._to_learn()
+        task.check(self.train)
+        self.validation = task.read(Path(spec.data), "validation")
+        self.tokeniser = Tokeniser.load(Path(spec.base_model), spec.max_length)
+        self.encoded, self.watched = (
+            task.encode(self.tokeniser, some.texts) for some in (self.train, self.validation)
+        )
+        self.targets = task.targets(self.train, self.encoded)
+        self.watched_targets = task.targets(self.validation, self.watched)
+        self.steps = spec.steps(len(self.train))
+        self.own = Path(spec.work) / f"attempt-{communicate.attempt()}"
+        # Joins the process group.
+        self.args = arguments(spec, self.own, self.steps, has_validation=bool(len(self.validation)))
+        self.lengths = [len(row) for row in self.encoded.tokens]
+        self.order = Order.of(spec, self.train, self.targets, self.lengths, self.args.device)
+        self.survival = Survival(Path(spec.work), self.own, spec.key(), self.args.device, spec.limits())
+        self.precision = precision.settled(spec.precision, self.args.device, Path(spec.work))
+        self.tuned = finetune_tuning.found(
+            spec,
+            lambda: self._trials(),
+            self.args.device,
+            is_plain=spec.curriculum == "none",
+        )
+        self.faster = finetune_tuning.settings(self.tuned)
+        if communicate.rank() == 0:
+            ranks = finetune_tuning.ranks_in_words(self.args.device)
+            program.log(f"{ranks}; products in {self.precision.precision} ({self.precision.why})")
+        trainer, resume = self.survival.attempt(self._train_from)
+        trained = time.monotonic() - self.begun
+        figures = self._validate(trainer)
+        figures["base_distance"] = round(self.pull.distance(), 6) if self.pull else None
+        model = trainer.whole_model()
+        if communicate.rank() == 0:
+            figures |= {"replayed": replayed, **self._figures(trainer, model, resume, trained)}
+            trainer.words.restore(model.encoder)
+            self._write(model, figures, started)
+            self.survival.clear()
+            for name in (faster.FILE, precision.FILE):
+                (Path(spec.work) / name).unlink(missing_ok=True)
+        communicate.barrier()  # the others stay: torchrun would call one that leaves early a failure
+        self.survival.heart.stop("done")
+
+    def _train_from(self, resume: Path | None) -> tuple[ExactTrainer, Path | None]:
+        """Train to the end, from a checkpoint or the base; more than once where a step went wrong."""
+        assert self.survival is not None
+        transformers.set_seed(self.spec.seed)
+        self.args.learning_rate = self.spec.learning_rate * self.survival.recovery.rate
+        model = finetune_model.make(self.spec, self.task).to(self.args.device)
+        is_new = resume is None and self.spec.head_start and not self.spec.start_head
         begun = time.monotonic()
-        if resume is None and spec.head_start and communicate.rank() == 0:
-            _start_head(model, tokeniser, train, len(spec.labels), spec.seed)
-        head_s = time.monotonic() - begun
+        if is_new and communicate.rank() == 0:
+            finetune_model.start_head(model, self.tokeniser, self.train, self.task, self.spec.seed)
+        self.head_s += time.monotonic() - begun
+        trainer = self._trainer(model, self.survival)
+        if resume and communicate.rank() == 0:
+            program.log(f"going on from step {checkpoint.step_of(resume)}")
+        self.begun = time.monotonic()
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        return trainer, resume
+
+    def _trials(self) -> faster.Trials:
+        """What settings are tried on: a model of its own, and the first batches in their plain order."""
+        spec = self.spec
+        ranks = 1 if spec.layout == "tp" else communicate.world_size()
+        model = finetune_model.make(spec, self.task).to(self.args.device)
+        words = CutVocabulary(model.encoder, [self.encoded.tokens], self.tokeniser.pad)
+        return faster.Trials(
+            model=model,
+            data=TokenData(words.renumbered(self.encoded.tokens), self.targets),
+            collate=Collate(self.task, words.pad),
+            batches=schedule(self.lengths, batch_size=spec.batch_size, steps=faster.BATCHES, seed=spec.seed),
+            weights=self.train.weights,
+            share=-(-spec.batch_size // ranks),
+            precision=self.precision.precision,
+            device=self.args.device,
+        )
+
+    def _trainer(self, model: TextClassifier, survival: Survival) -> ExactTrainer:
+        spec = self.spec
+        words = CutVocabulary(model.encoder, [self.encoded.tokens, self.watched.tokens], self.tokeniser.pad)
+        layout, self.args.ddp_bucket_cap_mb = finetune_model.layout(spec, model, max(self.lengths))
+        data = TokenData(words.renumbered(self.encoded.tokens), self.targets)
+        longest = sorted(data.tokens, key=len)[-2:]
+        layout, again = finetune_model.computed_again(layout, model, longest, survival.recovery.again)
+        spread = Spread(layout, self.args.device)
+        spread.apply(model, again)
+        if spread.divides:  # ranks hold different weights: nothing to compare
+            survival.limits = replace(survival.limits, compare_every=None)
+        taken = positions(self.steps, survival.recovery.skipped)
         trainer = ExactTrainer(
             model,
-            args,
-            TokenData(tokens, train.targets),
-            batches=schedule(
-                [len(row) for row in tokens], batch_size=spec.batch_size, steps=steps, seed=spec.seed
-            ),
-            weights=train.weights,
-            pad=tokeniser.pad,
-            losses=self.objective.losses,
-            validation=(validation_tokens, validation.targets) if len(validation) else None,
-            seal_key=spec.key(),
-            patience=spec.patience if len(validation) else None,
+            self.args,
+            data,
+            batches=self.order.batches(taken, lambda: trainer.state.log_history),  # asked once it trains
+            weights=self.train.weights,
+            words=words,
+            task=self.task,
+            validation=(self.watched.tokens, self.watched_targets) if len(self.validation) else None,
+            survival=survival,
+            positions=taken,
+            patience=spec.patience if len(self.validation) else None,
+            precision=self.precision.precision,
+            loading=self.faster.loading if self.faster else None,
+            spread=spread,
+            surgery=Surgery(self.known, spec.seed)
+            if spec.gradient_surgery and self.known is not None
+            else None,
         )
-        begun = time.monotonic()
-        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-        trained = time.monotonic() - begun
-        figures = self._validate(trainer, validation_tokens, validation)
-        if communicate.rank() == 0:
-            done = trainer.state.global_step - (checkpoint.step_of(resume) if resume else 0)
-            figures |= {
-                "train_count": len(train),
-                "label_counts": train.counts(spec.labels),
-                "steps": trainer.state.global_step,
-                "resumed_from_step": checkpoint.step_of(resume) if resume else None,
-                "samples_per_s": round(done * len(train) / _a_pass(train, spec) / max(trained, 1e-9), 2),
-                "head_s": round(head_s, 2),
-                "trained_s": round(trained, 2),
-                "world_size": communicate.world_size(),
-                "device": str(args.device),
-                "history": _history(trainer.state.log_history),
-            }
-            self._write(model, tokeniser, figures, started)
+        if self.faster:
+            self.faster.prepare(model.encoder)
+            trainer.pieces = self.faster.pieces(-(-spec.batch_size // spread.data_ranks))
+        if self.watch is not None:
+            self.watch.close()
+        self.watch = Watch(
+            trainer,
+            compression=spec.compression,
+            profile_steps=spec.profile_steps,
+            folder=self.own / "profile",
+            longest=max(self.lengths),
+            spread=spread,
+        )
+        trainer.add_callback(self.watch)
+        if spec.exchange:
+            self.exchange = Exchange(
+                model.encoder,
+                Path(spec.exchange),
+                name_of(Path(spec.work)),
+                base_folder.examine(Path(spec.base_model)).fingerprint,
+                every=spec.exchange_every,
+                weight=spec.exchange_weight,
+            )
+            trainer.add_callback(self.exchange)
+        if spec.base_penalty:
+            self.pull = TowardsBase(model.encoder, spec.base_penalty)
+            trainer.add_callback(self.pull)
+        return trainer
 
-    def _newest(self, device: torch.device) -> Path | None:
-        """The checkpoint to begin with, the same on all ranks: an earlier attempt may still be dying and
-        write
-        one.
-        """
-        found = ""
-        if communicate.rank() == 0:
-            attempts = Path(self.spec.work).glob("attempt-*")
-            path = checkpoint.newest(attempts, self.spec.key())
-            found = str(path or "")
-            if path is not None:
-                program.log(f"going on from step {checkpoint.step_of(path)} of an earlier attempt")
-        agreed = communicate.agreed(found, device)
-        return Path(agreed) if agreed else None
+    def _figures(
+        self, trainer: ExactTrainer, model: TextClassifier, resume: Path | None, trained: float
+    ) -> dict[str, Any]:
+        """What result.json says of the training itself."""
+        assert self.survival is not None and self.watch is not None
+        resumed = checkpoint.step_of(resume) if resume else None
+        count = len(self.train)
+        samples = (trainer.state.global_step - (resumed or 0)) * count / _a_pass(self.train, self.spec)
+        return {
+            "train_count": count,
+            "label_counts": self.task.counts(self.train),
+            "steps": trainer.state.global_step,
+            "resumed_from_step": resumed,
+            "recovered": self.survival.recovery.events,
+            "samples_per_s": round(samples / max(trained, 1e-9), 2),
+            "head_s": round(self.head_s, 2),
+            "trained_s": round(trained, 2),
+            "world_size": communicate.world_size(),
+            "device": str(self.args.device),
+            "precision": self.precision.precision,
+            "precision_why": self.precision.why,
+            "scoring": precision.choose(self.spec.scoring, self.args.device).precision,
+            "tuned": self.tuned,
+            "stopping": self._stopping(trainer),
+            "surgery": trainer.surgery.figures() if trainer.surgery else None,
+            "exchange": self.exchange.figures() if self.exchange else None,
+            "history": curve(trainer.state.log_history, CURVE),
+            **self.order.figures(trainer.batches, trainer.forgetting),
+            **self.watch.figures(model.encoder, model.head.out_features),
+        }
 
-    def _validate(self, trainer: ExactTrainer, tokens: Tokens, validation: Examples) -> dict[str, Any]:
-        """Temperature and figures on the validation items; every rank takes part."""
-        if not tokens:
-            return {"temperature": 1.0, "validation": {"n": 0}}
-        logits = trainer.logits_of(tokens)
-        return validation_figures(logits, validation.targets)
+    def _stopping(self, trainer: ExactTrainer) -> dict[str, Any] | None:
+        """Whether the run stopped early, and the checkpoint that was kept: none where nothing was watched."""
+        if self.spec.patience is None:
+            return None
+        state, best = trainer.state, trainer.state.best_metric
+        return {
+            "planned": self.steps,
+            "step": state.global_step,
+            "kept": state.best_global_step if best is not None else None,
+            "validation_loss": round(float(best), 6) if best is not None else None,
+        }
 
-    def _write(
-        self, model: TextClassifier, tokeniser: Tokeniser, figures: dict[str, Any], started: float
-    ) -> None:
+    def _to_learn(self) -> tuple[Examples, int | None]:
+        """The training items, and how many of them are learnt again (None where all are learnt for the first
+        time)."""
         spec = self.spec
+        train = self.task.read(Path(spec.data), "train").counted()
+        if not spec.before:
+            return train, None
+        before = self.task.read(Path(spec.before), "train").counted()
+        kept, known = increment(train, before, spec.replay, np.random.default_rng([spec.seed, 13]))
+        replayed = int(known.sum())
+        self.known = known
+        program.log(f"going on with {len(kept) - replayed} new items and {replayed} of those learnt before")
+        return train.taken(kept), replayed
+
+    def _validate(self, trainer: ExactTrainer) -> dict[str, Any]:
+        """Calibration and figures on the validation items; every rank takes part."""
+        items, targets = self.validation, self.watched_targets
+        outputs = trainer.outputs_of(self.watched.tokens) if len(items) else []
+        fitted = self.task.calibrate(outputs, targets)
+        figures: dict[str, Any] = {"n": 0}
+        if len(items):
+            figures = self.task.figures(items, self.watched, outputs, targets, fitted)
+        return {"calibration": fitted, "validation": figures}
+
+    def _write(self, model: TextClassifier, figures: dict[str, Any], started: float) -> None:
+        spec, trace = self.spec, self.watch.trace() if self.watch else None
         with program.result_folder(spec.result) as folder:
             target = folder / "model"
             target.mkdir()
             model.save(target)
-            tokeniser.save(target)
+            self.tokeniser.save(target)
+            if trace is not None:
+                shutil.copyfile(trace, folder / trace.name)
             (folder / "spec.json").write_text(json.dumps(spec.to_json(), indent=1, ensure_ascii=False))
             result = {
                 "spec_version": specs.SPEC_VERSION,
                 "learner": "finetune",
-                "labels": spec.labels,
+                "objective": spec.objective,
+                "field": dict(self.task.field),
+                "tagging": spec.tagging,
+                "labels": self.task.columns,
                 "max_length": spec.max_length,
                 **figures,
                 "seconds": round(time.monotonic() - started, 2),
@@ -247,110 +318,11 @@ class _Run:
             (folder / "result.json").write_text(
                 json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
             )
-        for attempt in Path(spec.work).glob("attempt-*"):
-            shutil.rmtree(attempt, ignore_errors=True)  # the result is whole: nobody goes back
-
-
-def validation_figures(logits: Any, targets: Any) -> dict[str, Any]:
-    """The temperature, and how the validation items are met with it and without."""
-    temperature = calibration.fit_temperature(logits, targets)
-    raw, scaled = calibration.calibrated(logits, 1.0), calibration.calibrated(logits, temperature)
-    return {
-        "temperature": temperature,
-        "validation": {
-            "n": len(targets),
-            "accuracy": float((logits.argmax(axis=1) == targets).mean()),
-            "loss": calibration.negative_log_likelihood(logits, targets),
-            "loss_calibrated": calibration.negative_log_likelihood(logits, targets, temperature),
-            "ece": calibration.ece(raw, targets),
-            "ece_calibrated": calibration.ece(scaled, targets),
-        },
-    }
-
-
-def _attempt() -> str:
-    """A name for this attempt that all its ranks know: torchrun makes a new run id for each start."""
-    given = os.environ.get("TORCHELASTIC_RUN_ID", "none")
-    return _ALONE if given == "none" else hashlib.sha256(given.encode()).hexdigest()[:16]
-
-
-def _arguments(spec: FinetuneSpec, folder: Path, steps: int, has_validation: bool) -> TrainingArguments:
-    on_cpu = not torch.cuda.is_available()
-    ranks = int(os.environ.get("WORLD_SIZE", "0"))  # torchrun sets it
-    stops_early = has_validation and spec.patience is not None
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=1,  # one "epoch" is the whole schedule
-        per_device_train_batch_size=max(1, spec.batch_size // max(1, ranks)),
-        learning_rate=spec.learning_rate,
-        weight_decay=spec.weight_decay,
-        warmup_steps=math.ceil(spec.warmup * steps),
-        lr_scheduler_type="linear",
-        max_grad_norm=1.0,
-        seed=spec.seed,
-        logging_strategy="steps",
-        logging_steps=max(1, steps // CURVE_POINTS),
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        save_strategy="steps",
-        save_steps=spec.save_every,
-        save_total_limit=KEPT_CHECKPOINTS,
-        eval_strategy="steps" if has_validation else "no",
-        eval_steps=spec.save_every if stops_early else max(1, math.ceil(steps / WATCHED_TIMES)),
-        load_best_model_at_end=stops_early,
-        metric_for_best_model="eval_loss" if stops_early else None,
-        greater_is_better=False if stops_early else None,
-        average_tokens_across_devices=False,
-        ddp_find_unused_parameters=False,
-        ddp_backend="gloo" if on_cpu and ranks else None,
-        use_cpu=on_cpu,
-        dataloader_pin_memory=not on_cpu,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to=[],
-        push_to_hub=False,
-    )
-
-
-def _start_head(model: TextClassifier, tokeniser: Tokeniser, train: Examples, k: int, seed: int) -> None:
-    """Begin where a linear probe ends. From zeros a head needs hundreds of steps, in which it pulls the
-    encoder
-    about.
-
-    Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution". DDP
-    copies rank 0's weights to the others.
-    """
-    rng = np.random.default_rng([seed, 12])
-    some = np.arange(len(train))
-    if len(some) > HEAD_ITEMS:
-        some = np.sort(rng.choice(some, size=HEAD_ITEMS, replace=False))
-    if len(np.unique(train.targets[some])) < 2:
-        return
-    program.progress(0, 1, f"reading {len(some)} texts to start from")
-    vectors = Encoder(model.encoder.eval(), tokeniser).encode([train.texts[i] for i in some])
-    fitted = probe.fit(vectors, train.targets[some], k, c=HEAD_C, seed=seed, weights=train.weights[some])
-    model.start_head(*fitted.head(vectors))
 
 
 def _a_pass(train: Examples, spec: FinetuneSpec) -> int:
     """Steps of one pass."""
     return math.ceil(len(train) / spec.batch_size)
-
-
-def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:
-    """The run's curve: one entry a logged step, with what was measured then."""
-    kept = {
-        "loss": "loss",
-        "learning_rate": "learning_rate",
-        "eval_loss": "validation_loss",
-        "eval_accuracy": "validation_accuracy",
-    }
-    steps: dict[int, dict[str, float]] = {}
-    for entry in log:
-        found = {new: entry[old] for old, new in kept.items() if old in entry}
-        if found:
-            steps.setdefault(int(entry["step"]), {"step": int(entry["step"])}).update(found)
-    return [steps[step] for step in sorted(steps)]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,11 @@
 Torch is loaded for a fine-tuned model only; a probe can be asked in process.
 
 Result folder:
-    probs.npy       (n, k) float32, rows sum to 1, columns in the order of the model's own labels
+    probs.npy       (n, w) float32, columns in the order of the model's own labels; rows sum to 1 where the
+                    answer is one of them, and dimension by dimension for a rating
+    tokens.npy      in place of it where words are judged: (m, w) float16 of all words, item after item;
+                    starts.npy: (n + 1,) int64, where each item's begin, and last where all end
+    answers.parquet row, answer and scores (JSON), confidence; where an answer is more than the likeliest column
     embeddings.npy  (n, d) float32 unit vectors; of a fine-tuned model only
     rows.npy        (n,) int64 item rows, as they were given
     result.json     labels, counts, pace
@@ -21,9 +25,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from jobs import program
-from training.learning import calibration, columns, probe
+from training.learning import columns, precision, probe
 from training.learning.columns import Rows, Shard
-from training.programs import specs
+from training.learning.precision import Asked
+from training.objectives.registry import task_of_model
+from training.programs import predictions, specs
 
 READ_ROWS = 20_000  # texts held at once
 
@@ -37,6 +43,7 @@ class PredictSpec(specs.Spec):
         texts: parquet (row, text), other columns are ignored; for a fine-tuned model.
         features: shards of embeddings, and rows: int64 .npy of the rows wanted; for a probe.
         batch_tokens: padded tokens that go through the model at once.
+        precision: "bf16" is twice as fast where the hardware can, at about three digits.
         threads: torch threads; None leaves them.
     """
 
@@ -47,11 +54,13 @@ class PredictSpec(specs.Spec):
     features: list[Shard] = field(default_factory=list)
     rows: str = ""
     batch_tokens: int = 4096
+    precision: Asked = "fp32"
     threads: int | None = None
 
     def __post_init__(self) -> None:
         specs.check_range("batch_tokens", self.batch_tokens, 1, 2**31 - 1)
         specs.check_range("threads", self.threads or 1, 1, 1024)
+        precision.check(self.precision)
         if not self.texts and not self.rows:
             raise ValueError("found neither texts nor rows, expected one of them: say what to predict")
 
@@ -120,33 +129,46 @@ def _predict_probe(spec: PredictSpec, folder: Path) -> tuple[int, float]:
 
 
 def _predict_finetune(spec: PredictSpec, model: dict[str, Any], folder: Path) -> tuple[int, float]:
-    from training.learning import text_model  # torch: only here
+    from training.learning import packed, text_model  # torch: only here
 
     text_model.be_quiet()
     text_model.set_threads(spec.threads)
     path = Path(spec.model) / "model"
-    classifier = text_model.TextClassifier.load(path, len(model["labels"])).eval().to(text_model.device())
+    task = task_of_model(model)
+    classifier = text_model.TextClassifier.load(path, task.outputs, per_token=task.per_token)
+    classifier = classifier.eval().to(text_model.device())
     tokeniser = text_model.Tokeniser.load(path, int(model["max_length"]))
+    chosen = precision.choose(spec.precision, text_model.device())
+    classifier = packed.scorer(classifier, chosen.precision)
+    fitted = model.get("calibration") or {"temperature": model["temperature"]}
     rows = read_rows(Path(spec.texts))
-    k, width = len(model["labels"]), classifier.head.in_features
+    width = classifier.encoder.config.hidden_size
     start, begun = 0, time.monotonic()
     with (
-        columns.NpyWriter(folder / "probs.npy", (len(rows), k)) as probs,
+        predictions.writer(task, folder, rows) as written,
         columns.NpyWriter(folder / "embeddings.npy", (len(rows), width)) as vectors,
     ):
         for batch in pq.ParquetFile(spec.texts).iter_batches(batch_size=READ_ROWS, columns=["text"]):
-            logits = np.empty((batch.num_rows, k), dtype=np.float32)
+            encoded = task.encode(tokeniser, batch.column("text").to_pylist())
+            outputs: Any = [None] * batch.num_rows
+            if not task.per_token:
+                outputs = np.empty((batch.num_rows, task.outputs), dtype=np.float32)
             units = np.empty((batch.num_rows, width), dtype=np.float32)
-            for at, (some_logits, some_units) in text_model.infer(
+            for at, (found, some_units) in text_model.infer(
                 classifier.logits_and_vectors,
-                tokeniser(batch.column("text").to_pylist()),
+                encoded.tokens,
                 pad=tokeniser.pad,
                 device=text_model.device(),
                 batch_tokens=spec.batch_tokens,
                 on_progress=specs.Progress(start, len(rows), "predicting"),
             ):
-                logits[at], units[at] = some_logits, some_units
-            probs.append(calibration.calibrated(logits, float(model["temperature"])))
+                units[at] = some_units
+                if task.per_token:
+                    for item, one in zip(at, found, strict=True):
+                        outputs[item] = one[: len(encoded.tokens[item])]
+                else:
+                    outputs[at] = found
+            written.append(outputs, encoded, fitted)
             vectors.append(units)
             start += batch.num_rows
     computed = time.monotonic() - begun

@@ -20,7 +20,7 @@ from jobs import program
 from training.learning import calibration, columns, probe
 from training.learning.columns import Shard
 from training.objectives import classification
-from training.objectives.classification import Examples
+from training.objectives.frozen import Examples
 from training.programs import specs
 
 
@@ -76,7 +76,7 @@ def work(data: dict[str, Any]) -> None:
                 "temperature": fitted.temperature,
                 "validation": _figures(fitted, validation_vectors, validation),
                 "train_count": len(train),
-                "label_counts": train.counts(spec.labels),
+                "label_counts": classification.counts(train, spec.labels),
                 "seconds": round(time.monotonic() - started, 3),
             }
             (folder / "result.json").write_text(

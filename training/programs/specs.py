@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Iterator
@@ -68,6 +69,13 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     """
     if not low <= value <= high:
         raise ValueError(f"{name}: found {value}, expected {low} to {high}")
+
+
+def steps_for(items: int, *, epochs: float, batch_size: int, max_steps: int | None) -> int:
+    """Optimiser steps for so many items: `max_steps`, or as many as `epochs` passes take; 1 at least."""
+    if max_steps is not None:
+        return max_steps
+    return max(1, math.ceil(epochs * math.ceil(items / batch_size) - 1e-9))
 
 
 @contextmanager

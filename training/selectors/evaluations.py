@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,19 +39,37 @@ class ClassRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A headline figure of a report. `is_share`: told in percent; else as a number."""
+
+    name: str
+    measured: Measured
+    is_share: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """`counts[i][j]`: items whose true value is names[i] and which the model calls names[j]."""
+
+    title: str
+    counts: list[list[int]]
+    names: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
-    """An evaluation, unpacked. `confusion[i][j]`: items of gold label i that the model calls j."""
+    """An evaluation, unpacked. `figures`: those of the type of label, the one that decides first; `difference`
+    is that one's. `bins` are empty where the answer is no single label. `is_scale`: the classes are points of
+    scales, in their order."""
 
     n: int
-    accuracy: Measured
-    macro_f1: Measured | None
-    ece: Measured | None
+    figures: list[Figure]
+    levels: list[Figure]
     bins: list[tuple[float, float, int]]
     classes: list[ClassRow]
-    confusion: list[list[int]]
-    names: list[str]
-    baseline: Measured | None
-    difference: Measured | None
+    tables: list[Table]
+    difference: Figure | None
+    is_scale: bool = False
 
 
 def for_project(project: Project) -> QuerySet[Evaluation]:
@@ -78,42 +97,96 @@ def _measured(figures: dict[str, Any], name: str, n: int) -> Measured | None:
     return Measured(value=value, low=low, high=high, n=n)
 
 
+# Figures by type of label, the one that decides first.
+_SHOWN = {
+    "classification": ("accuracy", "macro_f1", "ece"),
+    "multilabel": ("micro_f1", "macro_f1", "accuracy"),
+    "spans": ("f1", "macro_f1", "accuracy"),
+    "rating": ("kappa", "mae", "accuracy"),
+}
+_NUMBERS = {"kappa", "mae"}
+
+
+def _words(name: str) -> str:
+    """What a figure is called."""
+    if name.startswith("level_"):
+        return _("Right down to level %(level)s") % {"level": name.removeprefix("level_")}
+    return {
+        "accuracy": _("Accuracy"),
+        "macro_f1": _("Macro F1"),
+        "micro_f1": _("Micro F1"),
+        "f1": _("F1 of exact spans"),
+        "ece": _("Calibration error"),
+        "kappa": _("Weighted kappa"),
+        "mae": _("Points off, on average"),
+        "path_f1": _("F1 of paths"),
+    }[name]
+
+
+def _figures(evaluation: Evaluation, names: Sequence[str]) -> list[Figure]:
+    own = evaluation.figures["model"]
+    found = [(name, _measured(own, name, own["n"])) for name in names]
+    return [
+        Figure(name=_words(name), measured=measured, is_share=name not in _NUMBERS)
+        for name, measured in found
+        if measured is not None
+    ]
+
+
 def accuracy(evaluation: Evaluation) -> Measured:
+    """The share of test items that are right as a whole, whatever the type of label."""
     own = evaluation.figures["model"]
     found = _measured(own, "accuracy", own["n"])
     assert found is not None  # an evaluation has at least one item
     return found
 
 
-def difference(evaluation: Evaluation) -> Measured | None:
-    """Accuracy of the model less that of the deployed one on the same items; None where there was none."""
-    given = evaluation.figures.get("difference")
-    return Measured(**given) if given else None
+def headline(evaluation: Evaluation) -> Figure | None:
+    """The figure by which the model was compared; None where its test items do not define it."""
+    found = _figures(evaluation, [evaluation.figures.get("headline", "accuracy")])
+    return found[0] if found else None
+
+
+def difference(evaluation: Evaluation) -> Figure | None:
+    """That figure of the model less that of the deployed one on the same items; None where there was none (a
+    tuned model is compared with its base then).
+    """
+    given = evaluation.figures.get("difference") if evaluation.figures.get("against") != "base" else None
+    name = evaluation.figures.get("headline", "accuracy")
+    if not given:
+        return None
+    return Figure(name=_words(name), measured=Measured(**given), is_share=name not in _NUMBERS)
 
 
 def report(evaluation: Evaluation) -> Report:
     """Everything an evaluation's page shows."""
     own = evaluation.figures["model"]
     n, names = own["n"], label_names(evaluation)
-    baseline = evaluation.figures.get("baseline")
+    kind = evaluation.figures.get("type", "classification")
+    tables = [
+        Table(title=names.get(name, name), counts=counts, names=own["points"])
+        for name, counts in own.get("tables", {}).items()
+    ]
+    if "confusion" in own:
+        labels = [names.get(label, label) for label in own["labels"]]
+        tables.append(Table(title="", counts=own["confusion"], names=labels))
     return Report(
         n=n,
-        accuracy=accuracy(evaluation),
-        macro_f1=_measured(own, "macro_f1", n),
-        ece=_measured(own, "ece", n),
-        bins=[(b["confidence"], b["accuracy"], b["count"]) for b in own["reliability"] if b["count"]],
+        figures=_figures(evaluation, _SHOWN[kind]),
+        levels=_figures(evaluation, own.get("levels", ())),
+        bins=[(b["confidence"], b["accuracy"], b["count"]) for b in own.get("reliability", ()) if b["count"]],
         classes=[_class_row(entry, names) for entry in own["per_class"]],
-        confusion=own["confusion"],
-        names=[names.get(label, label) for label in own["labels"]],
-        baseline=_measured(baseline, "accuracy", n) if baseline else None,
+        tables=tables,
         difference=difference(evaluation),
+        is_scale=kind == "rating",
     )
 
 
 def _class_row(entry: dict[str, Any], names: dict[str, str]) -> ClassRow:
+    label, _equals, point = entry["label"].partition("=")  # of a rating a dimension and a point
     return ClassRow(
         label=entry["label"],
-        name=names.get(entry["label"], entry["label"]),
+        name=f"{names.get(label, label)} {point}".strip(),
         precision=entry["precision"],
         recall=_measured(entry, "recall", entry["support"]),
         f1=entry["f1"],
@@ -121,8 +194,71 @@ def _class_row(entry: dict[str, Any], names: dict[str, str]) -> ClassRow:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class LanguageRow:
+    """One model's figures on the test items; `loss` in nats (of a token, or of a pair), `margin` of pairs."""
+
+    name: str
+    accuracy: Measured
+    loss: Measured
+    perplexity: float | None
+    margin: Measured | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageReport:
+    """An evaluation of a tuned language model, beside the deployed one and the base it came from.
+
+    `likelihood`: of responses, what the model gains in log likelihood of a character, by which it is decided.
+    """
+
+    kind: str
+    n: int
+    rows: list[LanguageRow]
+    against: str
+    difference: Measured
+    likelihood: Measured | None
+
+
+def language_report(evaluation: Evaluation) -> LanguageReport | None:
+    """None where a classifier was judged."""
+    figures = evaluation.figures
+    if "kind" not in figures:
+        return None
+    named = (
+        (str(evaluation.model), figures["model"]),
+        (str(evaluation.baseline or ""), figures["baseline"]),
+        (_("base model"), figures["base"]),
+    )
+    likelihood = figures["likelihood_difference"]
+    against = str(evaluation.baseline) if evaluation.baseline else _("the base model")
+    return LanguageReport(
+        kind=figures["kind"],
+        n=figures["n"],
+        rows=[_language_row(name, own) for name, own in named if own],
+        against=against,
+        difference=Measured(**figures["difference"]),
+        likelihood=Measured(**likelihood) if likelihood else None,
+    )
+
+
+def _language_row(name: str, own: dict[str, Any]) -> LanguageRow:
+    n = own["n"]
+    accuracy = _measured(own, "accuracy", n)
+    loss = _measured(own, "loss", n)
+    assert accuracy is not None and loss is not None
+    return LanguageRow(
+        name=name,
+        accuracy=accuracy,
+        loss=loss,
+        perplexity=own.get("perplexity"),
+        margin=_measured(own, "margin", n),
+    )
+
+
 def label_names(evaluation: Evaluation) -> dict[str, str]:
-    """Label id -> name in the reader's language, by the schema that the dataset was frozen with."""
+    """Label or dimension id -> name in the reader's language, by the schema that the dataset was frozen with."""
     key = "name_zh" if (get_language() or "").startswith("zh") else "name"
     field = task_types.field_of(evaluation.dataset.schema_version.definition)
-    return {label["id"]: label.get(key) or label["name"] for label in field["labels"]}
+    named = [*field.get("labels", ()), *field.get("dimensions", ())]
+    return {one["id"]: one.get(key) or one["name"] for one in named}

@@ -29,6 +29,22 @@ def for_project(project: Project) -> QuerySet[ModelVersion]:
     )
 
 
+def gives_labels(model: ModelVersion) -> bool:
+    """Whether its probabilities are a distribution over labels, of which the likeliest is its answer."""
+    return label_type(model) == "classification"
+
+
+def label_type(model: ModelVersion) -> str:
+    """The task type that it learnt; older models learnt one label, and say nothing."""
+    field = model.figures.get("field") or {"type": "classification"}
+    return str(field["type"])
+
+
+def scoring_precision(model: ModelVersion) -> str:
+    """In which it reads the pool: always the same, so that the values of its column can be compared."""
+    return str(model.figures.get("scoring", "fp32"))
+
+
 def latest_evaluation(model: ModelVersion) -> Evaluation | None:
     return model.evaluations.select_related("baseline", "dataset").first()
 

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from annotation.models import Project
 from jobs.models import Job, JobLog, JobMetric
 from training.models import TrainingRun
 
 LOG_LINES = 300
+
+# What `recovered` in a model's figures can hold (training/distributed/recovery.py, KINDS).
+EVENTS = {
+    "lost": _lazy("a process was lost"),
+    "connection": _lazy("the processes lost each other"),
+    "memory": _lazy("memory ran out"),
+    "anomaly": _lazy("a step was not taken"),
+    "diverged": _lazy("a process held other weights"),
+    "node": _lazy("a machine was left out"),
+    "checkpoint": _lazy("a checkpoint could not be written"),
+    "resumed": _lazy("steps came out otherwise when done again"),
+}
 
 
 def for_project(project: Project) -> QuerySet[TrainingRun]:
@@ -25,6 +40,13 @@ def get_run(project: Project, number: int) -> TrainingRun:
     if found is None:
         raise Http404(_("This project has no training run %(number)s.") % {"number": number})
     return found
+
+
+def recovered(run: TrainingRun) -> list[dict[str, Any]]:
+    """What a finished run went through, oldest first: label of the kind, step, text."""
+    model = getattr(run, "model_version", None)
+    events = (model.figures or {}).get("recovered", []) if model else []
+    return [{**event, "label": EVENTS.get(event["kind"], event["kind"])} for event in events]
 
 
 def metrics(job: Job, name: str, *, limit: int = 400) -> list[tuple[int, float]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.services import audit
+from annotation.models import Project
+from jobs.services import artifacts
 from training.errors import NotDeployable
 from training.evaluation import compare
 from training.models import Decision, Evaluation, ModelVersion
@@ -15,18 +20,25 @@ from training.services import deployments
 
 def decide(model: ModelVersion, evaluation: Evaluation | None) -> Decision:
     """Apply the rule once: deploy unless the new model is clearly worse than the deployed one. Asked again,
-    it
-    answers the same.
+    it answers the same.
 
     Too few test labels decide nothing: the model is deployed and marked unproven.
+
+    Raises:
+        BrokenArtifact: files of the model are missing or changed; nothing is decided.
     """
-    existing = Decision.objects.filter(model=model, evaluation=evaluation, by=None).first()
-    if existing is not None:
-        if existing.action == Decision.Action.DEPLOY and model.decisions.first() == existing:
-            deployments.deploy(model)  # the deploy that a killed worker left out
+    if existing := _by_rule(model, evaluation):
         return existing
-    verdict = compare.decide(_difference(evaluation), evaluation.figures["model"]["n"] if evaluation else 0)
+    figures = evaluation.figures if evaluation else {}
+    verdict = compare.decide(
+        _difference(evaluation), figures["model"]["n"] if figures else 0, **_words(figures)
+    )
+    if verdict.action == Decision.Action.DEPLOY:
+        artifacts.open_verified(model.artifact)  # before the lock: gigabytes may be hashed
     with transaction.atomic():
+        Project.objects.select_for_update(of=("self",), no_key=True).only("pk").get(pk=model.project_id)
+        if existing := _by_rule(model, evaluation):  # a signal and the tick may ask at once
+            return existing
         decision = Decision.objects.create(
             project=model.project,
             model=model,
@@ -36,8 +48,12 @@ def decide(model: ModelVersion, evaluation: Evaluation | None) -> Decision:
             reason=verdict.reason,
         )
         if decision.action == Decision.Action.DEPLOY:
-            deployments.deploy(model)
+            deployments.put_in_service(model)
     return decision
+
+
+def _by_rule(model: ModelVersion, evaluation: Evaluation | None) -> Decision | None:
+    return Decision.objects.filter(model=model, evaluation=evaluation, by=None).first()
 
 
 def overrule(model: ModelVersion, *, action: str, reason: str, by: User) -> Decision:
@@ -104,8 +120,17 @@ def models_before(model: ModelVersion) -> ModelVersion | None:
 
 
 def _difference(evaluation: Evaluation | None) -> compare.Difference | None:
-    given = evaluation.figures.get("difference") if evaluation else None
+    figures = evaluation.figures if evaluation else {}
+    given = figures.get("likelihood_difference") or figures.get("difference")
     return compare.Difference(**given) if given else None
+
+
+def _words(figures: Mapping[str, Any]) -> dict[str, str]:
+    """What was measured, and against what where that is not the deployed model."""
+    if "measure" not in figures:
+        return {"measure": figures.get("headline", "accuracy")}
+    against = "the deployed model" if figures["against"] == "deployed" else "the base model"
+    return {"measure": figures["measure"], "against": against}
 
 
 def _was_proven(model: ModelVersion) -> bool:

@@ -20,6 +20,11 @@ def deploy(model: ModelVersion, *, by: User | None = None) -> Deployment:
         BrokenArtifact: files of the model are missing or changed; the deployed one stays.
     """
     artifacts.open_verified(model.artifact)
+    return put_in_service(model, by=by)
+
+
+def put_in_service(model: ModelVersion, *, by: User | None = None) -> Deployment:
+    """The same for who has verified its files already: that takes long, and no lock should wait for it."""
     with transaction.atomic():
         Project.objects.select_for_update(of=("self",), no_key=True).only("pk").get(pk=model.project_id)
         live = Deployment.objects.filter(project=model.project_id, ended_at__isnull=True).first()

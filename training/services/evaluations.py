@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from annotation.models import DatasetVersion
+from annotation.task_types import registry
 from jobs.models import Job
 from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
 from training.errors import NothingToEvaluate
 from training.models import Evaluation, ModelVersion, TrainingRun
 from training.selectors import models
-from training.services import programs
+from training.services import programs, tuning
 from training.services.runs import Features
 from training.signals import evaluation_finished
 
@@ -63,12 +64,27 @@ def perform(ctx: JobContext) -> dict[str, Any]:
     evaluation = Evaluation.objects.filter(model=model, dataset=dataset).first()
     if evaluation is None:
         evaluation = _evaluate(ctx, model, dataset)
-    return {"evaluation": str(evaluation.uuid), "accuracy": evaluation.figures["model"]["accuracy"]}
+    own, headline = evaluation.figures["model"], evaluation.figures.get("headline", "accuracy")
+    return {
+        "evaluation": str(evaluation.uuid),
+        "accuracy": own["accuracy"],
+        "headline": headline,
+        "value": own[headline],
+        **({"perplexity": own["perplexity"]} if "perplexity" in own else {}),
+    }
 
 
 def _evaluate(ctx: JobContext, model: ModelVersion, dataset: DatasetVersion) -> Evaluation:
     baseline = models.deployed(model.project)
     if baseline is not None and baseline.pk == model.pk:
+        baseline = None
+    if tuning.is_tuned(model):
+        result = tuning.judge(ctx, model, dataset, baseline)
+        return _book(model, dataset, baseline, result)
+    if baseline is not None and tuning.is_tuned(baseline):
+        baseline = None  # it speaks, and knows no labels
+    if baseline is not None and models.label_type(baseline) != models.label_type(model):
+        ctx.log(f"the deployed model {baseline} learnt another type of label: judged without comparison")
         baseline = None
     features: Features = ctx.params["features"]
     if baseline is not None and baseline.run.learner == TrainingRun.Learner.PROBE and not features:
@@ -80,12 +96,21 @@ def _evaluate(ctx: JobContext, model: ModelVersion, dataset: DatasetVersion) -> 
     spec = {
         "gold": str(gold),
         "labels": model.run.spec["labels"],
+        "field": dict(registry.field_of(dataset.schema_version.definition)),
         "predictions": str(predict(ctx, model, texts=gold, features=features)),
         "baseline": str(predict(ctx, baseline, texts=gold, features=features)) if baseline else None,
         "seed": model.run.spec["seed"],
     }
     result = programs.run_light(ctx, "training.programs.evaluate", spec)
+    return _book(model, dataset, baseline, result)
+
+
+def _book(
+    model: ModelVersion, dataset: DatasetVersion, baseline: ModelVersion | None, result: Path
+) -> Evaluation:
     figures = json.loads((result / "result.json").read_text())
+    if not figures["baseline"]:
+        baseline = None  # it could not be compared with
     artifact = artifacts.store(result, "evaluation")
     with transaction.atomic():
         evaluation, made = Evaluation.objects.get_or_create(
@@ -112,15 +137,16 @@ def predict(
     texts: Path,
     features: Features,
     rows: Path | None = None,
+    precision: str = "fp32",
 ) -> Path:
     """Calibrated probabilities of `model` for the rows of a parquet file (row, text): the program's result
     folder.
 
     A probe reads the embeddings in `features` and never the text: `rows` (.npy) spares it looking for them in
-    `texts`.
+    `texts`. `precision`: of a fine-tuned model's products.
     """
     spec: dict[str, Any] = {"model": str(artifacts.path(model.artifact))}
     if model.run.learner == TrainingRun.Learner.PROBE:
         spec |= {"features": features, "rows": str(rows or texts)}
         return programs.run_light(ctx, "training.programs.predict", spec)
-    return ctx.run_program("training.programs.predict", {**spec, "texts": str(texts)})
+    return ctx.run_program("training.programs.predict", {**spec, "texts": str(texts), "precision": precision})

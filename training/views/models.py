@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts.errors import GyreError
 from annotation.selectors.projects import get_project
 from training import charts
-from training.models import Decision
+from training.models import Decision, TrainingRun
 from training.permissions import may_train
 from training.selectors import evaluations, models, runs
-from training.services import decisions
+from training.services import decisions, reinforcing
 
 
 class OverruleForm(forms.Form):
@@ -39,7 +39,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
     found = [
         {
             "model": model,
-            "accuracy": evaluations.accuracy(judged[0])
+            "headline": evaluations.headline(judged[0])
             if (judged := list(model.evaluations.all()))
             else None,
             "difference": evaluations.difference(judged[0]) if judged else None,
@@ -53,6 +53,7 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
         "models": found,
         "runs": runs.for_project(project)[:50],
         "serving": serving,
+        "learns_replies": reinforcing.learns_replies(project),
     }
     return render(request, "training/models/index.html", context)
 
@@ -73,16 +74,18 @@ def evaluation(request: HttpRequest, slug: str, number: int) -> HttpResponse:
             messages.success(request, _("Your decision is stored with its reason."))
             return redirect("training:evaluation", slug=slug, number=number)
     judged = models.latest_evaluation(model)
-    report = evaluations.report(judged) if judged else None
+    language = evaluations.language_report(judged) if judged else None
+    report = evaluations.report(judged) if judged and not language else None
     serving = models.deployed(project)
     context = {
         "project": project,
         "model": model,
         "evaluation": judged,
         "report": report,
-        "charts": [charts.reliability(report), charts.per_class(report), charts.confusion(report)]
-        if report
-        else [],
+        "language": language,
+        "charts": charts.of_report(report) if report else [],
+        "tuned": model.figures if model.run.learner == TrainingRun.Learner.TUNE else None,
+        "reinforced": model.figures if model.run.learner == TrainingRun.Learner.REINFORCE else None,
         "decisions": model.decisions.select_related("by"),
         "serving": serving,
         "is_serving": serving is not None and serving.pk == model.pk,

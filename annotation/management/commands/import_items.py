@@ -92,9 +92,14 @@ class Command(BaseCommand):
         assert info is not None
         for warning in info.warnings:
             self.stderr.write(warning)
-        text = options["text"]
+        text, guess = options["text"], guess_mapping(info)
+        answers = [options[name] for name in ("label", "value", "best")]
+        if guess.label is not None and not any(answers):
+            self.stderr.write(
+                f"the column {guess.label!r} is not read: --label {guess.label} takes labels from it"
+            )
         return Mapping(
-            text=guess_mapping(info).text if text is None else text,
+            text=guess.text if text is None else text,
             **{name: options[name] for name in ("label", "value", "best", "split", "messages", "draft")},
             external_id=options["id"],
             meta=tuple(options["meta"]),

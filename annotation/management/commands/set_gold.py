@@ -65,7 +65,7 @@ class Command(BaseCommand):
             info = sniff(path)
             read = rows(path, info)
         except IntakeError as error:
-            raise CommandError(error.message) from error
+            raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{path} cannot be read ({error.strerror}): check the path") from error
         for row in read:

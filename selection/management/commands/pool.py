@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -10,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from annotation.management.projects import plainly, project_named
 from jobs.models import Job
 from jobs.services import dispatch, jobs, running
+from selection.index.choice import KINDS
 from selection.selectors import pool_state
 from selection.services import builds, indexing, neighbours, pool, refreshes
 
@@ -24,6 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--embed", action="store_true", help="compute the vectors that are lacking")
         parser.add_argument("--index", action="store_true", help="build the index or bring it up to date")
         parser.add_argument(
+            "--kind", choices=KINDS, default="", help="of the index; default: what fits the memory"
+        )
+        parser.add_argument(
             "--refresh", action="store_true", help="pick the free part of the batch again now"
         )
         parser.add_argument("--like", metavar="TEXT", help="list the items of the pool that are like a text")
@@ -37,7 +42,8 @@ class Command(BaseCommand):
                 with dispatch.held():
                     jobs.drain()  # its parts
             if options["index"]:
-                self._run(indexing.ensure, project)
+                held = indexing.asked_for(indexing.current(project))
+                self._run(partial(indexing.ensure, kind=options["kind"] or held), project)
             if options["refresh"]:
                 result = self._run(refreshes.launch, project).result or {}
                 self.stdout.write(result["note"])
@@ -58,7 +64,7 @@ class Command(BaseCommand):
         return job
 
     def _state(self, project: Any) -> None:
-        state = pool_state.read(project, pool.embedding_key())
+        state = pool_state.read(project, pool.embedding_key(project))
         self.stdout.write(f"{project.slug}: {state.items} items, {state.lacking} without a vector")
         for one in state.columns:
             self.stdout.write(f"  {one.kind} by {one.by}: {one.rows} items, {one.megabytes:.1f} MB")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,8 @@ _ORDER = (
     "control_share",
     "learner",
     "seed",
+    "weigh_by_value",
+    "pool_limit",
     "strategy_settings",
     "learner_settings",
 )
@@ -37,10 +39,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("project", help="the project's address (slug)")
         parser.add_argument("--strategy", choices=list(STRATEGIES), help="default: as in the last round")
-        parser.add_argument("--batch-size", type=int, help="items to pick")
+        parser.add_argument("--batch-size", type=int, help="items to pick; 0: only train and judge")
         parser.add_argument("--control-share", type=float, help="share of the batch drawn at random")
         parser.add_argument("--learner", choices=list(LEARNERS))
         parser.add_argument("--seed", type=int)
+        parser.add_argument(
+            "--weigh-by-value",
+            action=BooleanOptionalAction,
+            help="training items count by what their labels are worth, as last worked out",
+        )
+        parser.add_argument("--pool-limit", type=int, help="items to score at most; a larger pool is sampled")
         # "--settings" is Django's own.
         parser.add_argument("--strategy-settings", type=json.loads, dest="strategy_settings", help="as JSON")
         parser.add_argument("--learner-settings", type=json.loads, help="as JSON")

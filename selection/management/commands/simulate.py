@@ -24,7 +24,7 @@ from selection.services import examples, simulate
 from selection.services.simulate import Course, SimulationSpec
 from selection.services.simulation_report import plot, summary, table
 from selection.strategies.registry import STRATEGIES
-from training.learners import LEARNERS
+from training.learners import learners_for
 
 
 class Command(BaseCommand):
@@ -48,7 +48,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seeds", type=int, default=3, help="repetitions, each with its own split and draws"
         )
-        parser.add_argument("--model", choices=list(LEARNERS), default="probe")
+        parser.add_argument(
+            "--model", choices=[one.name for one in learners_for("classification")], default="probe"
+        )
         parser.add_argument("--model-settings", type=json.loads, default={}, help="as JSON")
         parser.add_argument("--control-share", type=float, default=0.1, help="random share of each batch")
         parser.add_argument("--workers", type=int, default=0, help="seeds run at once; default: one a core")

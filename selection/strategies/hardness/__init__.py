@@ -3,7 +3,6 @@
 losses        loss on labelled items that the model has not seen, carried to the pool over neighbours
 loss_ranking  what lies above a percentile, and how far the carried loss can be trusted
 cartography   training dynamics: confidence, variability, correctness, forgetting
-versions      where models, or versions of one model, disagree
 adversarial   the smallest push on an embedding that flips the prediction, and the real items next to it
 tags          boundary, long tail, domain shift or compositional, with the rule that said so
 """
@@ -13,6 +12,7 @@ from selection.strategies.hardness.losses import (
     LEAST_PROBABILITY,
     NEIGHBOURS,
     carry_to_pool,
+    carry_with_nearness,
     cross_validated_losses,
     deal,
     held_out_probabilities,
@@ -24,6 +24,7 @@ __all__ = [
     "LEAST_PROBABILITY",
     "NEIGHBOURS",
     "carry_to_pool",
+    "carry_with_nearness",
     "cross_validated_losses",
     "deal",
     "held_out_probabilities",

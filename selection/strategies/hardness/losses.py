@@ -17,6 +17,7 @@ from training.learning import probe
 
 FOLDS = 5
 NEIGHBOURS = 10
+BLOCK = 65_536  # pool items whose losses are carried at a time
 LEAST_PROBABILITY = (
     1e-3  # a loss is at most -log of it, 6.9 nats: one odd item must not rule its neighbourhood
 )
@@ -96,28 +97,42 @@ def carry_to_pool(
     more.
 
     h_i = sum over j in N(i) of w_ij loss_j / sum of w_ij,  w_ij = 1 + e_i . e_j in [0, 2], N(i) the
-    `neighbours` most similar labelled items (all of them where fewer are labelled).
+    `neighbours` most similar labelled items (all of them where fewer are labelled), as
+    `index.for_many.nearest_for_many` finds them.
 
     Args:
         labelled_embeddings: (m, d). losses: (m,). pool_embeddings: (n, d). All rows of length one.
 
     Returns:
-        (n,) between the least and the greatest of `losses`. Cost O(n m d).
+        (n,) between the least and the greatest of `losses`. Cost O(n m d), and less once n m is beyond 5e7.
 
     Raises:
         NothingLabelled: m is 0. BadHardness: a loss that is not a number.
     """
-    from selection.index.flat import nearest
+    return carry_with_nearness(labelled_embeddings, losses, pool_embeddings, neighbours=neighbours)[0]
+
+
+def carry_with_nearness(
+    labelled_embeddings: Floats, losses: Floats, pool_embeddings: Floats, *, neighbours: int = NEIGHBOURS
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+    """As `carry_to_pool`, and (n,) the similarity to the nearest labelled item found: at most the true one. It
+    comes for nothing, and `apart` needs it as well.
+    """
+    from selection.index.for_many import nearest_for_many
 
     if not len(labelled_embeddings):
         raise NothingLabelled(_NONE)
     if not np.isfinite(losses).all():
         raise BadHardness("a loss of a labelled item is not a number: measure the losses again")
     k = min(neighbours, len(labelled_embeddings))
-    found, similarity = nearest(labelled_embeddings, pool_embeddings, k)
-    # The tiny floor keeps a row defined whose neighbours all lie exactly opposite.
-    weights = np.maximum(1.0 + similarity.astype(np.float64), 1e-9)
-    return (weights * np.asarray(losses)[found]).sum(axis=1) / weights.sum(axis=1)
+    found, similarity = nearest_for_many(labelled_embeddings, pool_embeddings, k)
+    given, carried = np.asarray(losses), np.empty(len(pool_embeddings))
+    for start in range(0, len(carried), BLOCK):
+        # The tiny floor keeps a row defined whose neighbours all lie exactly opposite.
+        weights = np.maximum(1.0 + similarity[start : start + BLOCK].astype(np.float64), 1e-9)
+        sums = (weights * given[found[start : start + BLOCK]]).sum(axis=1)
+        carried[start : start + BLOCK] = sums / weights.sum(axis=1)
+    return carried, np.ascontiguousarray(similarity[:, 0])
 
 
 def pick_hardness(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.Generator) -> Picks:

@@ -19,7 +19,7 @@ from accounts.charts import (
     reliability_chart,
     scatter_chart,
 )
-from accounts.charts.svg import as_percent
+from accounts.charts.svg import as_percent, text_width
 
 LINES = [
     Line("blend", [Point(25, 0.5, 0.4, 0.6, 5), Point(50, 0.7, 0.65, 0.75, 5)]),
@@ -73,6 +73,19 @@ def test_the_line_chart_puts_the_greater_value_higher() -> None:
     (x1, y1), (x2, y2) = (tuple(map(float, one.split(","))) for one in points)
     assert x1 < x2
     assert y1 > y2
+
+
+def test_words_at_the_right_end_are_not_cut_off() -> None:
+    lines = [Line("alpha", [Point(0, 0.5), Point(10, 0.6)])]
+    drawn = line_chart(
+        lines, title="t", marks=[(10, "version 12")], x_format=lambda value: f"September {value:.0f}"
+    )
+    words = [one for one in ElementTree.fromstring(drawn.svg).iter() if one.tag == "text"]
+    assert {"September 10", "version 12"} <= {one.text for one in words}
+    for one in words:
+        width = text_width(one.text or "")
+        behind = {"start": width, "middle": width / 2, "end": 0}[one.attrib["text-anchor"]]
+        assert float(one.attrib["x"]) + behind <= 640, one.text
 
 
 def test_the_line_table_has_a_row_per_x_and_intervals() -> None:

@@ -6,8 +6,9 @@ import threading
 import uuid
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import DateTimeField, F, QuerySet, UUIDField
+from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from accounts.models import ApiToken, AuditEntry, User
 from accounts.selectors.prepared import (
     given,
     insert,
+    insert_many,
     numbered,
     numbered_places,
     prepared,
@@ -106,6 +108,26 @@ def test_it_stores_a_row_as_save_does() -> None:
     assert (stored.verb, stored.data) == ("test.stored", {"size": [1, {"ä": None}]})
     assert stored.at == entry.at
     entry.refresh_from_db()
+
+
+def test_it_stores_rows_over_others_where_asked_to() -> None:
+    ana = make_user()
+    rows = [ApiToken(user=ana, name=f"token {n}", prefix="same", digest="d") for n in range(2)]
+    insert_many(rows[:1])
+    insert_many(rows, on_conflict="DO NOTHING")
+    assert list(ApiToken.objects.values_list("name", "last_used_at")) == [("token 0", None)]
+    insert_many([])
+
+
+def test_its_errors_are_djangos() -> None:
+    ana = make_user()
+    insert(ApiToken(user=ana, name="a", prefix="same", digest="d"))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert(ApiToken(user=ana, name="b", prefix="same", digest="d"))
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            newest_name(1).first(user=ana.pk)
 
 
 def test_it_fails_loudly_on_a_value_that_is_not_given() -> None:

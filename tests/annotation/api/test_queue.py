@@ -245,4 +245,19 @@ def test_it_answers_next_and_submit_in_a_fixed_number_of_queries(call: Any, proj
         connection,
     ) as asked:
         call("submit", answer(slot["slot"], "k2", count=1))
-    assert len(asked) <= 32, [query["sql"][:120] for query in asked]
+    assert len(asked) <= 28, [query["sql"][:120] for query in asked]
+
+
+def test_a_refusal_is_said_in_the_language_that_was_asked_for(call: Any, project: Project, ana: Any) -> None:
+    slot = call("next").json()["slots"][0]["slot"]
+    client = APIClient(headers={"Accept-Language": "zh-hans"})
+    client.force_login(ana)
+    response = client.post(
+        reverse("annotation-api:submit", args=[project.slug]), answer(slot, label="nothing")
+    )
+    assert response.status_code == 400
+    assert response.json() == {
+        "code": "label_refused",
+        "message": "标签 'nothing' 不在标签方案中：请使用 refund, card-lost, other 之一，或把它加入方案",
+        "details": {"value": {"label": "nothing"}},
+    }

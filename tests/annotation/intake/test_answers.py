@@ -113,7 +113,7 @@ def test_it_reads_whole_values(name: str) -> None:
 def test_it_says_why_a_cell_is_no_answer(name: str, cell: Any, words: str) -> None:
     with pytest.raises(BadAnswer) as caught:
         answers(name).of_label(cell, ITEM)
-    assert words in caught.value.message
+    assert words in caught.value.sentence
     assert caught.value.code == ("unknown_label" if name == "classification" else "answer")
 
 

@@ -74,7 +74,7 @@ def test_a_response_that_happens_to_be_json_stays_text() -> None:
 def test_it_says_why_content_cannot_be_taken(row: dict[str, Any], mapping: Mapping, words: str) -> None:
     with pytest.raises(BadContent) as caught:
         of_row(row, mapping)
-    assert words in caught.value.message
+    assert words in caught.value.sentence
 
 
 def test_a_dialogue_stands_for_the_text_where_no_column_is_chosen() -> None:

@@ -91,8 +91,8 @@ def test_it_refuses_another_encoding_and_names_a_guess(tmp_path):
         read.sniff(write(tmp_path, content, encoding="gb18030"))
     assert caught.value.code == "encoding"
     assert caught.value.guess in ("gb18030", "gbk", "gb2312")
-    assert "in line 2" in caught.value.message
-    assert f"looks like {caught.value.guess}" in caught.value.message
+    assert "in line 2" in caught.value.sentence
+    assert f"looks like {caught.value.guess}" in caught.value.sentence
 
 
 def test_it_recognises_utf_16_without_a_mark(tmp_path):
@@ -136,7 +136,7 @@ def test_it_sets_ragged_rows_aside(tmp_path):
         (3, "short", "ragged"),
         (4, "one, two,b", "ragged"),
     ]
-    assert bad[0].message == "line 3 has 1 cell, expected 2 (text, label): add the missing cells"
+    assert bad[0].message == "line 3 has 1 of 2 cells (text, label): add the missing ones"
     assert bad[1].message.startswith("line 4 has 3 cells, expected 2")
 
 

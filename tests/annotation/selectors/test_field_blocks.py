@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from annotation.selectors import field_blocks
+from annotation.selectors.key_maps import ACTIONS, Keys
 
 HELPFUL = {"id": "helpful", "name": "Helpful"}
 
@@ -61,3 +62,14 @@ def test_r_is_no_key_of_a_label_where_marks_are_related() -> None:
     assert "r" in [choice.key for choice in plain.choices]
     assert "r" not in [choice.key for choice in reserved.choices]
     assert [choice.key for choice in reserved.lists["relations"]] == ["1"]
+
+
+def test_c_saves_a_correction_unless_a_label_has_that_key() -> None:
+    def key(count: int, **own: str) -> str:
+        labels = [{"id": f"l{n}", "name": f"Label {n}"} for n in range(count)]
+        found = field_blocks.blocks({"fields": [{"name": "all", "type": "multilabel", "labels": labels}]})
+        assert [one.key for one in found[0].choices][-1] == "123456789abcd"[count - 1]
+        return field_blocks.correct_key(found, Keys({**ACTIONS, **own}))
+
+    assert [key(11), key(12), key(13)] == ["c", "+", "+"]
+    assert key(3, skip="c") == "+"

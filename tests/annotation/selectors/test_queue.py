@@ -7,6 +7,7 @@ import json
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from annotation.models import Project, Slot
 from annotation.selectors import queue as selectors
@@ -58,13 +59,28 @@ def test_it_brings_back_ones_own_undone_label_only(project: Project) -> None:
     assert selectors.payloads(project, ben, [found])[0].previous is None
 
 
-def test_it_asks_three_questions_however_many_slots(project: Project) -> None:
+@pytest.mark.parametrize(("held_before", "questions"), [(True, 3), (False, 2)])
+def test_it_asks_as_many_questions_however_many_slots(
+    project: Project, held_before: bool, questions: int
+) -> None:
+    """What was just handed out for the first time cannot have been taken back: that is not asked."""
     ana = add_member(project)
     slots = queue.lease(project, ana, count=5)
+    if held_before:
+        slots = queue.lease(project, ana, count=5)
     with CaptureQueriesContext(connection) as asked:
         assert len(selectors.payloads(project, ana, slots)) == 5
-    assert len(asked) == 3
+    assert len(asked) == questions
     assert selectors.payloads(project, ana, []) == []
+
+
+def test_it_knows_whether_anybody_holds_an_item(project: Project) -> None:
+    assert not selectors.is_anybody_labelling()
+    ana = add_member(project)
+    [slot] = queue.lease(project, ana, count=1)
+    assert selectors.is_anybody_labelling()
+    Slot.objects.filter(pk=slot.pk).update(lease_expires_at=timezone.now())
+    assert not selectors.is_anybody_labelling()
 
 
 def test_it_knows_the_suggestion_that_a_slot_shows(project: Project) -> None:

@@ -26,9 +26,9 @@ def add(project: Project, *records: tuple[str, str | None, str], source: str = "
 
 def rows_of(dataset: DatasetVersion, split: str) -> list[tuple[object, ...]]:
     table = pq.read_table(reads.folder(dataset) / f"{split}.parquet")
-    assert table.column_names == ["row", "text", "label", "weight", "examples"]
+    assert table.column_names == ["row", "text", "label", "weight", "examples", "posterior"]
     assert table["examples"].null_count == len(table)  # a classification says all by text and label
-    return list(zip(*(table[name].to_pylist() for name in table.column_names[:-1]), strict=True))
+    return list(zip(*(table[name].to_pylist() for name in table.column_names[:4]), strict=True))
 
 
 def test_it_writes_the_final_labels_by_split_in_the_order_of_rows() -> None:

@@ -93,7 +93,7 @@ def test_who_comes_into_a_group_gets_what_waits_for_it(project: Project) -> None
     assign(first, assigned_group=group)
     assert leased(project, ben, 1) == [others[0].pk]  # the cursor is behind the group's slot now
     groups.set_members(group, [ana, ben])
-    assert leased(project, ben, 2) == [others[0].pk, first.pk]
+    assert leased(project, ben, 2) == [first.pk, others[0].pk]
 
 
 def test_who_is_taken_out_leaves_their_work_to_everybody(project: Project) -> None:
@@ -125,7 +125,7 @@ def test_what_is_put_first_is_handed_out_next_whatever_was_passed(project: Proje
     ranks.open_from(project, rank)
     assert rank == -1
     assert Cursor.objects.get().rank == -2
-    assert leased(project, ana, 3)[-1] == fourth.pk
+    assert leased(project, ana, 3) == [fourth.pk, first.pk, second.pk]
     newcomer = add_member(project)
     Slot.objects.filter(pk=fourth.pk).update(state="free", person=None)
     assert leased(project, newcomer, 2) == [fourth.pk, third.pk]

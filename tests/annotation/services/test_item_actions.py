@@ -66,7 +66,8 @@ def test_queue_first_reaches_people_who_are_further_on(project, reviewer) -> Non
     ana = add_member(project)
     assert [slot.item_id for slot in queue.lease(project, ana, count=2)] == [items[0].pk, items[1].pk]
     do(project, "queue_first", [items[3]], reviewer)
-    assert [slot.item_id for slot in queue.lease(project, ana, count=3)][-1] == items[3].pk
+    found = [slot.item_id for slot in queue.lease(project, ana, count=3)]
+    assert found == [items[n].pk for n in (3, 0, 1)], "by rank, what is held and what is new"
 
 
 def test_queue_first_leaves_what_is_labelled_held_or_in_hand(project, reviewer) -> None:
@@ -104,6 +105,37 @@ def test_assigned_items_go_to_that_person_alone_who_is_told(project, reviewer) -
     assert [slot.item.row for slot in queue.lease(project, ana, count=9)] == [1, 4]
     assert Notice.objects.filter(user=ana).count() == 1
     assert not Notice.objects.filter(user=ben).exists()
+
+
+def told(user) -> list[str]:
+    return list(Notice.objects.filter(user=user, read_at=None).values_list("kind", flat=True))
+
+
+@pytest.mark.parametrize("name", ["queue_first", "relabel", "assign"])
+def test_people_hear_of_new_work_where_there_was_none_and_only_once(project, reviewer, name) -> None:
+    items = make_items(project, ["first", "second"], split="train")
+    options = {"to": "everybody"} if name == "assign" else {}
+    ana = add_member(project)
+    if name == "relabel":
+        make_labels(project, items, ["Refund", "Refund"])
+    if name == "assign":
+        do(project, "assign", items, reviewer, to=f"person:{reviewer.uuid}")
+    assert do(project, name, items[:1], reviewer, **options).rows == [0]
+    assert (told(ana), told(reviewer)) == (["annotation.work_available"], []), "who did it knows"
+    Notice.objects.all().delete()
+    assert do(project, name, items[1:], reviewer, **options).rows == [1]
+    assert told(ana) == [], "there was work already"
+
+
+def test_nobody_is_told_of_work_that_is_paused_or_of_none(project, reviewer) -> None:
+    items = make_items(project, ["first"], split="train")
+    ana = add_member(project)
+    assert do(project, "relabel", items, reviewer).left == {"unlabelled": 1}
+    assert told(ana) == []
+    projects.pause(project)
+    Notice.objects.all().delete()
+    do(project, "queue_first", items, reviewer)
+    assert told(ana) == []
 
 
 def test_items_may_be_assigned_to_a_group_and_given_back_to_everybody(project, reviewer) -> None:

@@ -7,6 +7,7 @@ import uuid
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from annotation.errors import LabelRefused, SchemaChanged
@@ -72,6 +73,15 @@ def test_an_answer_that_fits_no_more_is_refused_and_kept(project):
     assert held(project, ana).pk == slot.pk, "it is still theirs"
     stored = submit(project, ana, slot, {"label": "refund", "urgency": "now"}, schema_number=newer.number)
     assert stored.annotation.schema_version == newer
+
+
+def test_the_refusal_and_its_reason_are_in_the_reader_s_language(project):
+    ana = add_member(project)
+    slot = held(project, ana)
+    with_urgency(project, required=True)
+    with translation.override("zh-hans"), pytest.raises(SchemaChanged) as refused:
+        submit(project, ana, slot, {"label": "refund"}, schema_number=1)
+    assert "缺少字段 'urgency'：请回答 label, urgency 的每一项。" in str(refused.value)
 
 
 def test_an_answer_to_the_current_fields_that_does_not_fit_is_no_change_of_them(project):

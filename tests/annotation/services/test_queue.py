@@ -33,7 +33,7 @@ def run_out(slots: list[Slot]) -> None:
     Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(lease_expires_at=past)
 
 
-def answer(project, user, slot, label="refund-request", key="k1"):
+def answer(project, user, slot, label="refund", key="k1"):
     return labelling.submit(project, user, slot.uuid, {"label": label}, client_key=key)
 
 
@@ -50,6 +50,16 @@ def test_it_gives_the_held_slots_first(project):
     again = queue.lease(project, ana, count=3)
     assert [slot.pk for slot in again[:2]] == [slot.pk for slot in held]
     assert len(again) == 3
+
+
+def test_it_gives_two_windows_the_same_where_what_is_held_lies_behind_what_is_free(project):
+    last = published(project)[-1]
+    ana = add_member(project)
+    answer(project, ana, last)  # late: nobody held it any more
+    labelling.undo(project, ana, last.uuid)
+    first = queue.lease(project, ana, count=2)
+    second = queue.lease(project, ana, count=2)
+    assert [slot.pk for slot in first] == [slot.pk for slot in second]
 
 
 def test_it_hands_no_slot_to_two_people(project):

@@ -26,9 +26,11 @@ At the end new people label until nothing is handed out: then no slot is left ov
 from __future__ import annotations
 
 import datetime
+import random
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import transaction
@@ -71,6 +73,9 @@ class QueueMachine(RuleBasedStateMachine):
         super().__init__()
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
+        # What is mixed in is drawn by uuids: with random ones no example could be played again.
+        self.same_uuids = mock.patch("os.urandom", random.Random(7).randbytes)
+        self.same_uuids.start()
         self.self_after = hidden_checks.SELF_AFTER
         hidden_checks.SELF_AFTER = 2
         self.project = make_project(
@@ -104,6 +109,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.drain()
         finally:
             hidden_checks.SELF_AFTER = self.self_after
+            self.same_uuids.stop()
             transaction.set_rollback(True)
             self.atomic.__exit__(None, None, None)
 

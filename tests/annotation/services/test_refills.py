@@ -145,6 +145,34 @@ def test_a_large_batch_is_switched_in_several_short_transactions(monkeypatch: py
     assert not Slot.objects.filter(project=project, state="withdrawn", design="fresh").exists()
 
 
+def test_much_that_waits_beside_few_picks_moves_in_short_transactions_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refills, "AT_ONCE", 2)
+    project = factories.make_project(overlap_share=0.0, evaluation_items=7, evaluation_overlap_share=0.0)
+    factories.make_items(project, 20, split="train")
+    factories.make_items(project, 7, split="test")
+    batch = batches.publish(project, [batches.Pick(row=row) for row in range(14)], origin="round:1")
+    Slot.objects.filter(item__row__in=range(3, 14)).update(state="withdrawn")
+    sizes = []
+    plain = refills._queue
+
+    def watched(batch, items, made, others):
+        sizes.append((len(items), len(others)))
+        plain(batch, items, made, others)
+
+    monkeypatch.setattr(refills, "_queue", watched)
+    assert refill(batch, [15, 16, 17]).replaced == 3
+    assert max(most for pair in sizes for most in pair) <= 2
+    assert sum(others for _items, others in sizes) == 7
+    waiting = Slot.objects.filter(project=project, state="free").order_by("rank")
+    kinds = "".join(
+        "e" if purpose == "evaluation" else "p" for purpose in waiting.values_list("purpose", flat=True)
+    )
+    assert kinds.count("p") == 3 and kinds.count("e") == 7
+    assert max(len(run) for run in kinds.split("p")) <= 4  # spread among the picks, not left in front
+
+
 def test_nothing_happens_where_nothing_is_free() -> None:
     project, batch = make()
     Slot.objects.filter(project=project).update(state="withdrawn")

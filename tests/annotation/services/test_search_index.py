@@ -162,3 +162,13 @@ def test_it_indexes_the_score_parts_of_the_newest_slot(project) -> None:
 def test_nothing_that_is_typed_breaks_the_query(project, typed: str) -> None:
     search_index.catch_up(project)
     assert isinstance(found(project, typed), list)
+
+
+@pytest.mark.parametrize("anybody", [False, True])
+def test_it_takes_a_few_at_a_time_while_people_label(project, monkeypatch, anybody: bool) -> None:
+    """Where there is one writer; PostgreSQL has many."""
+    left = len(TEXTS) - 2 if anybody and connection.vendor == "sqlite" else 0
+    monkeypatch.setattr(search_index, "SMALL_BLOCK", 2)
+    monkeypatch.setattr(search_index, "is_anybody_labelling", lambda: anybody)
+    assert search_index._block(project)
+    assert search_states.backlog(project).texts == left

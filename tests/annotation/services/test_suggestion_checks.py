@@ -67,6 +67,16 @@ def test_it_leases_what_has_a_suggestion_and_leaves_the_rest(project: Project, i
     assert suggestion_checks.lease(project, add_member(project)) == []
 
 
+def test_nobody_says_yes_or_no_to_what_the_draw_hid(project: Project, items: list[Item]) -> None:
+    ana = add_member(project)
+    (slot,) = suggestion_checks.lease(project, ana, count=1)
+    projects.update_settings(project, prelabel_hidden_share=1.0)
+    for say in (yes, no):
+        with pytest.raises(PrelabelRefused, match="load the page again"):
+            say(project, ana, slot)
+    assert not Annotation.objects.exists() and not Rejection.objects.exists()
+
+
 def test_yes_is_an_answer_that_was_shown_and_taken_unchanged(project: Project, items: list[Item]) -> None:
     ana = add_member(project)
     [slot] = suggestion_checks.lease(project, ana, count=1)

@@ -94,6 +94,8 @@ def test_chosen_and_rejected_become_responses_with_a_preference_where_it_is_aske
     assert bring(plain, rows, responses=["rejected", "chosen"]).labelled == 0
     with pytest.raises(ImportRefused, match="is no preference"):
         bring(typed.make_project("rating"), rows, responses=["rejected", "chosen"], best="chosen")
+    with pytest.raises(ImportRefused, match="take the strengths out of the schema"):
+        bring(typed.make_project("preference"), rows, responses=["rejected", "chosen"], best="chosen")
     with pytest.raises(ImportRefused, match="is not one of the response columns"):
         bring(plain, rows, responses=["chosen"], best="chosen")
     with pytest.raises(ImportRefused, match="labels are asked for in two ways"):

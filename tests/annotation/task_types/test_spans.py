@@ -78,7 +78,7 @@ def test_spans_stand_in_one_order_and_relations_follow_them() -> None:
         (FIELD, answer(span(-1, 3)), "found a span from -1 to 3"),
         (FIELD, answer(span(True, 3)), "found a span from True to 3"),
         (FIELD, answer({"start": 0.0, "end": 2, "label": "person"}), "found a span from 0.0 to 2"),
-        (FIELD, answer(span(20, 99)), "a span ends at 99 and the text has 25 characters: count in unicode"),
+        (FIELD, answer(span(20, 99)), "a span ends at 99 and the text has 25 characters: count in Unicode"),
         (FIELD, answer(span(3, 4)), "the span from 3 to 4 holds only white space: mark words"),
         (FIELD, answer(span(0, 3, "thing")), "label 'thing' is not in the schema: use one of person, place"),
         (FIELD, answer(span(0, 3), span(0, 3)), "the same span with the same label comes twice"),
@@ -120,7 +120,7 @@ def test_nested_allows_inside_and_overlapping_allows_all() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"labels": []}, "has 0 labels, a span field needs 1"),
+        ({"labels": []}, "has 0 labels, it needs 1"),
         ({"nested": "yes"}, "nested of field 'entities' is not true or false"),
         ({"whole_words": 1}, "whole_words of field 'entities' is not true or false"),
         ({"relations": [{"id": "In!", "name": "in"}]}, "label id 'In!' is not valid"),

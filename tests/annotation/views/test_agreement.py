@@ -111,7 +111,12 @@ def test_one_lone_labeller_has_no_agreement_but_a_page(client: Client) -> None:
     client.force_login(factories.add_member(project, Role.ENGINEER))
     html = get(client, project)
     assert "no item was labelled by two people yet" in html
+    assert "no item has labels by two people" in html
     assert "nan" not in html.lower()
+    in_chinese = client.get(
+        reverse("annotation:agreement", args=[project.slug]), headers={"Accept-Language": "zh-hans"}
+    ).text
+    assert "没有条目由两人标注过" in in_chinese and "no item has" not in in_chinese
 
 
 @pytest.mark.parametrize("role", [Role.ANNOTATOR, Role.REVIEWER])

@@ -73,7 +73,7 @@ def test_it_counts_what_is_lacking_and_names_the_target(client: Client) -> None:
     assert "No confidence is high enough to prove 95 %" in client.get(page(scene)).content.decode()
     scene.project.annotations.update(prelabel_mode="shown")
     html = client.get(page(scene)).content.decode()
-    assert "0 suggestions can be judged so far, 50 more are needed." in html
+    assert "0 suggestions can be judged so far, 80 more are needed." in html
 
 
 def test_a_form_that_is_out_of_date_is_refused_in_a_sentence(client: Client, scene: Scene) -> None:

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from annotation.models import Import, Project, Role
+from annotation.models import Import, Project, RejectedRow, Role
 from annotation.selectors import schemas
 from annotation.services import imports as services
 from annotation.services import projects
@@ -84,7 +84,7 @@ def test_it_leads_from_the_file_over_its_columns_to_the_items(engineer: Client, 
     polled = engineer.get(url("import_state", project, import_run), headers={"X-Requested-With": "poll"})
     assert "data-poll-reload" in polled.text
     done = engineer.get(answer.url).text
-    assert "line 3 has 2 cells, expected 3" in done and "Download to mend" in done
+    assert "line 3 has 2 of 3 cells" in done and "Download to mend" in done
     assert list(project.items.order_by("row").values_list("text", "external_id")) == [
         ("one", "1"),
         ("three", "3"),
@@ -94,6 +94,26 @@ def test_it_leads_from_the_file_over_its_columns_to_the_items(engineer: Client, 
     assert mend.headers["Content-Disposition"] == 'attachment; filename="texts-rejected.csv"'
     report = b"".join(engineer.get(url("import_report", project, import_run)).streaming_content)  # type: ignore[attr-defined]
     assert b"3,ragged," in report
+
+
+def test_it_says_why_rows_were_rejected_in_the_reader_s_language(engineer: Client, project: Project) -> None:
+    import_run = make_import(project, lines=["a,b", "one,Nonsense", " ,Refund", "two"])
+    services.start(import_run, {"text": "a", "label": "b"})
+    run_import(import_run)
+    page = engineer.get(url("import_detail", project, import_run), headers={"Accept-Language": "zh-hans"})
+    assert [row.reason.template[:24] for row in import_run.rejected_rows.order_by("line")] == [
+        "line %(line)s %(reason)s",
+        "line %(line)s %(reason)s",
+        "line %(line)s has %(foun",
+    ]
+    for words in (
+        "第 2 行：标签 &#x27;Nonsense&#x27; 不在标签方案中（已有 refund",
+        "第 3 行：列 &#x27;a&#x27; 中没有文本：请写上，或去掉这一行",
+        "第 4 行应有 2 个单元格（a, b），只有 1 个：请补上缺少的",
+    ):
+        assert words in page.text
+    RejectedRow.objects.filter(line=4).update(wording=None)  # as rows were kept before
+    assert "line 4 has 1 of 2 cells" in engineer.get(url("import_detail", project, import_run)).text
 
 
 def test_it_takes_mended_rows_with_the_columns_of_the_first_import(

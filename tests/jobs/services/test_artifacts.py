@@ -32,6 +32,16 @@ def test_it_moves_a_folder_to_a_place_named_by_its_content(tmp_path, data_dir):
     assert (artifact.bytes, artifact.url) == (7, home.as_uri())
 
 
+def test_a_scratch_folder_is_new_each_time_and_lies_in_the_work_folder(data_dir):
+    first, second = artifacts.scratch(), artifacts.scratch()
+    assert first != second and first.parent == data_dir / "work" and first.name.startswith("scratch-")
+    assert not first.exists()
+    finished(first)
+    assert list(artifacts.scratch_folders()) == [first]
+    artifacts.store(first, "model")
+    assert list(artifacts.scratch_folders()) == []
+
+
 def test_it_keeps_equal_content_once(tmp_path):
     first = artifacts.store(finished(tmp_path / "a"), "model")
     second = artifacts.store(finished(tmp_path / "b"), "model")

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from jobs.models import Job, State
-from jobs.services import cleaning
+from jobs.services import artifacts, cleaning
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +24,17 @@ def test_it_removes_what_is_old_or_nobodys_and_keeps_the_rest(data_dir):
         (work / str(name)).mkdir()
     assert cleaning.clean() == 2
     assert {entry.name for entry in work.iterdir()} == {str(running.uuid), str(recent.uuid), "static-bundles"}
+
+
+def test_it_removes_scratch_folders_after_a_day(data_dir):
+    old, new = artifacts.scratch(), artifacts.scratch()
+    half = old.with_name(f".{artifacts.scratch().name}.tmp-1")
+    for folder in (old, new, half, data_dir / "work" / "static-bundles"):
+        folder.mkdir()
+    for folder in (old, half, data_dir / "work" / "static-bundles"):
+        os.utime(folder, (0, 0))
+    assert cleaning.clean() == 2
+    assert {entry.name for entry in (data_dir / "work").iterdir()} == {new.name, "static-bundles"}
 
 
 def test_it_removes_halves_of_copies_after_a_day(data_dir):

@@ -61,6 +61,43 @@ def test_it_pauses_as_long_as_it_held_the_lock_where_others_write(monkeypatch) -
     assert 0.05 <= pause <= pacing.LONGEST_PAUSE_S
 
 
+@only_sqlite
+def test_it_pauses_where_the_caller_knows_of_people(pauses) -> None:
+    with pacing.giving_way(in_company=True) as way:
+        write()
+    assert way.given
+    assert len(pauses) == 1
+
+
+@only_sqlite
+def test_it_never_pauses_while_it_holds_the_lock(pauses) -> None:
+    with transaction.atomic(), pacing.giving_way(in_company=True):
+        User.objects.update(first_name="seen")
+    assert pauses == []
+
+
+@only_sqlite
+def test_it_looks_for_the_lock_less_often_than_people_do() -> None:
+    usual = connection.longest_pause_s
+    with pytest.raises(ZeroDivisionError), pacing.giving_way():
+        assert connection.longest_pause_s == pacing.UNHURRIED_S > usual
+        raise ZeroDivisionError
+    assert connection.longest_pause_s == usual
+
+
+@only_sqlite
+def test_a_long_log_begins_anew(monkeypatch) -> None:
+    monkeypatch.setattr(pacing, "LONG_LOG_PAGES", 0)
+    make_user()
+    with connection.cursor() as cursor:
+        before = cursor.execute("PRAGMA busy_timeout").fetchall()
+        pacing.copy_back()
+        assert cursor.execute("PRAGMA busy_timeout").fetchall() == before
+        write()
+        _busy, pages, _copied = cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    assert pages < 10, "only what was written since"
+
+
 def test_an_error_inside_is_not_swallowed(pauses) -> None:
     with pytest.raises(ZeroDivisionError), pacing.giving_way():
         raise ZeroDivisionError

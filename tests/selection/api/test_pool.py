@@ -45,7 +45,7 @@ def test_a_reviewer_searches_and_bad_queries_are_said(project, monkeypatch) -> N
     )
     from training.learning import light_encoder
 
-    monkeypatch.setattr(light_encoder, "encode", lambda text, path: None)
+    monkeypatch.setattr(light_encoder, "encode", lambda text, path, layer: None)
     assert api.get("/api/v1/projects/bank/pool/similar", {"text": "card"}).json() == [
         {"row": 1, "item": str(item.uuid), "text": item.text, "similarity": 0.75}
     ]

@@ -52,7 +52,7 @@ def test_it_takes_the_projects_own_settings_where_none_are_given(api: APIClient,
     ("order", "code", "words"),
     [
         ({"strategy": "best"}, "bad_round_spec", "no strategy"),
-        ({"batch_size": 0}, "invalid", "batch_size"),
+        ({"batch_size": -1}, "invalid", "batch_size"),
         ({"batch_size": 99}, "pool_too_small", "the batch needs 99"),
         ({"pool_limit": 1, "batch_size": 2}, "bad_round_spec", "pool limit of 1"),
         ({"learner_settings": {"epochs": -1}}, "bad_round_spec", "epochs"),

@@ -32,6 +32,18 @@ def test_it_writes_what_the_encoder_gives_in_several_blocks(
 
 
 @pytest.mark.slow
+def test_it_embeds_by_the_layer_asked_for(tmp_path: Path) -> None:
+    tiny = kit.tiny_encoder(tmp_path / "tiny")
+    path = kit.write_texts(tmp_path / "texts.parquet", ["where is my card", "refund"])
+    order = {"result": str(tmp_path / "out"), "texts": str(path), "encoder": str(tiny), "layer": "middle"}
+    embed.work(order)
+    expected = Encoder.load(tiny, layer="middle").encode(["where is my card", "refund"])
+    np.testing.assert_allclose(np.load(tmp_path / "out" / "embeddings.npy"), expected, atol=1e-5)
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert (result["encoder"], result["layer"]) == (f"{encoder_key(tiny)}-middle", "middle")
+
+
+@pytest.mark.slow
 def test_it_runs_as_a_program_and_says_when_the_disk_is_full(tmp_path: Path) -> None:
     tiny = kit.tiny_encoder(tmp_path / "tiny")
     path = kit.write_texts(tmp_path / "texts.parquet", [text for text, _label in kit.messages(300)])
@@ -54,6 +66,8 @@ def test_it_refuses_what_it_cannot_embed(tmp_path: Path) -> None:
     spec = {"result": str(tmp_path / "out"), "texts": str(path), "encoder": str(tmp_path)}
     with pytest.raises(program.Refused, match="expected the folder of an encoder"):
         embed.work(spec)
+    with pytest.raises(program.Refused, match="there is no layer 'first'"):
+        embed.work({**spec, "layer": "first"})
     with pytest.raises(program.Refused, match="batch_tokens: found 0"):
         embed.work({**spec, "batch_tokens": 0})
     with pytest.raises(program.Refused, match="nowhere"):

@@ -156,3 +156,71 @@ def test_it_refuses_in_a_sentence_what_it_cannot_do(
 def test_it_refuses_rows_that_no_shard_holds(order: dict[str, Any]) -> None:
     with pytest.raises(program.Refused, match="40 of 60 rows are in no shard"):
         pick.work({**order, "embeddings": order["embeddings"][:1]})
+
+
+def test_it_says_what_makes_each_pick_hard(order: dict[str, Any]) -> None:
+    found, folder = picks(order, label_names=["l0", "l1", "l2"])
+    tags = json.loads((folder / "tags.json").read_text())
+    probs = np.load(folder / "probs.npy")
+    assert len(tags) == len(found) == 10
+    for own, row in zip(tags, probs, strict=True):
+        first, second = np.argsort(-row, kind="stable")[:2]
+        boundary = [one for one in own if one["name"] == "boundary"]
+        assert bool(boundary) == (row[first] - row[second] < 0.2)
+        for one in boundary:
+            assert one["labels"] == [f"l{first}", f"l{second}"]
+            assert one["found"] == pytest.approx(row[first] - row[second], abs=1e-6)
+    assert "tags.json" not in {
+        file.name for file in picks(order, result=order["result"] + "-bare")[1].iterdir()
+    }
+
+
+def test_it_lets_the_model_and_its_earlier_versions_disagree(order: dict[str, Any], tmp_path: Path) -> None:
+    rows, probs = np.load(order["rows"]), np.load(order["probabilities"][0]["values"])
+    earlier = probs.copy()
+    earlier[[4, 17]] = np.roll(probs[[4, 17]], 1, axis=1)  # it has changed its mind about these two
+    np.save(tmp_path / "earlier.npy", earlier)
+    shard = {"values": str(tmp_path / "earlier.npy"), "rows": order["rows"]}
+    changed = {
+        "strategy": "version_disagreement",
+        "versions": {"m1": [shard]},
+        "control_share": 0.0,
+        "count": 2,
+    }
+    found, folder = picks(order, **changed)
+    assert {entry["row"] for entry in found} == {int(rows[4]), int(rows[17])}
+    assert json.loads((folder / "result.json").read_text())["versions"] == ["m1"]
+
+
+def test_a_balance_of_classes_goes_by_the_labels_that_there_are(order: dict[str, Any]) -> None:
+    k = np.load(order["probabilities"][0]["values"]).shape[1]
+    names = [f"l{number}" for number in range(k)]
+    spec = pick.PickSpec.from_json({**order, "label_names": names})
+    pool, labels = pick.read_pool(spec)
+    assert pool.class_counts.tolist() == [int((labels == name).sum()) for name in names]
+    assert pick.read_pool(pick.PickSpec.from_json(order))[0].class_counts is None
+
+
+def test_draws_with_dropout_are_a_committee_for_the_rows_that_have_them(
+    order: dict[str, Any], tmp_path: Path
+) -> None:
+    rows, probs = np.load(order["rows"]), np.load(order["probabilities"][0]["values"])
+    drawn = np.sort(rows[[4, 9, 17]])
+    own = probs[np.searchsorted(rows, drawn)]
+    draws = np.stack([own, own, np.roll(own, 1, axis=1)], axis=1)  # (3, 3, k): of two minds
+    draws[1] = own[1]  # but for this one
+    np.save(tmp_path / "draws.npy", draws.reshape(3, -1))
+    np.save(tmp_path / "drawn.npy", drawn)
+    shard = {"values": str(tmp_path / "draws.npy"), "rows": str(tmp_path / "drawn.npy")}
+    found, folder = picks(
+        order,
+        strategy="version_disagreement",
+        settings={"committee": "dropout"},
+        draws=[shard],
+        drawn=str(tmp_path / "drawn.npy"),
+        control_share=0.0,
+        count=3,
+    )
+    assert {entry["row"] for entry in found[:2]} == {int(drawn[0]), int(drawn[2])}
+    assert found[2]["score"] == pytest.approx(0, abs=1e-6), "the others have no second opinion"
+    assert np.load(folder / "drawn.npy").tolist() == drawn.tolist()

@@ -13,6 +13,7 @@ import pytest
 
 from jobs import program
 from selection.programs import refresh
+from selection.strategies import hardness
 from selection.strategies.uncertainty import margin
 from training.learning import probe
 
@@ -65,6 +66,34 @@ def test_the_same_order_gives_the_same_picks(order: dict[str, Any], tmp_path: Pa
     again = {**order, "result": str(tmp_path / "again")}
     refresh.work(again)
     assert picked(order) == picked(again)
+
+
+def test_its_probabilities_are_calibrated_on_labels_held_out(order: dict[str, Any], tmp_path: Path) -> None:
+    vectors = np.load(order["embeddings"][0]["values"])
+    rng = np.random.default_rng(0)
+    noisy = [
+        ("above", "below")[int((vectors[row, 0] > 0) ^ (rng.random() < 0.3))]
+        for row in range(1, 2 * ITEMS, 2)
+    ]
+    rows = np.arange(1, 2 * ITEMS, 2)
+    pq.write_table(pa.table({"row": rows, "label": noisy}), order["labelled"])
+    _names, codes = np.unique(noisy, return_inverse=True)
+    many = {**order, "c": 1e4}
+    refresh.work(many)
+    head = probe.fit(vectors[1::2], codes, 2, c=1e4, seed=3)
+    held = hardness.deal(codes, 5, np.random.default_rng([3, 6])) == 0
+    part = probe.fit(vectors[1::2][~held], codes[~held], 2, c=1e4, seed=3)
+    fitted = probe.calibrate(part, vectors[1::2][held], codes[held]).temperature
+    assert fitted == 1.0, "sixteen labels held out say too little"
+    more = np.repeat(np.arange(1, 2 * ITEMS, 2), 2)[:120]
+    spec = refresh.RefreshSpec.from_json(many)
+    found = refresh._calibrated(vectors[more], np.repeat(codes, 2)[:120], 2, spec)
+    assert found.temperature != 1.0
+    plain = probe.fit(vectors[more], np.repeat(codes, 2)[:120], 2, c=1e4, seed=3)
+    np.testing.assert_array_equal(found.coef, plain.coef)
+    assert np.load(Path(order["result"]) / "probs.npy") == pytest.approx(
+        head.probabilities(vectors[[pick["row"] for pick in picked(order)]]), abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("strategy", ["default", "blend", "mmr", "hardness", "random", "kmeans"])

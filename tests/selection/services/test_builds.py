@@ -12,7 +12,7 @@ from annotation.models import Item, Project
 from jobs.models import Job
 from jobs.models import State as JobState
 from jobs.services import jobs
-from selection.models import Column, ColumnBuild, Round
+from selection.models import Column, ColumnBuild, EmbeddingChoice, Round
 from selection.programs import columns
 from selection.selectors import builds as reads
 from selection.selectors import rounds as round_reads
@@ -50,6 +50,16 @@ def planned(project: Project) -> ColumnBuild:
     job.refresh_from_db()
     assert job.state == JobState.DONE, job.error
     return ColumnBuild.objects.get(uuid=job.result["build"])
+
+
+def test_parts_keep_to_the_layer_that_their_build_began_with(project: Project) -> None:
+    """Two layers in one column would never be told apart again."""
+    build = planned(project)
+    EmbeddingChoice.objects.create(project=project, layer=EmbeddingChoice.Layer.MIDDLE)
+    jobs.drain()
+    keys = Column.objects.filter(project=project).values_list("model_key", flat=True)
+    assert set(keys) == {build.model_key} and not build.model_key.endswith("-middle")
+    assert pool.embedding_shards(project) == []
 
 
 def held(project: Project) -> list[int]:
@@ -121,7 +131,7 @@ def test_two_builds_of_the_same_rows_do_not_overlap(project: Project, monkeypatc
 
         texts = pool.write_texts(project, some, folder / f"{name}.parquet")
         stand_in_embed.work({"texts": str(texts), "result": str(folder / name)})
-        builds._book(project, None, folder / name, "embeddings.npy")
+        builds.book(project, *builds.column_of(project, None), folder / name, "embeddings.npy")
     shards = [np.load(shard["rows"]).tolist() for shard in pool.embedding_shards(project)]
     assert sorted(row for shard in shards for row in shard) == list(range(20))
 
@@ -131,10 +141,10 @@ def test_a_part_that_fails_ends_the_build_when_the_others_are_done_and_can_be_tr
 ) -> None:
     plain = builds._embedded
 
-    def broken(ctx, project, rows):
+    def broken(ctx, project, rows, key):
         if 12 in rows:
             raise ValueError("the encoder is damaged")
-        return plain(ctx, project, rows)
+        return plain(ctx, project, rows, key)
 
     monkeypatch.setattr(builds, "_embedded", broken)
     build = planned(project)
@@ -195,7 +205,7 @@ def test_a_round_fails_with_the_sentence_of_its_shard_and_goes_on_when_tried_aga
 ) -> None:
     plain = builds._embedded
 
-    def broken(ctx, project, rows):
+    def broken(ctx, project, rows, key):
         raise ValueError("the encoder is damaged")
 
     monkeypatch.setattr(builds, "_embedded", broken)

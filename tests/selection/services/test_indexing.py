@@ -10,6 +10,7 @@ import pytest
 from annotation.models import Project
 from jobs.models import Job
 from jobs.services import artifacts, jobs
+from selection.errors import BadQuery
 from selection.models import PoolIndex
 from selection.services import indexing, neighbours, pool
 from tests import factories
@@ -77,26 +78,41 @@ def test_a_damaged_index_is_said_and_built_anew(project: Project) -> None:
     assert made.note.startswith("The index was damaged and is built anew") and made.count == COUNT
 
 
-def test_above_some_size_pages_ask_the_index_and_find_what_the_exact_way_finds(
+def test_pages_ask_the_index_and_find_what_the_exact_way_finds(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build(project)
     query = vectors(1, seed=5)[0]
     exact = [one.item.row for one in neighbours.near_vector(project, query, most=10)]
-    monkeypatch.setattr(neighbours, "SCAN_ROWS", 10)
+    build(project)
     monkeypatch.setattr(neighbours.scan, "most_similar", None)
     found = [one.item.row for one in neighbours.near_vector(project, query, most=10)]
     assert len(set(found) & set(exact)) >= 9
 
 
-def test_pages_look_through_all_where_the_index_has_lost_its_files(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("lost", ["the folder", "index.faiss"])
+def test_pages_look_through_all_where_the_index_has_lost_its_files(project: Project, lost: str) -> None:
     build(project)
-    monkeypatch.setattr(neighbours, "SCAN_ROWS", 10)
     folder = artifacts.path(indexing.current(project).artifact)
-    folder.rename(folder.with_name("gone"))
+    if lost == "the folder":
+        folder.rename(folder.with_name("gone"))
+    else:
+        folder.chmod(0o700)
+        (folder / lost).unlink()
     assert len(neighbours.near_vector(project, vectors(1, seed=5)[0], most=10)) == 10
+
+
+def test_a_kind_that_was_asked_for_is_built_and_stays(project: Project) -> None:
+    indexing.ensure(project, kind="hnsw")
+    with programs.in_this_process():
+        jobs.drain()
+    assert indexing.current(project).kind == "hnsw"
+    assert len(neighbours.near_vector(project, vectors(1, seed=5)[0], most=10)) == 10
+    PoolIndex.objects.update(count=300)
+    assert indexing.build_due() == 1
+    assert Job.objects.filter(kind=indexing.KIND).latest("pk").params == {"kind": "hnsw"}
+    assert indexing.asked_for(indexing.current(project)) == "hnsw"
+    with pytest.raises(BadQuery, match="no index of the kind kd_tree: use one of flat, ivf"):
+        indexing.ensure(project, kind="kd_tree")
 
 
 def test_labelled_items_are_passed_over_until_enough_open_ones_are_found(project: Project) -> None:

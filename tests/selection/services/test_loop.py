@@ -173,11 +173,19 @@ def test_it_leaves_duplicates_held_back_and_test_items_out_of_the_pool(project: 
     assert pool.sample(project, 10, seed=0)[0].tolist() == few.tolist()
 
 
-def test_it_says_so_where_nothing_is_left_to_label(project: Project, quick: None) -> None:
+def test_where_nothing_is_left_to_label_it_says_so_and_a_last_round_trains_on_everything(
+    project: Project, quick: None
+) -> None:
     run(project, batch_size=60)
     assert label_all(project) == 60
-    with pytest.raises(PoolTooSmall, match="The pool has 0 unlabelled items"):
+    with pytest.raises(PoolTooSmall, match=r"The pool has 0 unlabelled items.*\(0 only trains\)"):
         factories.make_round(project)
+    last = run(project, batch_size=0)
+    assert (last.state, last.batch) == (Round.State.DONE, None), last.error
+    assert last.dataset.train_count == 60 and last.run.model_version == models.deployed(project)
+    skipped = dict(last.stations.filter(state="skipped").values_list("name", "note"))
+    assert list(skipped) == ["score", "pick", "publish"]
+    assert set(skipped.values()) == {"This round only trains and judges: its batch size is 0."}
 
 
 def test_it_cannot_replay_what_has_not_picked(project: Project, quick: None) -> None:

@@ -10,7 +10,7 @@ from annotation.models import Project, Slot
 from annotation.services import batches
 from jobs.errors import Cancelled
 from selection.models import Round
-from selection.selectors.picks import Picked
+from selection.selectors.picks import HardTag, Picked
 from selection.services import publishing, rounds
 from tests.factories import make_artifact, make_items, make_project, make_round
 
@@ -35,6 +35,9 @@ def round_(project: Project, monkeypatch: pytest.MonkeyPatch) -> Round:
     ]
     monkeypatch.setattr(publishing.picks_of, "read_picks", lambda folder: picked)
     monkeypatch.setattr(publishing.picks_of, "read_probabilities", lambda folder: None)
+    monkeypatch.setattr(publishing.picks_of, "read_summary", lambda folder: {"weights": {"margin": 0.4}})
+    hard = HardTag(name="boundary", found=0.1, bound=0.2, labels=["a", "b"])
+    monkeypatch.setattr(publishing.picks_of, "read_tags", lambda folder: [[hard], [], []])
     return made
 
 
@@ -42,6 +45,9 @@ def test_it_publishes_the_picks_once(project: Project, round_: Round) -> None:
     batch = publishing.publish(round_, origin="r")
     assert publishing.publish(round_, origin="r") == batch
     assert project.slots.count() == 3
+    first, second, _third = project.slots.order_by("rank").values_list("explanation", flat=True)
+    why = {"parts": {"margin": 0.1}, "weights": {"margin": 0.4}, "round": round_.number, "note": ""}
+    assert first == {**why, "tags": ["boundary"]} and second == why
     round_.refresh_from_db()
     assert round_.batch == batch
 

@@ -318,10 +318,10 @@ def test_it_tries_only_failed_rounds_again(project: Project, stations: Stations)
         ({"strategy": "best"}, BadSpec, "no strategy “best”: use one of random, "),
         ({"settings": {"colour": 1}}, BadSpec, "no setting colour"),
         ({"strategy": "margin_clipped", "settings": {"skip_share": 3}}, BadSpec, "skip_share"),
-        ({"strategy": "blend", "settings": {"value_per_second": True}}, BadSpec, "neither how long"),
-        ({"strategy": "blend", "settings": {"source_share": 0.5}}, BadSpec, "nor its source yet"),
+        ({"strategy": "blend", "settings": {"source_share": 1.5}}, BadSpec, "source_share"),
         ({"learner": "forest"}, BadSpec, "no learner 'forest'"),
         ({"learner_settings": {"c": -1}}, BadSpec, "c: found -1"),
+        ({"batch_size": -1}, ValueError, "batch size of -1, expected 0 or more"),
         ({"batch_size": 7}, PoolTooSmall, "The pool has 6 unlabelled items, the batch needs 7"),
     ],
 )

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from io import StringIO
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from annotation.models import Project, Role
+from annotation.models import Project, Resolution, Role
 from annotation.services import projects
 from jobs.models import Job
 from jobs.services import artifacts, running
-from selection.errors import NothingToValue
+from selection.errors import BadSpec, NothingToValue
+from selection.models import Round
 from selection.selectors import values as reads
-from selection.services import builds, values
+from selection.services import boundary, builds, pool, rounds, values
 from tests import factories
+from training.learning import probe
+from training.learning.columns import gather
+from training.models import ModelVersion
 from training.services import programs
 
 pytestmark = pytest.mark.django_db
@@ -182,6 +188,77 @@ def test_its_page_shows_suspects_sources_and_what_taught_one(
     assert client.get(f"{url}?page=99&row=x").status_code == 200
 
 
+@pytest.mark.parametrize("attack", boundary.ATTACKS)
+def test_a_hard_item_is_pushed_over_the_boundary_and_real_items_lie_there(
+    project: Project, valued: Job, attack: str
+) -> None:
+    assert boundary.hard_rows(valued)[0] == 0
+    with programs.in_this_process():
+        running.run(builds.ensure_embeddings(project).pk)
+    found = boundary.near(project, valued, 3, attack)
+    assert found is not None and found.smallest is not None
+    assert (found.given, found.before) == ("Refund", "Refund") and found.after != "Refund"
+    factor = 1.0 if attack == "flip" else boundary.BEYOND
+    assert found.size == pytest.approx(factor * found.smallest, rel=1e-3)
+    assert [one.item.text for one in found.found] == ["refund money back payment now"]
+    assert boundary.near(project, valued, 36) is None and boundary.near(project, valued, 9999) is None
+
+
+def test_its_page_shows_the_boundary_and_queues_what_lies_there(
+    client: Client, project: Project, engineer: User, valued: Job
+) -> None:
+    with programs.in_this_process():
+        running.run(builds.ensure_embeddings(project).pk)
+    client.force_login(engineer)
+    url = reverse("selection:values", args=[project.slug])
+    row = project.items.get(text="refund money back payment now").row
+    text = client.get(f"{url}?edge=3&attack=pgd").text
+    assert "Its label is <strong>Refund</strong>" in text and f'name="row" value="{row}" checked' in text
+    assert '<option value="pgd" selected>' in text
+    assert "No labelled item of this valuation is at row 36" in client.get(f"{url}?edge=36").text
+    act = reverse("annotation:item_act", args=[project.slug])
+    assert f'action="{act}"' in text and 'value="queue_first"' in text
+    assert "refund money back payment now" in client.get(f"{act}?row={row}&action=queue_first").text
+
+
+def test_its_page_orders_labels_by_the_method_chosen(
+    client: Client, project: Project, engineer: User, valued: Job
+) -> None:
+    assert reads.methods(valued) == ["", "value", "influence", "tracin", "gradient_similarity"]
+    client.force_login(engineer)
+    url = reverse("selection:values", args=[project.slug])
+    for by in ("value", "influence", "tracin", "gradient_similarity"):
+        page = reads.suspects(project, valued, by=by, per_page=36)
+        shown = [one.value for one in page.rows]
+        assert shown == sorted(shown) and [one.rank for one in page.rows] == list(range(1, 37))
+        assert page.rows[0].row == 0, f"the wrong label is worth least by {by}"
+        assert f'<option value="{by}" selected>' in client.get(f"{url}?by={by}").text
+    assert '<option value="" selected>' in client.get(f"{url}?by=data_shapley").text
+
+
+def test_data_shapley_is_asked_for_and_refused_where_it_cannot_be(
+    client: Client, project: Project, engineer: User
+) -> None:
+    with pytest.raises(NothingToValue, match="at least 30 validation items, found 36 and 0"):
+        values.launch(project, retrain=True)
+    texts = [f"{words} held {n}" for n in range(10) for words in WORDS.values()]
+    made = factories.make_items(project, texts, split="validation")
+    factories.make_labels(project, made, list(WORDS) * 10)
+    client.force_login(engineer)
+    client.post(reverse("selection:values_launch", args=[project.slug]), {"retrain": "on"})
+    with programs.in_this_process():
+        job = reads.running(project)
+        running.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == "done", job.error
+    assert "data_shapley" in reads.methods(job)
+    page = reads.suspects(project, job, by="data_shapley", per_page=36)
+    shown = [one.value for one in page.rows]
+    assert shown == sorted(shown) and sum(shown) == pytest.approx(1 - 1 / 3), (
+        "all of what labels add to a guess"
+    )
+
+
 def test_its_page_teaches_before_there_is_anything_and_launches(
     client: Client, project: Project, engineer: User
 ) -> None:
@@ -259,3 +336,79 @@ def test_the_command_lists_suspects_sources_and_who_taught_an_item(project: Proj
 def test_the_command_says_what_is_wrong(project: Project, arguments: list[str], words: str) -> None:
     with programs.in_this_process(), pytest.raises(CommandError, match=words):
         call_command("value", *arguments, stdout=StringIO())
+
+
+def test_a_round_weighs_items_by_value_and_its_model_believes_a_wrong_label_less(
+    engineer: User, client: Client
+) -> None:
+    project = factories.make_project("Two kinds")
+    factories.add_member(project, Role.ENGINEER, engineer)
+    kinds = ["Refund", "Card lost"]
+    texts = [f"{WORDS[kinds[n % 2]]} {WORDS[kinds[n % 2]]} number {n}" for n in range(36)]
+    made = factories.make_items(project, texts, split="train")
+    factories.make_labels(project, made, ["Other", "Other", *(kinds[n % 2] for n in range(2, 36))])
+    with programs.in_this_process():
+        valued = values.launch(project, by=engineer)
+        running.run(valued.pk)
+    valued.refresh_from_db()
+
+    def train(**spec: bool) -> Round:
+        with programs.in_this_process():
+            made = rounds.run_to_end(factories.make_round(project, batch_size=0, learner="probe", **spec))
+        assert made.state == Round.State.DONE, made.error
+        return made
+
+    def believed(round_: Round) -> float:
+        """How likely the model finds the wrong label of the first item."""
+        model = ModelVersion.objects.get(run=round_.run)
+        fitted = probe.load(artifacts.path(model.artifact) / "model")
+        vector = gather(pool.embedding_shards(project), np.array([0]))
+        return float(fitted.probabilities(vector)[0, model.labels.index("other")])
+
+    plain = train()
+    seventh = Resolution.objects.filter(project=project, item__row=7)
+    seventh.update(value={"label": "refund"})  # it counts 1 then: its value is of the old label
+    weighed = train(weigh_by_value=True)
+    worked_out = pq.read_table(reads.folder(valued) / "values.parquet").to_pydict()
+    value = dict(zip(worked_out["row"], worked_out["weight"], strict=True))
+    frozen = {
+        name: pq.read_table(artifacts.path(round_.dataset.artifact) / "train.parquet").to_pydict()
+        for name, round_ in (("plain", plain), ("weighed", weighed))
+    }
+    assert set(frozen["plain"]["weight"]) == {1.0}
+    found = dict(zip(frozen["weighed"]["row"], frozen["weighed"]["weight"], strict=True))
+    assert len(found) == 36 and found[7] == 1.0
+    assert found == pytest.approx({**value, 7: 1.0})
+    assert min(found, key=found.__getitem__) in (0, 1) and max(found[0], found[1]) < 0.9 < found[2]
+    told = weighed.dataset.manifest["weights"]
+    below = sum(weight < 1 for row, weight in found.items() if row != 7)
+    assert (told["items"], told["below"], told["valuation"]) == (35, below, str(valued.uuid))
+    assert plain.dataset.manifest["weights"] is None
+    assert believed(weighed) < 0.8 * believed(plain)
+    assert weighed.stations.get(name="freeze").note.endswith("35 weighed by what their labels are worth")
+    client.force_login(engineer)
+    page = client.get(reverse("training:run", args=[project.slug, weighed.run.number])).text
+    assert f"by what their labels are worth: 35 have one, {below} below 1, the least" in page
+    assert (
+        "by what their labels are worth"
+        not in client.get(reverse("training:run", args=[project.slug, plain.run.number])).text
+    )
+
+
+def test_weighing_wants_values_and_is_offered_where_there_are_some(
+    project: Project, engineer: User, client: Client, request: pytest.FixtureRequest
+) -> None:
+    client.force_login(engineer)
+    page = reverse("selection:launch", args=[project.slug])
+    assert "weigh_by_value" not in client.get(page).text
+    with pytest.raises(BadSpec, match="no values of labels to weigh items by: work them out first"):
+        factories.make_round(project, batch_size=0, weigh_by_value=True)
+    with pytest.raises(CommandError, match="no values of labels"):
+        call_command("round", project.slug, "--batch-size", "0", "--weigh-by-value")
+    request.getfixturevalue("valued")
+    text = client.get(page, {"learner": "probe", "strategy": "random"}).text
+    assert 'name="weigh_by_value"' in text
+    form = {"strategy": "random", "learner": "probe", "batch_size": 0, "control_share": 0.1, "seed": 1}
+    answer = client.post(page, {**form, "pool_limit": 100, "learner-c": 10.0, "weigh_by_value": "on"})
+    assert answer.status_code == 302
+    assert Round.objects.get().spec["weigh_by_value"] is True

@@ -59,8 +59,9 @@ GAINS = {
     active=st.sampled_from([1, 3, 16, 4096]),
     weighted=st.booleans(),
     wide=st.booleans(),
+    known=st.sampled_from(["", "nearest", "any"]),
 )
-def test_it_picks_what_the_naive_greedy_picks(n, seed, coarse, gain, members, active, weighted, wide):
+def test_it_picks_what_the_naive_greedy_picks(n, seed, coarse, gain, members, active, weighted, wide, known):
     rng = np.random.default_rng(seed)
     embeddings, given_members = unit(rng, n, 4, coarse=coarse), unit(rng, members, 4, coarse=coarse)
     fixed = rng.integers(0, 3, size=n) / 4 if coarse else rng.random(n)
@@ -68,9 +69,14 @@ def test_it_picks_what_the_naive_greedy_picks(n, seed, coarse, gain, members, ac
     if wide:
         embeddings = embeddings.astype(np.float64) * (1 + 1e-9)
     count = int(rng.integers(1, n + 1))
+    near = None
+    if known and members:
+        every = embeddings.astype(np.float32) @ given_members.T
+        near = every.max(axis=1) if known == "nearest" else every[np.arange(n), rng.integers(members, size=n)]
     found = keep_apart(
-        embeddings, fixed, GAINS[gain], count, weight=weight, members=given_members, active=active
-    )
+        embeddings, fixed, GAINS[gain], count, weight=weight, members=given_members, members_near=near,
+        active=active,
+    )  # fmt: skip
     chosen, scores = naive(embeddings, fixed, GAINS[gain], count, weight=weight, members=given_members)
     assert found.chosen.tolist() == chosen
     assert found.scores.tolist() == scores

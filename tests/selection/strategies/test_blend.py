@@ -155,3 +155,15 @@ def test_it_gives_the_worked_example_of_the_published_blend():
 
 def test_it_has_no_hardness_where_no_loss_is_above_zero():
     assert over_percentile(np.zeros(5)).tolist() == [0.0] * 5
+
+
+@pytest.mark.parametrize("known", ["nearest", "any"])
+def test_a_known_nearness_to_a_labelled_item_changes_no_pick(known):
+    pool = replace(_make(3, 200, 20), rows=np.arange(200)[::-1].copy())
+    every = (pool.embeddings @ pool.labelled_embeddings.T).astype(np.float32)
+    near = every.max(axis=1) if known == "nearest" else every[:, 0]
+    for pick, chosen in ((pick_blend, BlendSettings()), (pick_blend_published, PublishedSettings())):
+        plain = pick(pool, 30, settings=chosen, rng=np.random.default_rng(0))
+        found = pick(replace(pool, labelled_near=near), 30, settings=chosen, rng=np.random.default_rng(0))
+        assert found.indices.tolist() == plain.indices.tolist()
+        assert all((found.parts[name] == plain.parts[name]).all() for name in plain.parts)

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selection.strategies import errors
-from selection.strategies.pool import Picks, Pool, distinct
+from selection.strategies.blend import BlendSettings
+from selection.strategies.pool import PARTS, Picks, Pool, distinct
 from selection.strategies.registry import STRATEGIES
 from training.settings_schema import describe
 
 NAMES = list(STRATEGIES)
 DETERMINISTIC = [name for name in NAMES if not STRATEGIES[name].stochastic]
 NEEDING = [(name, need) for name in NAMES for need in sorted(STRATEGIES[name].needs)]
-PARTS = {"uncertainty", "diversity", "hardness", "factor", "chance", "score"}
 
 each_strategy = pytest.mark.parametrize("name", NAMES)
 few = settings(max_examples=10, deadline=None)
@@ -29,16 +29,19 @@ def make_pool(n: int, *, seed: int = 0, k: int = 4, d: int = 6, labelled: int = 
     rows = rng.permutation(10 * n)[:n].astype(np.int64)
     probs = rng.dirichlet(np.ones(k), n)
     embeddings = _unit(rng.normal(size=(n, d)))
+    versions = rng.dirichlet(np.ones(k), (n, 2))
     hardness = rng.random(n)
     clusters = np.arange(n, dtype=np.int64)
     for copy in range(repeats):
         original = int(rng.integers(n - repeats))
         at = n - 1 - copy
         clusters[at] = clusters[original]
-        probs[at], embeddings[at], hardness[at] = probs[original], embeddings[original], hardness[original]
+        for column in (probs, versions, embeddings, hardness):
+            column[at] = column[original]
     return Pool(
         rows=rows,
         probs=probs,
+        versions=versions,
         embeddings=embeddings,
         hardness=hardness,
         labelled_embeddings=_unit(rng.normal(size=(labelled, d))) if labelled else None,
@@ -57,7 +60,7 @@ def pick(name: str, pool: Pool, count: int, seed: int = 0) -> Picks:
 
 def shuffled(pool: Pool, seed: int) -> Pool:
     order = np.random.default_rng(seed).permutation(len(pool.rows))
-    columns = ("rows", "probs", "embeddings", "hardness", "clusters")
+    columns = ("rows", "probs", "versions", "embeddings", "hardness", "clusters")
     return replace(pool, **{name: getattr(pool, name)[order] for name in columns})
 
 
@@ -121,6 +124,7 @@ def test_it_breaks_ties_by_row(name):
         make_pool(n, labelled=0),
         rows=np.arange(n)[::-1].copy(),
         probs=np.full((n, 4), 0.25),
+        versions=np.full((n, 2, 4), 0.25),
         hardness=np.ones(n),
         embeddings=np.tile(_unit(np.ones((1, 6))), (n, 1)),
     )
@@ -138,10 +142,23 @@ def test_it_leaves_out_taken_items_and_their_duplicates(name):
 @each_strategy
 def test_it_keeps_the_score_parts_of_every_pick(name):
     picks = pick(name, make_pool(40), 10)
-    assert set(picks.parts) <= PARTS
+    assert set(picks.parts) <= set(PARTS)
     assert all(part.shape == (10,) for part in picks.parts.values())
     if name not in ("random", "cold_start"):
         assert np.isfinite(picks.parts["score"]).all()
+
+
+def test_there_is_no_part_that_no_strategy_gives():
+    given = {part for name in NAMES for part in pick(name, make_pool(40), 10).parts}
+    seconds = np.linspace(1, 60, 40)
+    costly = BlendSettings(value_per_second=True, density_share=0.5, balance=0.5)
+    picks = STRATEGIES["blend"].function(
+        replace(make_pool(40), seconds=seconds), 10, settings=costly, rng=np.random.default_rng(0)
+    )
+    named = [picks.parts[name] for name in ("density", "balance", "cost")]
+    np.testing.assert_allclose(picks.parts["factor"], np.prod(named, axis=0))
+    assert picks.weights == {"uncertainty": 0.4, "diversity": 0.3, "hardness": 0.3}
+    assert given | set(picks.parts) == set(PARTS)
 
 
 @each_strategy
@@ -257,6 +274,7 @@ def test_it_refuses_a_model_of_one_label_if_it_reads_probabilities(name):
     [
         ("zero", "1 of 12 embeddings of the pool are all zero"),
         ("nan", "not of length one"),
+        ("infinite", "not of length one"),
         ("long", "normalise"),
     ],
 )
@@ -264,7 +282,7 @@ def test_it_refuses_a_model_of_one_label_if_it_reads_probabilities(name):
 def test_it_refuses_embeddings_it_cannot_compare_if_it_reads_them(name, fault, words):
     pool = make_pool(12)
     embeddings = pool.embeddings.copy()
-    embeddings[4] = {"zero": 0.0, "nan": np.nan, "long": embeddings[4] * 2}[fault]
+    embeddings[4] = {"zero": 0.0, "nan": np.nan, "infinite": np.inf, "long": embeddings[4] * 2}[fault]
     pool = replace(pool, embeddings=embeddings)
     if "embeddings" not in STRATEGIES[name].needs:
         assert len(pick(name, pool, 3).indices) == 3
@@ -273,15 +291,49 @@ def test_it_refuses_embeddings_it_cannot_compare_if_it_reads_them(name, fault, w
         pick(name, pool, 3)
 
 
+@pytest.mark.parametrize("fault", [np.nan, np.inf, -np.inf])
 @each_strategy
-def test_it_refuses_hardness_that_is_no_number_if_it_reads_it(name):
+def test_it_refuses_hardness_that_is_no_number_if_it_reads_it(name, fault):
     hardness = make_pool(12).hardness.copy()
-    hardness[:2] = np.nan
+    hardness[:2] = fault
     pool = replace(make_pool(12), hardness=hardness)
     if "hardness" not in STRATEGIES[name].needs:
         assert len(pick(name, pool, 3).indices) == 3
         return
     with pytest.raises(errors.BadHardness, match="2 of 12 hardness values are not numbers"):
+        pick(name, pool, 3)
+
+
+def _spoil_versions(versions: np.ndarray, fault: str) -> np.ndarray:
+    versions = versions.copy()
+    if fault == "nan":
+        versions[3, 1, 0] = np.nan
+    elif fault == "infinite":
+        versions[3, 1, 0] = np.inf
+    elif fault == "sum":
+        versions[3, 1] *= 0.5
+    return {"flat": versions[:, 0], "none": versions[:, :0], "labels": versions[..., :3]}.get(fault, versions)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("nan", "1 of 24 rows of probabilities are not distributions"),
+        ("infinite", "1 of 24 rows of probabilities are not distributions"),
+        ("sum", "1 of 24 rows of probabilities are not distributions"),
+        ("flat", r"have shape \(12, 4\), expected \(items, versions, 4\)"),
+        ("none", r"have shape \(12, 0, 4\), expected \(items, versions, 4\)"),
+        ("labels", r"have shape \(12, 2, 3\), expected \(items, versions, 4\)"),
+    ],
+)
+@each_strategy
+def test_it_refuses_malformed_versions_if_it_reads_them(name, fault, words):
+    pool = make_pool(12)
+    pool = replace(pool, versions=_spoil_versions(pool.versions, fault))
+    if "versions" not in STRATEGIES[name].needs:
+        assert len(pick(name, pool, 3).indices) == 3
+        return
+    with pytest.raises(errors.BadProbabilities, match=words):
         pick(name, pool, 3)
 
 

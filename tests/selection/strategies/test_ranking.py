@@ -26,6 +26,11 @@ def test_it_scales_into_the_unit_interval_and_keeps_the_order(how, reference, sc
     assert (np.diff(scaled) >= 0).all()
 
 
+def test_it_cuts_off_what_lies_outside_of_the_smallest_spread():
+    scale = Scale(np.array([0.0, 5e-324]), "quantile")
+    assert scale(np.array([-1.0, 0.0, 5e-324, 1.0])).tolist() == [0.0, 0.0, 1.0, 1.0]
+
+
 def test_it_ranks_by_the_share_below_with_half_of_the_ties():
     assert Scale(np.array([1.0, 2.0, 2.0, 5.0]), "rank")(np.array([0.0, 1.0, 2.0, 9.0])).tolist() == [
         0.0,

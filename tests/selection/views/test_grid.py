@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from django.urls import reverse
 
-from annotation.models import Annotation, Role
+from annotation.models import Annotation, Review, Role
 from jobs import program
 from jobs.services import artifacts
 from selection.models import Column
 from selection.services import neighbours, pool
-from tests.factories import add_member, make_items, make_project
+from tests.factories import add_member, make_items, make_labels, make_project
 
 pytestmark = pytest.mark.django_db
 
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.django_db
 def project(settings):
     made = make_project(overlap_share=0, evaluation_items=0, spot_check_share=0.0)
     items = make_items(made, ["card lost", "card stolen", "weather", "card gone"], split="train")
-    vectors = np.array([[1, 0], [0.9, 0.436], [0, 1], [0.8, 0.6]], dtype=np.float32)
+    vectors = np.array([[1, 0], [0.95, 0.3122499], [0, 1], [0.8, 0.6]], dtype=np.float32)
     folder = settings.DATA_DIR / "work" / "vectors"
     with program.result_folder(folder) as target:
         np.save(target / "embeddings.npy", vectors)
         np.save(target / "rows.npy", np.array([item.row for item in items], dtype=np.int64))
     artifact = artifacts.store(folder, "embeddings")
-    pool.add_shard(made, Column.Kind.EMBEDDING, pool.embedding_key(), artifact, "embeddings.npy")
+    pool.add_shard(made, Column.Kind.EMBEDDING, pool.embedding_key(made), artifact, "embeddings.npy")
     return made
 
 
@@ -36,7 +36,7 @@ def page(project) -> str:
 
 def test_neighbours_come_by_similarity_and_labelled_ones_not_at_all(project):
     assert [(n.item.text, round(n.similarity, 2)) for n in neighbours.near(project, 0)] == [
-        ("card lost", 1.0), ("card stolen", 0.9), ("card gone", 0.8), ("weather", 0.0),
+        ("card lost", 1.0), ("card stolen", 0.95), ("card gone", 0.8), ("weather", 0.0),
     ]  # fmt: skip
     assert neighbours.near(project, 17) == []
 
@@ -54,6 +54,29 @@ def test_the_page_chooses_what_is_alike_and_labels_it_at_once(client, project):
     html = client.post(page(project), sent, follow=True).content.decode()
     assert "3 items labelled." in html
     assert {one.item.text for one in Annotation.objects.all()} == {"card lost", "card stolen", "card gone"}
+
+
+def test_near_duplicates_of_a_labelled_item_get_its_label_and_all_go_to_a_reviewer(client, project):
+    rita = add_member(project, Role.REVIEWER)
+    make_labels(project, list(project.items.filter(row=0)), ["Card lost"])
+    client.force_login(rita)
+    html = client.get(page(project), {"row": 0, "near": 1}).content.decode()
+    boxes = re.findall(r'name="rows" value="(\d+)" data-similarity="[\d.e-]+"( checked)?', html)
+    assert boxes == [("1", " checked"), ("3", ""), ("2", "")]
+    assert "The item you come from is labelled “Card lost”" in html
+    assert 'id="check-all" value="1" checked' in html
+    sent = {"rows": "1", "label": "card-lost", "client_key": "k", "row": 0, "like": 92, "check_all": 1}
+    answer = client.post(page(project), sent)
+    assert answer["Location"] == page(project)
+    assert Review.objects.get().item.text == "card stolen"
+    assert Review.objects.get().drawn_share == 1.0
+
+
+def test_every_find_leads_to_its_near_duplicates(client, project):
+    client.force_login(add_member(project, Role.REVIEWER))
+    html = client.get(page(project), {"row": 0}).content.decode()
+    assert re.findall(r'href="\?row=(\d+)&amp;near=1"', html) == ["0", "1", "3", "2"]
+    assert 'id="check-all" value="1">' in html, "not all of what is merely similar"
 
 
 def test_nothing_chosen_is_said(client, project):
@@ -83,7 +106,9 @@ def encoder(monkeypatch):
     from training.learning import light_encoder
 
     words = {"card": [1, 0], "weather": [0, 1]}
-    monkeypatch.setattr(light_encoder, "encode", lambda text, path: np.array(words[text], dtype=np.float32))
+    monkeypatch.setattr(
+        light_encoder, "encode", lambda text, path, layer: np.array(words[text], dtype=np.float32)
+    )
 
 
 def test_items_like_a_text_come_by_similarity_and_stay_searched_for(client, project, encoder):
@@ -126,4 +151,4 @@ def store(project, vectors):
         np.save(target / "embeddings.npy", vectors)
         np.save(target / "rows.npy", np.arange(len(vectors), dtype=np.int64))
     artifact = artifacts.store(folder, "embeddings")
-    pool.add_shard(project, Column.Kind.EMBEDDING, pool.embedding_key(), artifact, "embeddings.npy")
+    pool.add_shard(project, Column.Kind.EMBEDDING, pool.embedding_key(project), artifact, "embeddings.npy")

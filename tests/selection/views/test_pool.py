@@ -5,13 +5,21 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation.models import Role
+from annotation.models import Item, Role
 from jobs import program
 from jobs.models import Job
 from jobs.services import artifacts
 from selection.models import Column, ColumnBuild, PoolIndex, RefreshPolicy
 from selection.services import builds, indexing, pool
-from tests.factories import add_member, make_artifact, make_items, make_project, make_round, make_user
+from tests.factories import (
+    add_member,
+    make_artifact,
+    make_items,
+    make_model,
+    make_project,
+    make_round,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +49,7 @@ def embed(project, count: int, folder) -> None:
     pool.add_shard(
         project,
         Column.Kind.EMBEDDING,
-        pool.embedding_key(),
+        pool.embedding_key(project),
         artifacts.store(folder, "embeddings"),
         "embeddings.npy",
     )
@@ -61,7 +69,7 @@ def test_it_says_what_is_lacking_and_computes_it_ahead(client, project, engineer
 def test_it_shows_columns_and_the_measured_index(client, project, engineer, tmp_path) -> None:
     embed(project, 4, tmp_path / "vectors")
     PoolIndex.objects.create(
-        project=project, model_key=pool.embedding_key(), artifact=make_artifact("index"), kind="ivf",
+        project=project, model_key=pool.embedding_key(project), artifact=make_artifact("index"), kind="ivf",
         factory="IVF64,Flat", count=3, lists=64, probes=16, recall_at_10=0.967, queries=256, seconds=1.5,
         note="The index was damaged and is built anew.",
     )  # fmt: skip
@@ -70,6 +78,16 @@ def test_it_shows_columns_and_the_measured_index(client, project, engineer, tmp_
     assert "3 items; 1 came later and are searched one by one" in html
     assert "The index was damaged and is built anew." in html
     assert "in use" in html and "2 items have none yet" in html
+
+
+def test_an_embedded_item_that_was_held_back_hides_none_that_lacks_its_vector(
+    client, project, engineer, tmp_path
+) -> None:
+    embed(project, 5, tmp_path / "vectors")
+    first, second = Item.objects.filter(project=project, row__in=[0, 1])
+    Item.objects.filter(pk=first.pk).update(held_back="private")
+    Item.objects.filter(pk=second.pk).update(duplicate_of=first)
+    assert "1 items have none yet" in client.get(url(project)).content.decode()
 
 
 def test_it_asks_few_questions_however_many_shards_there_are(
@@ -84,6 +102,30 @@ def test_the_index_is_built_by_a_job(client, project, engineer, tmp_path) -> Non
     embed(project, 4, tmp_path / "vectors")
     client.post(url(project, "pool_index"))
     assert Job.objects.get(kind=indexing.KIND).created_by == engineer
+
+
+def test_the_layer_is_chosen_and_names_another_column(client, project, engineer, tmp_path) -> None:
+    embed(project, 4, tmp_path / "vectors")
+    assert "2 items have none yet" in client.get(url(project)).text
+    answer = client.post(url(project, "pool_layer"), {"layer": "middle"}, follow=True).text
+    assert "Vectors by this layer are computed when they are needed." in answer
+    assert "6 items have none yet" in answer and '<option value="middle" selected>' in answer
+    assert pool.embedding_key(project).endswith("-middle") and pool.embedding_shards(project) == []
+    answer = client.post(url(project, "pool_layer"), {"layer": "first"}, follow=True).text
+    assert "first is not one of the available choices" in answer
+    client.post(url(project, "pool_layer"), {"layer": "last"})
+    assert len(pool.embedding_shards(project)) == 1, "the vectors of before are there still"
+
+
+def test_the_layer_stays_where_something_goes_by_it(client, project, engineer) -> None:
+    round_ = make_round(project)
+    answer = client.post(url(project, "pool_layer"), {"layer": "middle"}, follow=True).text
+    assert "A round or a build works with the vectors now" in answer
+    type(round_).objects.filter(pk=round_.pk).update(state="done")
+    make_model(project, learner="probe")
+    answer = client.post(url(project, "pool_layer"), {"layer": "middle"}, follow=True).text
+    assert "A probe of this project has learnt from the vectors there are" in answer
+    assert pool.layer_of(project) == "last"
 
 
 def test_the_refresh_is_turned_off_and_on(client, project, engineer) -> None:
@@ -139,7 +181,7 @@ def test_it_is_for_engineers(client, project, name) -> None:
     assert client.get(url(project, name)).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["pool_embed", "pool_index", "refresh_now", "refresh_policy"])
+@pytest.mark.parametrize("name", ["pool_embed", "pool_index", "pool_layer", "refresh_now", "refresh_policy"])
 def test_an_annotator_may_start_nothing(client, project, name) -> None:
     client.force_login(add_member(project))
     assert client.post(url(project, name)).status_code == 403

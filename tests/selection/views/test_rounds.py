@@ -8,8 +8,12 @@ from accounts.models import User
 from annotation.models import Project, Role
 from jobs.errors import JobsError
 from jobs.models import Job
+from selection import charts
+from selection.forms import LaunchForm
 from selection.models import Round
+from selection.round_spec import RoundSpec
 from selection.services import previews, rounds
+from selection.strategies.blend import BlendSettings
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +78,14 @@ def test_it_draws_the_settings_of_the_strategy_that_is_chosen(page: Client, proj
     assert 'name="strategy-skip_share"' not in text and 'name="learner-c"' in text
 
 
+def test_a_setting_that_may_be_empty_does_not_hold_the_form_back() -> None:
+    """A browser sends no form with an empty field that is required."""
+    form = LaunchForm(spec=RoundSpec(strategy="random", learner="tune"))
+    assert not form.fields["learner-base_model"].required
+    assert form.fields["learner-rank"].required
+    assert form.fields["learner-learning_rate"].help_text == "0: chosen by what is learnt."
+
+
 def test_it_launches_what_the_form_says_and_shows_the_round(
     page: Client, project: Project, engineer: User
 ) -> None:
@@ -120,7 +132,7 @@ def test_it_previews_ten_picks_as_a_job(page: Client, project: Project) -> None:
     }
     Job.objects.filter(pk=job.pk).update(state="done", result=result)
     text = page.get(reverse("selection:preview", args=[project.slug, job.uuid])).text
-    assert "a lost card" in text and "score 0.50" in text and "data-poll-done" in text
+    assert "a lost card" in text and "in all 0.50" in text and "data-poll-done" in text
     assert not Round.objects.exists()
 
 
@@ -169,3 +181,21 @@ def test_it_asks_few_questions_of_the_database(
         page.get(url("rounds", project))
     with django_assert_max_num_queries(16):  # type: ignore[operator]
         page.get(url("round_live", project, 3))
+
+
+def test_it_draws_how_the_weights_of_the_blend_will_move(page: Client, project: Project) -> None:
+    answer = page.get(url("launch", project), {"strategy": "blend"})
+    chart = answer.context["schedule"]
+    assert chart.rows[0] == ["1", "0.4", "0.3", "0.3"]
+    assert {tuple(row[1:]) for row in chart.rows} == {("0.4", "0.3", "0.3")}, "they stay until told to move"
+    assert "Rounds until the last weights" in answer.text
+    assert page.get(url("launch", project), {"strategy": "random"}).context["schedule"] is None
+
+
+def test_moving_weights_are_drawn_to_their_end_with_the_round_to_come() -> None:
+    settings = BlendSettings(beta=0.5, gamma=0.1, moving_rounds=2, last_beta=0.1, last_gamma=0.5)
+    chart = charts.blend_schedule(settings, turn=1)
+    rows = [["1", "0.4", "0.5", "0.1"], ["2", "0.4", "0.3", "0.3"], ["3", "0.4", "0.1", "0.5"]]
+    assert chart.rows == [*rows, ["4", *rows[2][1:]], ["5", *rows[2][1:]]]
+    assert "this round" in chart.svg
+    assert "over 2 rounds" in chart.note

@@ -49,3 +49,17 @@ def test_it_tells_a_lost_rank_from_an_error_of_its_own() -> None:
     assert faults.lost_peer(RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer"))
     assert not faults.lost_peer(RuntimeError("shapes cannot be multiplied"))
     assert not faults.lost_peer(ValueError("gloo is a word here"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:132] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_it_knows_memory_that_ran_out(error: Exception) -> None:
+    assert faults.out_of_memory(error)
+    assert not faults.out_of_memory(ValueError("out of memory is a phrase here"))
+    assert not faults.out_of_memory(RuntimeError("shapes cannot be multiplied"))

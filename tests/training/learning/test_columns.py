@@ -29,6 +29,15 @@ def test_it_gathers_rows_of_interleaved_shards_in_any_order(tmp_path: Path) -> N
     assert (found == values[wanted]).all()
 
 
+@pytest.mark.parametrize("wanted", [np.arange(10), np.array([7, 2, 2, 9, 0])])
+def test_threads_gather_the_same(tmp_path: Path, wanted: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "FEW", 1)
+    shards, values = interleaved(tmp_path)
+    assert (columns.gather(shards, wanted) == values[wanted]).all()
+    with pytest.raises(ValueError, match="row 10 is one"):
+        columns.gather(shards, np.array([3, 10]))
+
+
 def test_it_gives_no_rows_of_the_right_width_where_nothing_is_wanted(tmp_path: Path) -> None:
     shards, _values = interleaved(tmp_path)
     assert columns.gather(shards, np.empty(0, dtype=np.int64)).shape == (0, 3)

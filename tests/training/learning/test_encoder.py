@@ -48,6 +48,27 @@ def test_it_reads_a_text_up_to_its_256th_token(minilm: Encoder) -> None:
 
 
 @pytest.mark.slow
+def test_its_middle_layer_is_the_state_halfway_of_the_whole_model(tmp_path: Path) -> None:
+    import torch
+
+    tiny = tiny_encoder(tmp_path / "tiny")
+    whole, tokeniser = text_model.load_encoder(tiny).eval(), text_model.Tokeniser.load(tiny, 256)
+    ids = torch.tensor(tokeniser(["where is my card"])[0])[None]
+    with torch.no_grad():
+        states = whole(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True)
+    halfway = states.hidden_states[whole.config.num_hidden_layers // 2].mean(dim=1)[0].numpy()
+    found = Encoder.load(tiny, layer="middle").encode(["where is my card"])[0]
+    np.testing.assert_allclose(found, halfway / np.linalg.norm(halfway), atol=1e-5)
+
+
+def test_it_knows_two_layers_and_a_column_for_each(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    assert encoder.encoder_key(tmp_path, "middle") == encoder.encoder_key(tmp_path) + "-middle"
+    with pytest.raises(ValueError, match="there is no layer 'first': use last or middle"):
+        encoder.layers_up_to("first", 6)
+
+
+@pytest.mark.slow
 def test_it_names_a_column_by_the_content_not_the_place(tmp_path: Path) -> None:
     tiny = tiny_encoder(tmp_path / "tiny")
     copy = tmp_path / "copy"

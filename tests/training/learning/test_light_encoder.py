@@ -30,6 +30,14 @@ def test_its_vectors_are_those_of_the_encoder(text: str) -> None:
     assert float(np.linalg.norm(found)) == pytest.approx(1.0, abs=1e-5)
 
 
+@pytest.mark.slow
+def test_its_middle_layer_is_the_encoders() -> None:
+    path = default_encoder_path()
+    found = light_encoder.encode(TEXTS[0], path, "middle")
+    assert np.abs(found - Encoder.load(path, layer="middle").encode([TEXTS[0]])[0]).max() < 2e-6
+    assert float(found @ light_encoder.encode(TEXTS[0], path)) < 0.9, "another vector than the last layer's"
+
+
 def test_it_loads_no_torch() -> None:
     code = (
         "import sys; from training.learning import encoder, light_encoder;"

@@ -21,7 +21,7 @@ def test_it_reads_aligned_arrays(tmp_path: Path) -> None:
     assert found.rows.tolist() == [0, 1]
     assert found.targets.tolist() == [1, 0]
     assert found.weights.tolist() == [2.0, 0.5]
-    assert found.counts(LABELS) == {"a": 1, "b": 1, "never": 0}
+    assert classification.counts(found, LABELS) == {"a": 1, "b": 1, "never": 0}
 
 
 def test_it_leaves_out_items_of_weight_zero(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_it_refuses_damaged_weights(tmp_path: Path) -> None:
         "model": str(model),
         "texts": str(kit.write_texts(tmp_path / "texts.parquet", ["x"])),
     }
-    with pytest.raises(program.Refused, match="cannot be loaded as a head of 3 labels"):
+    with pytest.raises(program.Refused, match="cannot be loaded as a head of 3 outputs"):
         predict.work(spec)
     weights = model / "model" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])

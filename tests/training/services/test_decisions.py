@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from accounts.models import AuditEntry
 from annotation.models import Project
 from jobs.errors import BrokenArtifact
+from jobs.models import Artifact
 from jobs.services import artifacts
 from tests import factories
 from training.errors import NotDeployable
@@ -58,6 +61,33 @@ def test_it_decides_once_however_often_it_is_asked(project: Project) -> None:
     evaluation = factories.make_evaluation(model)
     assert decisions.decide(model, evaluation) == decisions.decide(model, evaluation)
     assert (Decision.objects.count(), Deployment.objects.count()) == (1, 1)
+
+
+def test_it_decides_once_when_the_signal_and_the_tick_ask_at_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = factories.make_model(project)
+    evaluation = factories.make_evaluation(model)
+    first: list[Decision] = []
+    verified = artifacts.open_verified
+
+    def meanwhile(artifact: Artifact) -> Path:
+        if not first:
+            monkeypatch.undo()
+            first.append(decisions.decide(model, evaluation))
+        return verified(artifact)
+
+    monkeypatch.setattr(artifacts, "open_verified", meanwhile)
+    assert decisions.decide(model, evaluation) == first[0] == Decision.objects.get()
+    assert Deployment.objects.get().model == model
+
+
+def test_it_does_not_bring_back_a_model_that_another_has_followed(project: Project) -> None:
+    first, second = factories.make_model(project), factories.make_model(project)
+    decisions.decide(first, None)
+    decisions.decide(second, None)
+    decisions.decide(first, None)
+    assert models.deployed(project) == second
 
 
 def test_it_does_not_undo_an_engineers_word_when_asked_again(project: Project) -> None:

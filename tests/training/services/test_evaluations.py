@@ -83,11 +83,13 @@ def test_it_judges_the_first_model_by_itself(project: Project, tmp_path: Path) -
     evaluation = judge(train(project, dataset, features), dataset, features)
     assert evaluation.baseline is None and reads.difference(evaluation) is None
     report = reads.report(evaluation)
-    assert (report.n, report.accuracy.n) == (60, 60)
-    assert report.accuracy.value > 0.9 and report.accuracy.low < report.accuracy.value
-    assert np.trace(np.asarray(report.confusion)) == round(report.accuracy.value * 60)
+    assert [figure.name for figure in report.figures] == ["Accuracy", "Macro F1", "Calibration error"]
+    accuracy = report.figures[0].measured
+    assert (report.n, accuracy.n) == (60, 60)
+    assert accuracy.value > 0.9 and accuracy.low < accuracy.value
+    assert np.trace(np.asarray(report.tables[0].counts)) == round(accuracy.value * 60)
     assert [row.n for row in report.classes] == [20, 20, 20]
-    assert report.names == list(factories.LABELS)
+    assert report.tables[0].names == list(factories.LABELS)
 
 
 def test_it_holds_a_model_against_the_deployed_one_on_the_same_items(
@@ -101,11 +103,10 @@ def test_it_holds_a_model_against_the_deployed_one_on_the_same_items(
     evaluation = judge(second, dataset, bad)
     assert evaluation.baseline == first
     difference = reads.difference(evaluation)
-    assert difference is not None and difference.n == 60
-    report = reads.report(evaluation)
-    assert report.baseline is not None
-    assert difference.value == pytest.approx(report.accuracy.value - report.baseline.value)
-    assert difference.low <= difference.value <= difference.high
+    assert difference is not None and difference.measured.n == 60
+    new, old = (evaluation.figures[name]["accuracy"] for name in ("model", "baseline"))
+    assert difference.measured.value == pytest.approx(new - old)
+    assert difference.measured.low <= difference.measured.value <= difference.measured.high
 
 
 def test_it_judges_once_and_tells_others(

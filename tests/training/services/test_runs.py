@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 
 from annotation.models import Project
 from jobs.models import Job
@@ -53,6 +54,16 @@ def test_it_refuses_settings_before_anything_is_queued(
     assert not TrainingRun.objects.exists() and not Job.objects.exists()
 
 
+def test_it_says_in_the_reader_s_language_what_the_encoder_cannot(project: Project) -> None:
+    given = {"layout": "tp", "processes": 5, "batch_size": 20}
+    with pytest.raises(
+        BadSettings, match="12 attention heads, expected a number of processes that divides 12"
+    ):
+        runs.check(project, "finetune", given)
+    with translation.override("zh-hans"), pytest.raises(BadSettings, match="进程数应能整除 12"):
+        runs.check(project, "finetune", given)
+
+
 @pytest.mark.parametrize("train", [0, 1])
 def test_it_refuses_data_that_can_teach_nothing(project: Project, train: int) -> None:
     dataset = factories.make_dataset(project, train=train)
@@ -76,3 +87,31 @@ def test_it_ends_with_its_job(project: Project) -> None:
     runs.settle(failed.job)
     failed.refresh_from_db()
     assert (failed.state, failed.error, failed.finished_at) == ("queued", "", None)
+
+
+def test_one_that_goes_on_is_open_again_whoever_queued_its_job(project: Project) -> None:
+    dataset = factories.make_dataset(project)
+    waits, works = (runs.launch(project, dataset, learner="probe") for _time in range(2))
+    for run in (waits, works):
+        jobs.cancel(run.job, None)
+    assert runs.settle_all() == 2
+    for run in (waits, works):  # by the button on their jobs' pages, which knows no run
+        jobs.retry(run.job, None)
+    Job.objects.filter(pk=works.job.pk).update(state="running")
+    assert (runs.settle_all(), runs.settle_all()) == (2, 0)
+    for run, state in ((waits, "queued"), (works, "running")):
+        run.refresh_from_db()
+        assert (run.state, run.finished_at) == (state, None)
+
+
+def test_what_a_faster_worker_says_of_a_run_stands(project: Project) -> None:
+    run = runs.launch(project, factories.make_dataset(project), learner="probe")
+    jobs.cancel(run.job, None)
+    runs.settle_all()
+    jobs.retry(run.job, None)
+    seen = Job.objects.get(pk=run.job.pk)
+    Job.objects.filter(pk=seen.pk).update(state="running")
+    TrainingRun.objects.filter(pk=run.pk).update(state="running")
+    runs.settle(seen)  # it still says "queued"
+    run.refresh_from_db()
+    assert run.state == "running"

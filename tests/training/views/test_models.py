@@ -76,6 +76,23 @@ def test_it_draws_the_evaluation_and_says_why_it_was_decided(page: Client, proje
     assert text.count('<figure class="chart"') == 3
 
 
+def test_it_draws_points_of_a_scale_in_their_order_and_labels_by_how_hard_they_are() -> None:
+    from training import charts
+    from training.selectors.evaluations import ClassRow, Measured, Report
+
+    def row(point: int, recall: float) -> ClassRow:
+        measured = Measured(value=recall, low=0.0, high=1.0, n=9)
+        return ClassRow(label=f"q={point}", name=f"q {point}", precision=1.0, recall=measured, f1=1.0, n=9)
+
+    rows = [row(1, 0.9), row(2, 0.1), row(3, 0.5)]
+    shared = {"n": 27, "figures": [], "levels": [], "bins": [], "tables": [], "difference": None}
+    names = [
+        [cells[0] for cells in charts.per_class(Report(classes=rows, is_scale=is_scale, **shared)).rows]
+        for is_scale in (True, False)
+    ]
+    assert names == [["q 1", "q 2", "q 3"], ["q 2", "q 3", "q 1"]]
+
+
 def test_it_says_that_a_model_was_not_judged(page: Client, project: Project) -> None:
     decisions.decide(factories.make_model(project), None)
     text = page.get(reverse("training:evaluation", args=[project.slug, 1])).text

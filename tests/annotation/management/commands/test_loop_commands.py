@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 
 from annotation.models import Import, Project
 from annotation.selectors import schemas
-from annotation.services import projects
-from tests.factories import make_project, make_user
+from annotation.services import batches, labelling, projects, queue
+from tests.factories import add_member, make_items, make_project, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,6 +42,17 @@ def test_it_carries_a_file_through_project_import_freeze_and_export(tmp_path: Pa
     call("export", "bank-intents", "--out", labels)
     found = [json.loads(line) for line in labels.read_text().splitlines()]
     assert [(row["text"], row["label"]) for row in found] == [("one", "refund"), ("two", "card-lost")]
+
+
+def test_it_says_that_a_column_of_labels_is_not_read(tmp_path: Path) -> None:
+    call("create_project", "Later", "--labels", "x, z")
+    file = tmp_path / "texts.csv"
+    file.write_text("text,label\none,x\n")
+    out, err = call("import_items", "later", file)
+    assert out == "texts.csv: 1 added, 0 duplicates, 0 rejected, 0 labelled\n"
+    assert "the column 'label' is not read: --label label takes labels from it" in err
+    out, err = call("import_items", "later", file, "--label", "label")
+    assert (out, err) == ("texts.csv: 0 added, 1 duplicates, 0 rejected, 1 labelled\n", "")
 
 
 def test_it_makes_labels_from_the_file_and_reads_gzip_and_splits(tmp_path: Path) -> None:
@@ -154,3 +165,23 @@ def test_it_imports_pairs_dialogues_and_drafts(tmp_path: Path) -> None:
     ]
     with pytest.raises(CommandError, match="no field 'nonsense'"):
         call("export", "replies", "--what", "training", "--field", "nonsense")
+
+
+def test_it_tells_how_far_people_agree() -> None:
+    project = make_project(overlap_share=1, evaluation_items=0, spot_check_share=0)
+    items = make_items(project, ["one", "two"], split="train")
+    batches.publish(project, [batches.Pick(row=item.row) for item in items], origin="test")
+    ana, ben = (add_member(project, user=make_user(name)) for name in ("ana", "ben"))
+    for person, labels in ((ana, ["refund", "other"]), (ben, ["refund", "refund"])):
+        for slot, label in zip(queue.lease(project, person, count=2), labels, strict=True):
+            labelling.submit(project, person, slot.uuid, {"label": label}, client_key=f"{person}-{slot.uuid}")
+    lines = call("agreement", project.slug)[0].splitlines()
+    assert lines[0] == "label: 4 answers to 2 items, 2 of them by two people or more"
+    assert lines[2].startswith("  percent agreement     0.500 (")
+    assert lines[4] == "  spot checks right     –  nothing was checked"
+    assert lines[-1].startswith("  ana and ben           kappa 0.000")
+
+
+def test_it_says_which_fields_there_are_to_agree_on() -> None:
+    with pytest.raises(CommandError, match="the schema has no field 'mood': expected one of label"):
+        call("agreement", make_project().slug, "--field", "mood")

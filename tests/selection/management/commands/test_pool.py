@@ -47,7 +47,7 @@ def test_it_lists_what_is_like_a_text(project, monkeypatch: pytest.MonkeyPatch) 
 
     run("bank", "--embed")
     vector = scan.vector_of(pool.embedding_shards(project), 0)
-    monkeypatch.setattr(light_encoder, "encode", lambda text, path: np.asarray(vector))
+    monkeypatch.setattr(light_encoder, "encode", lambda text, path, layer: np.asarray(vector))
     lines = run("bank", "--like", "card lost", "--first", "2").splitlines()[-2:]
     assert lines[0].startswith("1.000  row 0  'card lost'") and "row 1" in lines[1]
 

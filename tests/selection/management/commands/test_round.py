@@ -104,6 +104,13 @@ def test_it_launches_what_was_asked_for_after_the_round_that_runs(
     assert Round.objects.get(number=2).spec["learner"] == "probe"
 
 
+def test_it_scores_as_many_items_as_it_is_told(project: Project) -> None:
+    call("bank-intents", "--batch-size", "3", "--pool-limit", "5")
+    assert Round.objects.get().spec["pool_limit"] == 5
+    with pytest.raises(CommandError, match="found a pool limit of 2, expected 3"):
+        call("bank-intents", "--batch-size", "3", "--pool-limit", "2")
+
+
 def test_it_refuses_a_second_round_where_it_does_not_wait(project: Project) -> None:
     rounds.start_first(project)
     with pytest.raises(CommandError, match="Round 1 of this project is still running"):
@@ -115,7 +122,7 @@ def test_it_refuses_a_second_round_where_it_does_not_wait(project: Project) -> N
     [
         (["nowhere"], "there is no project 'nowhere'; there is: bank-intents"),
         (["bank-intents", "--batch-size", "9"], "The pool has 8 unlabelled items, the batch needs 9"),
-        (["bank-intents", "--batch-size", "0"], "found a batch size of 0"),
+        (["bank-intents", "--batch-size", "-1"], "found a batch size of -1"),
         (["bank-intents", "--strategy-settings", '{"colour": 1}'], "no setting colour"),
     ],
 )

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selection.strategies import errors
-from selection.strategies.hardness import LEAST_PROBABILITY, carry_to_pool, cross_validated_losses, deal
+from selection.strategies.hardness import (
+    LEAST_PROBABILITY,
+    carry_to_pool,
+    carry_with_nearness,
+    cross_validated_losses,
+    deal,
+)
 from training.learning import probe
 
 
@@ -106,6 +112,14 @@ def test_it_carries_the_weighted_mean_of_the_nearest_losses(seed, m, neighbours)
         assert value == pytest.approx(by_hand, abs=1e-4)
     assert (carried >= losses.min() - 1e-9).all()
     assert (carried <= losses.max() + 1e-9).all()
+
+
+def test_it_says_how_near_the_nearest_labelled_item_is():
+    rng = np.random.default_rng(4)
+    labelled, pool = _unit(rng.normal(size=(30, 5))), _unit(rng.normal(size=(9, 5)))
+    carried, near = carry_with_nearness(labelled, rng.random(30), pool)
+    np.testing.assert_allclose(near, (pool @ labelled.T).max(axis=1), atol=1e-6)
+    assert carried.shape == near.shape == (9,)
 
 
 def test_it_refuses_a_loss_that_is_no_number():

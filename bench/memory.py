@@ -1,0 +1,84 @@
+"""Memory of a training step: what the planner estimates against the measured private peak of a rank, per layout.
+
+Each layout trains a Llama of 30 million parameters (and a BERT) in processes of its own, on CPU. Measured is
+the highest private memory from the second step on, less what the process had after a step of a tiny model under
+the same layout (libraries, connections); of the fullest rank.
+
+    python -m bench.memory [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench._report import Figure, main
+from training.distributed.layout import Layout
+
+LLAMA = dict(family="llama", vocabulary=8192, hidden=512, intermediate=1408, layers=8, heads=8, sequence=128)
+BERT = dict(family="bert", vocabulary=8192, hidden=512, intermediate=2048, layers=8, heads=8, sequence=128)
+SMALL = dict(hidden=256, intermediate=704, layers=4, heads=4)
+
+CASES: dict[str, tuple[dict[str, Any], Layout]] = {
+    "one": (LLAMA, Layout(micro_batch=8)),
+    "checkpointed": (LLAMA, Layout(micro_batch=8, checkpointing="full")),
+    "ddp": (LLAMA, Layout(replicate=2, micro_batch=4)),
+    "zero1": (LLAMA, Layout(replicate=2, zero=1, micro_batch=4)),
+    "zero2": (LLAMA, Layout(shard=2, zero=2, micro_batch=4)),
+    "zero3": (LLAMA, Layout(shard=2, zero=3, micro_batch=4)),
+    "tensor": (LLAMA, Layout(tensor=2, micro_batch=8)),
+    "gpipe": (LLAMA, Layout(pipeline=2, accumulation=4, micro_batch=2, schedule="gpipe")),
+    "1f1b": (LLAMA, Layout(pipeline=2, accumulation=4, micro_batch=2)),
+    "bert_one": (BERT, Layout(micro_batch=8)),
+    "bert_zero3": (BERT, Layout(shard=2, zero=3, micro_batch=4)),
+}
+QUICK = ("one", "zero3")
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    errors = []
+    for name in QUICK if quick else CASES:
+        sizes, layout = CASES[name]
+        found = _run({**sizes, **SMALL} if quick else sizes, layout)
+        measured, estimate = found["measured"], found["estimate"]["total"]
+        errors.append(abs(estimate - measured) / measured)
+        parts = {key: round(value / 1e6, 1) for key, value in found["estimate"].items()}
+        print(f"{name}: measured {measured / 1e6:.1f} MB, estimated {parts}", file=sys.stderr, flush=True)
+        yield Figure(
+            name=f"memory.estimate_mb.{name}",
+            value=round(estimate / 1e6, 1),
+            unit="MB",
+            against=f"measured {measured / 1e6:.1f} MB: {layout.name}",
+            ratio=round(estimate / measured, 3),
+        )
+    yield Figure(name="memory.estimate_error", value=round(max(errors), 3), unit="share", against="largest")
+
+
+def _run(sizes: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        spec = Path(folder) / "spec.json"
+        out = Path(folder) / "out.json"
+        spec.write_text(json.dumps({**sizes, "layout": asdict(layout), "out": str(out)}))
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+                *(f"--nproc-per-node={layout.ranks}", "-m", "bench._memory_rank", str(spec)),
+            ],
+            check=True,
+            # glibc keeps freed blocks below its growing threshold; with a fixed one tensors go back at once, and
+            # what is measured is what is held.
+            env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"},
+        )
+        found: dict[str, Any] = json.loads(out.read_text())
+        return found
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(figures))

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import pytest
+
+from training.distributed.footprint import FP32, MIXED, footprint, lora_parameters
+from training.distributed.layout import Layout
+from training.distributed.plan import NoFit, choose, layouts, measure, weights_only
+from training.distributed.shape import GB, Machine, Shape
+
+SMOL = Shape(
+    parameters=134_515_008,
+    layers=30,
+    hidden=576,
+    heads=9,
+    kv_heads=3,
+    intermediate=1536,
+    vocabulary=49_152,
+    sequence=256,
+    tied=True,
+)
+SEVEN = Shape(
+    parameters=6_738_415_616,
+    layers=32,
+    hidden=4096,
+    heads=32,
+    intermediate=11_008,
+    vocabulary=32_000,
+    sequence=2048,
+)
+SEVENTY = Shape(
+    parameters=68_976_648_192,
+    layers=80,
+    hidden=8192,
+    heads=64,
+    kv_heads=8,
+    intermediate=28_672,
+    vocabulary=32_000,
+    sequence=4096,
+)
+TWO_CORES = Machine(
+    kind="cpu", devices=2, per_node=2, memory=8 * GB, host=16 * GB, speed=100e9, near=2e9, far=1e9
+)
+CLUSTER = Machine(kind="cuda", devices=32, memory=80 * GB, host=1000 * GB)
+
+
+def codes(plan: object) -> list[str]:
+    return [reason.code for reason in plan.reasons]  # type: ignore[attr-defined]
+
+
+def test_it_takes_one_process_on_one_cpu_and_says_why() -> None:
+    plan = choose(SMOL, TWO_CORES, batch=16)
+    assert plan.layout.ranks == 1
+    assert plan.layout.batch == 16
+    assert "cpu_one" in codes(plan)
+    assert plan.traffic.total == 0
+
+
+def test_it_copies_a_small_model_to_two_ranks_that_were_asked_for() -> None:
+    plan = choose(SMOL, TWO_CORES, batch=16, fixed=True)
+    assert plan.layout.name == "DDP 2"
+    assert plan.memory.weights == 4 * SMOL.parameters
+    assert plan.memory.optimizer == 8 * SMOL.parameters
+    assert plan.memory.gradients == 4 * SMOL.parameters and plan.memory.held
+    assert plan.traffic.data == 4 * SMOL.parameters  # 2 (n - 1) / n of the gradients
+    assert {"cpu_fixed", "copies"} <= set(codes(plan))
+    assert plan.memory.total <= 0.9 * TWO_CORES.memory
+
+
+def test_it_moves_seven_billion_parameters_through_the_host_on_one_small_gpu() -> None:
+    plan = choose(SEVEN, Machine(kind="cuda", devices=1, memory=24 * GB, host=128 * GB), batch=32)
+    assert plan.layout.offload and plan.layout.checkpointing == "full"
+    assert plan.memory.host == 16 * SEVEN.parameters // 1
+    assert plan.memory.total < 0.9 * 24 * GB
+    assert str(plan.reasons[0]) == (
+        "6.74 billion parameters take 16 bytes each with Adam, 108 GB in all; a device has 24 GB."
+    )
+
+
+def test_it_names_lora_where_nothing_else_fits() -> None:
+    with pytest.raises(NoFit, match=r"LoRA with rank 16 \(40 million parameters learn\) fits in \d"):
+        choose(SEVEN, Machine(kind="cuda", devices=1, memory=24 * GB, host=64 * GB), batch=32)
+    assert lora_parameters(SEVEN) == 32 * 16 * (4 * 2 * 4096 + 3 * (4096 + 11_008))
+
+
+def test_it_shows_that_the_quoted_layout_of_seventy_billion_counts_weights_only() -> None:
+    quoted = Layout(tensor=4, pipeline=2, replicate=4, micro_batch=1, accumulation=128, checkpointing="full")
+    weights, with_adam = weights_only(SEVENTY, quoted)
+    assert weights / GB == pytest.approx(17.2, abs=0.1)  # a fifth of a device: looks as if it fitted
+    assert with_adam / GB == pytest.approx(138, abs=1)  # 140 for a round 70 billion
+    whole = footprint(SEVENTY, quoted, MIXED)
+    assert whole.weights + whole.gradients + whole.optimizer == pytest.approx(with_adam, rel=0.03)
+    assert whole.total > 80 * GB
+
+
+def test_it_finds_a_layout_of_seventy_billion_that_fits() -> None:
+    plan = choose(SEVENTY, CLUSTER, batch=512)
+    layout = plan.layout
+    assert layout.ranks == 32 and layout.batch == 512
+    assert layout.zero == 3 and not layout.offload
+    assert plan.memory.total <= 0.9 * 80 * GB
+    state = plan.memory.weights + plan.memory.gradients + plan.memory.optimizer
+    assert state == pytest.approx(16 * SEVENTY.parameters / layout.shard / layout.tensor, rel=0.02)
+    assert "shard_must" in codes(plan)
+
+
+def test_every_layout_it_tries_uses_all_devices_and_the_whole_batch() -> None:
+    found = list(layouts(SEVEN, Machine(kind="cuda", devices=4, memory=80 * GB), 8))
+    assert len({str(layout) for layout in found}) == len(found) > 50
+    assert {layout.ranks for layout in found} == {4}
+    assert {layout.batch for layout in found} == {8}
+    assert {layout.tensor for layout in found} == {1, 2, 4}
+
+
+def test_a_batch_that_cannot_be_dealt_out_is_said_so() -> None:
+    with pytest.raises(NoFit, match="use a multiple of 2"):
+        choose(SMOL, TWO_CORES, batch=7, fixed=True)
+    with pytest.raises(ValueError, match="expected 1 or more"):
+        choose(SMOL, TWO_CORES, batch=0)
+
+
+def test_more_division_never_takes_more_memory_for_what_stays() -> None:
+    machine = Machine(kind="cuda", devices=8, memory=80 * GB)
+    ways = [
+        Layout(replicate=8),
+        Layout(replicate=8, zero=1),
+        Layout(shard=8, zero=2),
+        Layout(shard=8, zero=3),
+    ]
+    kept = [
+        (plan.memory.weights + plan.memory.gradients + plan.memory.optimizer) / SEVEN.parameters
+        for plan in (measure(SEVEN, machine, layout, MIXED) for layout in ways)
+    ]
+    assert kept == pytest.approx([16, 4 + 12 / 8, 2, 2], rel=1e-6)
+    working = [footprint(SEVEN, layout, MIXED).working for layout in ways]
+    assert working[0] == 0 and working[2] > working[3] > 0
+
+
+def test_checkpointing_keeps_a_layers_input_only() -> None:
+    def activations(kind: str) -> int:
+        return footprint(SEVEN, Layout(micro_batch=1, checkpointing=kind), MIXED).activations  # type: ignore[arg-type]
+
+    none, some, full = activations("none"), activations("selective"), activations("full")
+    assert none > some > full
+    # 31 layers' activations become 32 inputs.
+    one = 2048 * 2 * (6 * 4096 + 4 * 4096 + 4 * 11_008)
+    assert none - full == pytest.approx(31 * one - 32 * 2048 * 2 * 4096, rel=1e-6)
+
+
+def test_a_plan_goes_into_json_with_its_reasons_in_words() -> None:
+    data = choose(SMOL, TWO_CORES, batch=16, fixed=True).to_json()
+    assert data["layout"]["name"] == "DDP 2"
+    assert data["reasons"][0]["text"].startswith("135 million parameters")
+    assert data["memory"]["total"] > 0 and data["bucket_bytes"] > 2**20
+    assert footprint(SMOL, Layout(), FP32).total < data["memory"]["total"]
+
+
+def test_it_reads_the_shape_of_a_model_and_of_one_with_a_cut_word_table() -> None:
+    from torch import nn
+
+    from tests.training.distributed import ranks
+
+    decoder = Shape.of(ranks.decoder(), 12)
+    assert (decoder.parameters, decoder.learning) == (22_688, 22_688)
+    assert (decoder.layers, decoder.hidden, decoder.heads, decoder.kv_heads) == (2, 32, 4, 2)
+    assert decoder.gated and decoder.per_token and not decoder.tied
+    assert decoder.embedding == decoder.head == 64 * 32
+    assert decoder.layer == (22_688 - 2 * 64 * 32) // 2
+    model = ranks.encoder()
+    model.set_input_embeddings(nn.Embedding(10, 32))
+    encoder = Shape.of(model, 12, outputs=4)
+    assert encoder.embedding == 10 * 32 and encoder.head == 4 * 32
+    assert not encoder.gated and not encoder.per_token
+
+
+def test_processes_of_several_boxes_share_their_own_memory_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    alone = Machine.here(4)
+    assert (alone.devices, alone.per_node, alone.nodes, alone.memory) == (4, 4, 1, alone.host // 4)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")  # as torchrun tells each of two boxes
+    two = Machine.here(4)
+    assert (two.devices, two.per_node, two.nodes, two.memory) == (4, 2, 2, two.host // 2)
+    assert Machine.here(1).memory == two.host

@@ -1,0 +1,201 @@
+"""One spec for one process or several, whatever the layout: the same losses, and what is claimed is what ran."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from tests import training_kit as kit
+from tests.training.programs.test_finetune import (
+    assert_same_weights,
+    losses_of,
+    make_spec,
+    result_of,
+    weights_of,
+)
+from training.distributed.recovery import Recovery
+from training.programs import finetune
+from training.programs.finetune_spec import FinetuneSpec
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("layouts")]
+
+# Name of the run: layout it ends under, layout it is begun and interrupted under.
+RUNS = {
+    "zero1": ("zero1", ""),
+    "zero3": ("zero3", ""),
+    "tp": ("tp", ""),
+    "zero1 to zero3": ("zero3", "zero1"),
+    "zero3 to ddp": ("ddp", "zero3"),
+}
+# Compressed by top-k: undisturbed, and interrupted and taken up again. Not the losses of one process.
+SPARSE = {"sparse": "", "sparse again": "ddp"}
+AGAIN = ("zero1", "zero3", "tp")  # with layers that are computed again
+OF_FOUR = {"zero2": "FSDP2 4 (ZeRO-2)", "hsdp": "HSDP 2×2"}
+Specs = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
+    """The specs, after they were run: "alone" by this process, the others by two ranks in one launch."""
+    folder = tmp_path_factory.mktemp("layouts")
+    tiny = kit.tiny_encoder(folder / "tiny")
+    data = kit.write_dataset(folder / "data", kit.messages(37), kit.messages(10, 1), kit.messages(6, 2))
+
+    def spec(name: str, **changes: Any) -> dict[str, Any]:
+        (folder / name).mkdir()
+        shared = {"dropout": 0.0, "max_steps": 7, "save_every": 3, "base_penalty": 1.0, "patience": 9}
+        return make_spec(folder / name, data, tiny, **{**shared, **changes})
+
+    found = {"alone": spec("alone", layout="zero3"), "alone of 20": spec("alone of 20", max_steps=20)}
+    for name in ("alone", "alone of 20"):
+        finetune.work(found[name])
+    pieces = in_pieces(tiny, folder / "pieces")
+    exchanged = {"exchange_every": 2, "exchange_weight": 0.5, "base_model": str(pieces)}
+    found["told"] = spec("told", exchange=str(folder / "told" / "group"), **exchanged)
+    finetune.work(found["told"])
+    for name in ("heard", "heard by two"):  # each has what the run "told" told last, and nothing of the other
+        shutil.copytree(folder / "told" / "group", folder / "groups" / name)
+        found[name] = spec(name, exchange=str(folder / "groups" / name), seed=1, **exchanged)
+    finetune.work(found["heard"])
+    found |= {name: spec(name, layout=layout) for name, (layout, _first) in RUNS.items()}
+    begun = {name: first for name, (_layout, first) in RUNS.items()} | SPARSE
+    found |= {name: spec(name, layout="ddp", compression="topk", dropout=0.1) for name in SPARSE}
+    found |= {name: spec(name, layout=name, max_steps=20) for name in OF_FOUR}
+    together = [{**found[name], "begun_as": begun.get(name, "")} for name in (*begun, "heard by two")]
+    for name in AGAIN:  # as if memory had run out before
+        key = FinetuneSpec.from_json(found[name]).key()
+        Recovery(key=key, again=0.5).write(Path(found[name]["work"]))
+    launch(folder / "two.json", together, 2)
+    launch(folder / "four.json", [found[name] for name in OF_FOUR], 4)
+    return found
+
+
+def in_pieces(base: Path, folder: Path) -> Path:
+    """The same model with its weights in two files, as large ones come."""
+    shutil.copytree(base, folder)
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(weights)
+    told = {}
+    for number, some in enumerate((names[::2], names[1::2]), start=1):
+        file = f"model-0000{number}-of-00002.safetensors"
+        save_file({name: weights[name] for name in some}, folder / file, {"format": "pt"})
+        told |= dict.fromkeys(some, file)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": told}))
+    return folder
+
+
+def launch(path: Path, specs: list[dict[str, Any]], ranks: int) -> None:
+    """All of them one after the other by so many ranks."""
+    path.write_text(json.dumps(specs))
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"),
+            *(str(Path(__file__).with_name("layouts.py")), str(path)),
+        ],
+        cwd=kit.ROOT,
+        env={**os.environ, "PYTHONPATH": str(kit.ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+@pytest.mark.parametrize("name", list(RUNS))
+def test_two_ranks_learn_what_one_process_learns(runs: Specs, name: str) -> None:
+    one, two = result_of(runs["alone"]), result_of(runs[name])
+    assert (one["world_size"], two["world_size"]) == (1, 2)
+    assert one["plan"]["layout"]["name"] == "one process"
+    ddp = two["plan"]["layout"]["name"] == "DDP 2"
+    shares = two["resources"]["shares"]  # only what went by DDP's hooks alone was timed
+    assert ("communication" in shares, "together" in shares) == (ddp, not ddp)
+    assert sum(shares.values()) == pytest.approx(1, abs=0.01)
+    if not ddp and not two["resumed_from_step"]:
+        assert two["resources"]["advice"][0]["code"] == "sending_unmeasured"
+    assert losses_of(runs[name]) == pytest.approx(losses_of(runs["alone"]), abs=1e-5)
+    assert two["validation"]["loss"] == pytest.approx(one["validation"]["loss"], rel=1e-4)
+    assert two["base_distance"] == pytest.approx(one["base_distance"], rel=1e-3)
+    first, second = weights_of(runs["alone"]), weights_of(runs[name])
+    assert first.keys() == second.keys()
+    for weight, value in first.items():
+        np.testing.assert_allclose(value, second[weight], atol=1e-4, err_msg=weight)
+
+
+@pytest.mark.parametrize("name", list(OF_FOUR))
+def test_four_ranks_learn_in_twenty_steps_what_one_process_learns(runs: Specs, name: str) -> None:
+    one, four = result_of(runs["alone of 20"]), result_of(runs[name])
+    assert (one["steps"], four["steps"], four["world_size"]) == (20, 20, 4)
+    assert four["layout_ran"]["name"] == OF_FOUR[name]
+    assert losses_of(runs[name]) == pytest.approx(losses_of(runs["alone of 20"]), abs=1e-5)
+    sent = four["layout_ran"]["bytes_a_step"]
+    assert sent["reduce_scatter"] > 4 * 1000
+    # Gradients are summed over parts, and between the groups of parts of HSDP.
+    assert (sent["all_reduce"] > 4 * 1000) == (name == "hsdp")
+
+
+def test_a_run_that_sends_its_largest_gradients_goes_on_with_what_was_left_over(runs: Specs) -> None:
+    assert result_of(runs["sparse again"])["resumed_from_step"] == 3
+    assert result_of(runs["sparse"])["resources"]["communication"]["bytes_ratio"] < 0.03
+    assert_same_weights(runs["sparse"], runs["sparse again"])
+
+
+def test_a_run_alone_trains_as_without_exchange(runs: Specs) -> None:
+    assert_same_weights(runs["alone"], runs["told"])
+    assert result_of(runs["told"])["exchange"] == {
+        **{"every": 2, "weight": 0.5, "times": 3, "published": 3, "heard": 0},
+        "skipped": {},
+    }
+    assert result_of(runs["alone"])["exchange"] is None
+
+
+def test_what_another_run_tells_is_heard_by_one_process_and_by_two_alike(runs: Specs) -> None:
+    one, two = result_of(runs["heard"]), result_of(runs["heard by two"])
+    assert (one["exchange"]["heard"], two["exchange"]["heard"]) == (3, 3)
+    assert losses_of(runs["heard by two"]) == pytest.approx(losses_of(runs["heard"]), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_layers_are_computed_again_whatever_the_layout(runs: Specs, name: str) -> None:
+    result = result_of(runs[name])
+    assert result["plan"]["layout"]["checkpointing"] == "selective"
+    assert "checkpoint_selective" in [reason["code"] for reason in result["plan"]["reasons"]]
+
+
+def test_copies_are_summed_and_only_the_state_is_divided_under_zero1(runs: Specs) -> None:
+    ran = result_of(runs["zero1"])["layout_ran"]
+    assert (ran["name"], ran["placements"]) == ("ZeRO-1 2", {})
+    assert ran["calls_a_step"]["broadcast"] >= 2  # updated weights, of both ranks
+    assert ran["bytes_a_step"]["all_reduce"] > 4 * 1000 and "reduce_scatter" not in ran["bytes_a_step"]
+
+
+def test_weights_lie_in_parts_and_gradients_are_scattered_under_zero3(runs: Specs) -> None:
+    ran = result_of(runs["zero3"])["layout_ran"]
+    assert ran["name"] == "FSDP2 2 (ZeRO-3)"
+    assert set(ran["placements"]) == {"S(0)"}
+    sent = ran["bytes_a_step"]
+    assert sent["reduce_scatter"] > 4 * 1000 and sent["all_gather"] > sent["reduce_scatter"] / 2
+    assert sent["all_reduce"] < 200  # a norm, a loss: no sum of gradients, so this is not DDP
+
+
+def test_matrices_are_cut_and_items_seen_by_both_under_tp(runs: Specs) -> None:
+    result = result_of(runs["tp"])
+    ran = result["layout_ran"]
+    assert ran["name"] == "TP 2" and result["plan"]["layout"]["micro_batch"] == 16
+    assert ran["placements"]["S(0)"] and ran["placements"]["S(1)"] and ran["placements"]["whole"]
+    assert set(ran["calls_a_step"]) == {"all_reduce"}
+
+
+def test_a_run_goes_on_under_another_layout(runs: Specs) -> None:
+    for name in ("zero1 to zero3", "zero3 to ddp"):
+        assert result_of(runs[name])["resumed_from_step"] == 3, name
+    assert result_of(runs["zero3 to ddp"])["plan"]["layout"]["name"] == "DDP 2"

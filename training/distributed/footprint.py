@@ -1,0 +1,170 @@
+"""How much memory a layout takes on one rank, by part, from the shape of the model alone.
+
+Checked against measured peaks by bench/memory.py. Bytes a parameter follow Rajbhandari et al. 2020 (ZeRO):
+Adam in fp32 takes 4 + 4 + 8; in mixed precision 2 + 2 + 12 (a master copy and two moments in fp32): 16 both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from training.distributed.layout import Layout
+from training.distributed.shape import Shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """Bytes a parameter: weights to compute with, gradients, master copy (0: the weights are it), moments;
+    and bytes of an activation."""
+
+    name: str
+    weight: int
+    gradient: int
+    master: int
+    moments: int = 8
+    activation: int = 4
+
+    @property
+    def state(self) -> int:
+        return self.weight + self.gradient + self.master + self.moments
+
+
+FP32 = Precision(name="fp32", weight=4, gradient=4, master=0)
+AUTOCAST = Precision(name="fp32, products in bf16", weight=4, gradient=4, master=0, activation=2)
+# Of an adapter: what is frozen is kept in bf16, what learns in fp32.
+FROZEN_BF16 = Precision(name="frozen in bf16, learning in fp32", weight=2, gradient=4, master=2, activation=2)
+MIXED = Precision(name="bf16 with fp32 master weights", weight=2, gradient=2, master=4, activation=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """Bytes on the rank that has most.
+
+    Attributes:
+        weights, gradients, optimizer: what stays from step to step, or for most of one.
+        activations: what the forward pass keeps for the backward pass, logits included.
+        working: gathered layers, buckets, and what is under way in one layer.
+        held: whether gradients exist while activations do (DDP's buckets, accumulation); else they grow as
+            activations shrink, and the larger of both counts.
+        host: bytes in the host's memory, for each rank (offload).
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    working: int
+    held: bool
+    host: int = 0
+
+    @property
+    def total(self) -> int:
+        """The peak of a step."""
+        moving = self.gradients + self.activations if self.held else max(self.gradients, self.activations)
+        return self.weights + self.optimizer + moving + self.working
+
+    def to_json(self) -> dict[str, Any]:
+        names = ("weights", "gradients", "optimizer", "activations", "working", "host", "total")
+        return {name: getattr(self, name) for name in names} | {"held": self.held}
+
+
+def footprint(shape: Shape, layout: Layout, precision: Precision = FP32) -> Footprint:
+    """The bytes of a step on the fullest rank; O(1)."""
+    mine, learning = _parameters(shape, layout)
+    weights, gradients, optimizer, host = _states(mine, learning, layout, precision)
+    held = layout.accumulation > 1 or layout.pipeline > 1 or (layout.data > 1 and not layout.fsdp)
+    return Footprint(
+        weights=weights,
+        gradients=gradients,
+        optimizer=optimizer,
+        activations=_activations(shape, layout, precision),
+        working=_working(shape, layout, precision, mine),
+        held=held,
+        host=host,
+    )
+
+
+def lora_parameters(shape: Shape, rank: int = 16) -> int:
+    """Parameters of LoRA adapters of that rank on all matrices of all layers (Hu et al. 2021)."""
+    h, f, kv = shape.hidden, shape.inner, shape.kv_width
+    matrices = [(h, h), (h, kv), (h, kv), (h, h)] + [(h, f)] * (3 if shape.gated else 2)
+    return shape.layers * sum(rank * (a + b) for a, b in matrices)
+
+
+def _parameters(shape: Shape, layout: Layout) -> tuple[int, int]:
+    """Parameters of the fullest rank before data-parallel ranks divide them, and how many of them learn."""
+    if layout.pipeline == layout.tensor == 1:
+        return shape.parameters, shape.learning
+    layers = -(-shape.layers // layout.pipeline)
+    cut = shape.norms + max(0, shape.layer - shape.norms) // layout.tensor
+    ends = max(shape.embedding, shape.head) if layout.pipeline > 1 else shape.embedding + shape.head
+    mine = layers * cut + ends
+    return mine, round(mine * shape.learning / shape.parameters)
+
+
+def _states(mine: int, learning: int, layout: Layout, precision: Precision) -> tuple[int, int, int, int]:
+    """Weights, gradients, optimizer on the device, and bytes on the host."""
+    data = layout.data if layout.zero else 1
+    own = layout.shard if layout.fsdp else data  # HSDP divides inside a group only
+    kept = precision.master + precision.moments
+    if layout.fsdp:
+        # FSDP2 keeps its part in the master precision and gathers in the computing one.
+        stored = precision.master or precision.weight
+        parts = stored * mine // own, stored * learning // own, precision.moments * learning // own
+        return (0, 0, 0, sum(parts)) if layout.offload else (*parts, 0)
+    return (
+        precision.weight * mine,
+        precision.gradient * learning,
+        kept * learning // (own if layout.zero == 1 else 1),
+        0,
+    )
+
+
+def layer_values(shape: Shape, tensor: int = 1) -> float:
+    """Figures a layer keeps of each token for its backward pass, without attention probabilities.
+
+    Llama: input, two norms (before and after the scale), the middle of the residual stream, q, k, v, what
+    attention gives, and four in the gated feed-forward. BERT: input, q, k, v, what attention gives, two sums
+    before the norms, the middle, and two in the feed-forward.
+    """
+    h, f, kv = shape.hidden, shape.inner, shape.kv_width
+    if shape.gated:
+        return 6 * h + (2 * h + 2 * kv + 4 * f) / tensor
+    return 4 * h + (4 * h + 2 * f) / tensor
+
+
+def _activations(shape: Shape, layout: Layout, precision: Precision) -> int:
+    tokens = layout.micro_batch * shape.sequence
+    layers = -(-shape.layers // layout.pipeline)
+    full = tokens * layer_values(shape, layout.tensor) * precision.activation
+    if not shape.flash:
+        full += (
+            2 * layout.micro_batch * shape.heads / layout.tensor * shape.sequence**2 * precision.activation
+        )
+    edge = tokens * shape.hidden * precision.activation  # all that a checkpointed layer keeps
+    again = {"none": 0.0, "selective": 0.5, "full": 1.0}[layout.checkpointing]
+    kept = layers * (edge * again + full * (1 - again)) + (full if again else 0)
+    under_way = 1
+    if layout.pipeline > 1:
+        stages, parts = layout.pipeline, layout.accumulation
+        under_way = parts if layout.schedule == "gpipe" else min(stages, parts)
+    # Logits, their log-softmax and its gradient, in fp32; the last norm.
+    logits = 3 * 4 * tokens * (shape.outputs or shape.vocabulary) if shape.per_token else 0
+    last = 3 * edge
+    if layout.pipeline > 1:  # the last stage alone has logits, and few micro-batches under way under 1F1B
+        first = kept * under_way
+        final = (kept + last) * (under_way if layout.schedule == "gpipe" else 1) + logits
+        return int(max(first, final))
+    return int(kept + last + logits)
+
+
+def _working(shape: Shape, layout: Layout, precision: Precision, mine: int) -> int:
+    layer = shape.norms + max(0, shape.layer - shape.norms) // layout.tensor
+    ends = shape.embedding + shape.head
+    if not layout.fsdp:
+        return 0
+    # Two layers gathered at once (one at work, one on its way), one layer's gradients before they are
+    # divided; embedding and head stay gathered from the forward to the backward pass.
+    gathered = ends + (2 * layer if layout.zero == 3 else mine - ends)
+    return int(gathered * precision.weight + layer * (precision.weight + 4))

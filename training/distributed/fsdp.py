@@ -1,0 +1,64 @@
+"""Weights divided among ranks: FSDP2 and HSDP, by torch's own `fully_shard`.
+
+transformers' Trainer and accelerate turn FSDP on CPU into DDP without a word (seen with 5.24 and 1.15), so it
+is called here directly.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import (
+    CPUOffloadPolicy,
+    MixedPrecisionPolicy,
+    OffloadPolicy,
+    fully_shard,
+)
+
+from training.distributed.blocks import blocks
+
+
+def shard_weights(
+    model: nn.Module,
+    mesh: DeviceMesh,
+    *,
+    free_after_forward: bool,
+    offload: bool = False,
+    compute: torch.dtype | None = None,
+    persist: int = 0,
+) -> list[nn.Parameter]:
+    """Divide a model's parameters: each layer is one unit that is gathered when it is needed, the rest
+    another.
+
+    Args:
+        mesh: one dimension (FSDP2), or (replicate, shard) for HSDP: gathered inside a group of `shard` ranks
+            only, gradients summed over both.
+        free_after_forward: give gathered weights back after the forward pass and gather them again in the
+            backward pass (ZeRO-3); else they are kept in between (ZeRO-2).
+        offload: parts wait in the host's memory; needs a GPU to be of use.
+        compute: dtype of gathered weights and activations; gradients are summed in fp32.
+        persist: parameters with fewer figures stay whole on every rank (norms, biases): not worth a gather.
+
+    Returns:
+        The parameters that stayed whole. FSDP leaves their gradients alone: the caller takes their mean.
+    """
+    whole = [value for value in model.parameters() if value.numel() < persist]
+    precision = (
+        MixedPrecisionPolicy(param_dtype=compute, reduce_dtype=torch.float32)
+        if compute is not None
+        else MixedPrecisionPolicy()
+    )
+    policy: OffloadPolicy = CPUOffloadPolicy() if offload else OffloadPolicy()
+    for layer in blocks(model):
+        fully_shard(
+            layer,
+            mesh=mesh,
+            reshard_after_forward=free_after_forward,
+            mp_policy=precision,
+            offload_policy=policy,
+            ignored_params=set(whole),
+        )
+    # The root's own weights are needed again at once: torch leaves them gathered by default.
+    fully_shard(model, mesh=mesh, mp_policy=precision, offload_policy=policy, ignored_params=set(whole))
+    return whole

@@ -1,0 +1,244 @@
+"""A layout for a trainer that is not `Engine`: transformers' Trainer, which cannot lay a model out itself.
+
+The Trainer makes FSDP on CPU to DDP without a word, and refuses tensor parallelism there (seen with transformers
+5.24 and accelerate 1.15). So weights are divided here, by torch's own `fully_shard` and DTensor, before the
+Trainer sees the model, and accelerate is told that nothing is left to wrap.
+
+What leaves the ranks is whole again: checkpoints, the model that is written, the one that validation runs.
+A run of one layout is taken up by any other, or by one process.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.optim import ZeroRedundancyOptimizer
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from training.distributed import communicate, fsdp, norms, plan, split
+from training.distributed.blocks import checkpoint_blocks
+from training.distributed.engine import AXES, mesh_of
+from training.distributed.layout import Layout, check_name
+from training.distributed.shape import Machine, Shape
+
+_FIELDS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW's state
+_OWN = ("fused", "foreach")  # of a group: how this layout's optimiser works, whatever a checkpoint's did
+
+
+def settle(name: str, ranks: int, shape: Shape, machine: Machine, batch: int, *, copies: bool) -> Layout:
+    """The layout for so many ranks.
+
+    Args:
+        batch: items a step. copies: gradients are to be compressed, which takes whole copies (DDP).
+
+    "auto" is the simplest that fits by the plan's estimate: copies, then ever more divided (ZeRO-1, 2, 3).
+    """
+    check_name(name, ranks)
+    data = 1 if name == "tp" else ranks
+    micro = -(-batch // data)
+    if ranks == 1:
+        return Layout(micro_batch=micro)
+    known = {
+        "ddp": Layout(replicate=ranks, micro_batch=micro),
+        "zero1": Layout(replicate=ranks, zero=1, micro_batch=micro),
+        "zero2": Layout(shard=ranks, zero=2, micro_batch=micro),
+        "zero3": Layout(shard=ranks, zero=3, micro_batch=micro),
+        "tp": Layout(tensor=ranks, micro_batch=micro),
+    }
+    if name == "hsdp":
+        shard = (
+            machine.per_node if 1 < machine.per_node < ranks and not ranks % machine.per_node else ranks // 2
+        )
+        return Layout(replicate=ranks // shard, shard=shard, zero=3, micro_batch=micro)
+    if name != "auto":
+        return known[name]
+    if copies:
+        return known["ddp"]
+    for layout in (known[one] for one in ("ddp", "zero1", "zero2")):
+        if plan.fits(plan.explain(layout, shape, machine), machine):
+            return layout
+    return known["zero3"]
+
+
+class Spread:
+    """A layout applied to the model of a trainer; every rank makes one.
+
+    Attributes:
+        data_ranks, data_rank: in how many parts a batch is dealt out, and which of them is this rank's; ranks
+            that cut matrices see the same items.
+        ran: what lies where after `apply`, for a report: placements with their number of parameters.
+    """
+
+    def __init__(self, layout: Layout, device: torch.device) -> None:
+        self.layout, self.device = layout, device
+        self.divides = layout.fsdp or layout.tensor > 1
+        self.mesh = mesh_of(layout, device) if self.divides else None
+        self.data_ranks = layout.data
+        self.data_rank = communicate.rank()
+        if self.mesh is not None:
+            at = {axis: self.mesh.get_local_rank(axis) for axis in AXES}
+            self.data_rank = at["replicate"] * layout.shard + at["shard"]
+        self.ran: dict[str, int] = {}
+        self._plain: nn.Module | None = None
+
+    def apply(self, model: Any, again: Sequence[int] = ()) -> None:
+        """Divide a `TextClassifier` in place, with rank 0's weights; nothing where ranks hold copies.
+
+        Args:
+            again: layers whose activations are computed again in the backward pass; the same on all ranks.
+
+        Raises:
+            ValueError: its layers cannot be cut so.
+        """
+        if not self.divides:
+            checkpoint_blocks(model.encoder, again)
+            return
+        assert self.mesh is not None
+        for value in chain(model.parameters(), model.buffers()):
+            dist.broadcast(value.detach(), src=0)
+        self._plain = _without_weights(model)
+        if self.layout.tensor > 1:
+            split.split_matrices(model.encoder, self.mesh["tensor"])
+        checkpoint_blocks(model.encoder, again)  # not in the copy above: its layers would call these
+        if self.layout.tensor == 1:
+            replicas = self.layout.replicate > 1
+            fsdp.shard_weights(
+                model,
+                self.mesh["replicate", "shard"] if replicas else self.mesh["shard"],
+                free_after_forward=self.layout.zero == 3,
+            )
+        model._is_accelerate_prepared = True  # accelerate would put DDP around it, or refuse it
+        self.ran = dict(Counter(_placement(value) for value in model.parameters()))
+
+    def optimizer(self, groups: list[dict[str, Any]], *, eps: float) -> torch.optim.Optimizer:
+        """AdamW; under ZeRO-1 each rank has the state of a part of the weights."""
+        if self.layout.zero == 1:
+            found: Any = ZeroRedundancyOptimizer(
+                groups, optimizer_class=torch.optim.AdamW, eps=eps, fused=True
+            )
+            # accelerate's wrapper asks for a whole state, which no rank has; this is all that it would add.
+            found._is_accelerate_prepared, found.step_was_skipped = True, False
+            return found  # type: ignore[no-any-return]
+        if self.divides:  # DTensors and plain tensors cannot be updated together in one fused loop
+            return torch.optim.AdamW(groups, eps=eps, foreach=False)
+        return torch.optim.AdamW(groups, eps=eps, fused=True)
+
+    def clip(self, model: nn.Module, most: float) -> float:
+        """Hold the gradient's length below a bound. Returns what it was; every rank must call it."""
+        return norms.clip(model.parameters(), most, self.layout.data * self.layout.tensor)
+
+    def whole(self, model: Any) -> Any:
+        """The model with all its weights on every rank, to read from: a copy where they are divided. Every rank
+        must call it."""
+        if not self.divides:
+            return model
+        found = copy.deepcopy(self._plain)
+        assert found is not None
+        found.load_state_dict(self.weights(model), assign=True)
+        return found
+
+    def weights(self, model: nn.Module) -> dict[str, Tensor]:
+        """Parameters and buffers by name, whole. Every rank must call it."""
+        return {name: full(value) for name, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def load(self, model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+        """Give the divided model its parts of whole weights.
+
+        Raises:
+            ValueError: one is missing or has another shape.
+        """
+        for name, value in model.state_dict().items():
+            if name not in weights or weights[name].shape != value.shape:
+                raise ValueError(f"found no {name} of shape {tuple(value.shape)} in the checkpoint")
+            local(value).copy_(local(_like(weights[name], value)))
+
+
+def full(value: Tensor) -> Tensor:
+    """A tensor put together from the ranks that divide it; every rank must call it."""
+    return (value.full_tensor() if isinstance(value, DTensor) else value).detach()
+
+
+def local(value: Tensor) -> Tensor:
+    """This rank's part, which shares its memory."""
+    return value.to_local() if isinstance(value, DTensor) else value
+
+
+def whole_state(optimizer: Any) -> dict[str, Any]:
+    """An optimiser's `state_dict` with whole tensors; every rank must call it."""
+    inner = _inner(optimizer)
+    if isinstance(inner, ZeroRedundancyOptimizer):
+        return _gathered(inner)
+    given = inner.state_dict()  # its mappings are the optimiser's own: not to be changed
+    whole = {
+        number: {name: full(value) if isinstance(value, Tensor) else value for name, value in fields.items()}
+        for number, fields in given["state"].items()
+    }
+    return {**given, "state": whole}
+
+
+def load_state(optimizer: Any, state: dict[str, Any]) -> None:
+    """Give an optimiser its parts of a whole state."""
+    inner = _inner(optimizer)
+    for group, given in zip(inner.param_groups, state["param_groups"], strict=True):
+        given |= {name: group[name] for name in _OWN if name in group}
+    values = [value for group in inner.param_groups for value in group["params"]]
+    for number, fields in state["state"].items():
+        for name, given in fields.items():
+            if isinstance(given, Tensor) and given.ndim:
+                fields[name] = _like(given, values[number])
+    inner.load_state_dict(state)
+
+
+def _gathered(optimizer: ZeroRedundancyOptimizer) -> dict[str, Any]:
+    """Each rank adds the state of its own weights to zeros. torch's own way unpickles what other ranks send."""
+    state: dict[int, dict[str, Tensor]] = {}
+    groups, number = [], 0
+    for group in optimizer.param_groups:
+        first = number
+        for value in group["params"]:
+            own = optimizer.optim.state.get(value, {})
+            state[number] = {}
+            for name in _FIELDS:
+                shape = () if name == "step" else value.shape
+                found = torch.zeros(shape, dtype=torch.float32, device=value.device)
+                if name in own:
+                    found.copy_(own[name])
+                dist.all_reduce(found)
+                state[number][name] = found
+            number += 1
+        plain = {name: entry for name, entry in group.items() if name != "params"}
+        groups.append({**plain, "params": list(range(first, number))})
+    return {"state": state, "param_groups": groups}
+
+
+def _inner(optimizer: Any) -> Any:
+    """accelerate's wrapper taken off."""
+    return getattr(optimizer, "optimizer", optimizer)
+
+
+def _like(given: Tensor, value: Tensor) -> Tensor:
+    """A whole tensor that every rank has, laid out as `value` is."""
+    moved = given.to(value.device)
+    if not isinstance(value, DTensor):
+        return moved
+    return distribute_tensor(moved, value.device_mesh, value.placements, src_data_rank=None)
+
+
+def _placement(value: Tensor) -> str:
+    if not isinstance(value, DTensor):
+        return "whole"
+    return " ".join(str(one) for one in value.placements)
+
+
+def _without_weights(model: nn.Module) -> nn.Module:
+    """A copy whose parameters take no memory; buffers are kept."""
+    kept = {id(value): nn.Parameter(value.to("meta"), value.requires_grad) for value in model.parameters()}
+    return copy.deepcopy(model, kept)  # the memo stands in for every parameter

@@ -1,0 +1,250 @@
+"""TRL's trainers, fed by batches that are known beforehand and with checkpoints that can be trusted.
+
+Losses, masks and reference models are TRL's own. What differs from its plain trainers, and why:
+
+* Examples arrive as token ids that were counted and checked; TRL would cut or drop what is too long unsaid.
+* Batches of alike length are fixed by the seed, so that resuming is skipping to a number, and ranks get unequal
+  shares only with the factor that keeps DDP's average exact.
+* Reference log probabilities of DPO are worked out once before the first step, longest batches first and
+  without gradients, in place of once a step; no second model is held.
+* Checkpoints hold what learns, as safetensors and JSON; steps that must not be taken are not: see `surviving`.
+* Nothing is sent to TRL's makers (its telemetry is on by default), and no model card is written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import trl
+from datasets import Dataset
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+from transformers import PrinterCallback, TrainerCallback
+
+from jobs import program
+from training.distributed.survival import Survival
+from training.learning.batching import Ints
+from training.learning.dialogues import Tokenised
+from training.learning.surviving import Steps, SurvivingTrainer, split
+from training.learning.trainer import NoLastCheckpoint, Reporter
+from training.objectives.language import DPO, REWARD, SFT
+
+IGNORED = -100
+Row = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """What a run goes through. `batches`: the examples of every step, `positions` their places in the schedule.
+    `watch`: figures of the model as it is, on the validation examples; None: there are none.
+    """
+
+    batches: Sequence[Ints]
+    positions: Ints
+    survival: Survival
+    watch: Callable[[Any], dict[str, float]] | None = None
+    callbacks: list[TrainerCallback] = field(default_factory=list)
+
+
+def rows_of(objective: str, examples: Sequence[Tokenised]) -> list[Row]:
+    """The examples as TRL's collators read them."""
+    return [_row(objective, example) for example in examples]
+
+
+def _row(objective: str, example: Tokenised) -> Row:
+    if objective == SFT:
+        (one,) = example.replies
+        return {"input_ids": one.ids, "labels": [IGNORED] * one.prompt + one.ids[one.prompt :]}
+    chosen, rejected = example.replies
+    if objective == REWARD:
+        return {"chosen_ids": chosen.ids, "rejected_ids": rejected.ids}
+    return {
+        "prompt_ids": chosen.ids[: chosen.prompt],
+        "chosen_ids": chosen.ids[chosen.prompt :],
+        "rejected_ids": rejected.ids[rejected.prompt :],
+    }
+
+
+class _Shares(Sampler[list[tuple[int, float]]]):
+    """One rank's share of each batch: (example, factor), the factor being world * share / batch.
+
+    DDP averages what ranks worked out, each a mean over its own share; with the factor that is the mean over
+    the batch. A rank without any takes one example at factor 0, since all must take part.
+    """
+
+    def __init__(self, batches: Sequence[Ints], rank: int, world: int) -> None:
+        self.batches, self.rank, self.world = batches, rank, world
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Any:
+        for batch in self.batches:
+            mine = batch[self.rank :: self.world]
+            factor = self.world * len(mine) / len(batch)
+            yield [(int(i), factor) for i in (mine if len(mine) else batch[:1])]
+
+
+class _Rows:
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, entry: tuple[int, float]) -> tuple[Row, float]:
+        at, factor = entry
+        return self.rows[at], factor
+
+
+class Tuner(SurvivingTrainer):
+    """What all trainers of language models have in common; stands before TRL's class."""
+
+    def kept(self) -> dict[str, Tensor]:
+        """What learns: with an adapter a hundredth of the weights, the rest being the base's."""
+        assert self.model is not None
+        return {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        held = load_file(Path(resume_from_checkpoint) / "model.safetensors")
+        for name, value in self.kept().items():
+            value.data.copy_(held[name])
+
+    def _send_telemetry(self) -> None:
+        return
+
+    def create_model_card(self, *_args: Any, **_options: Any) -> None:
+        return
+
+
+class _Known(Tuner):
+    """What the three trainers below have in common; stands before TRL's class."""
+
+    objective = ""
+
+    def __init__(self, model: Any, args: Any, rows: list[Row], tokenizer: Any, plan: Plan) -> None:
+        self.plan, self.rows = plan, rows
+        self.survival, self.schedule_positions = plan.survival, plan.positions
+        held = Dataset.from_list(rows)
+        options: dict[str, Any] = {"eval_dataset": held.select([0])} if plan.watch else {}
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=held,
+            processing_class=tokenizer,
+            callbacks=[*plan.callbacks, Steps(self), NoLastCheckpoint()],
+            **options,
+        )
+        self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]
+
+    def _prepare_dataset(self, dataset: Any, *_args: Any, **_options: Any) -> Any:
+        return dataset
+
+    def _precompute_ref_logps(self, dataset: Any, *_args: Any, **_options: Any) -> Any:
+        return dataset  # the rows have them
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Not prepared by accelerate: the batches are this rank's already."""
+        args: Any = self.args  # type: ignore[attr-defined]
+        sampler = _Shares(self.plan.batches, args.process_index, args.world_size)
+        data: Any = _Rows(self.rows)
+        return DataLoader(data, batch_sampler=sampler, collate_fn=self._collate)
+
+    def _collate(self, entries: list[tuple[Row, float]]) -> dict[str, Tensor]:
+        batch: dict[str, Tensor] = self.data_collator([row for row, _factor in entries])  # type: ignore[attr-defined]
+        factor = entries[0][1]
+        if factor == 0 and "labels" in batch:
+            batch["labels"] = torch.full_like(batch["labels"], IGNORED)
+        return {**batch, "factor": torch.tensor(factor)}
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
+        """TRL's loss, times this rank's factor; SFT weighs by tokens itself."""
+        factor = inputs.pop("factor")
+        loss = super().compute_loss(model, inputs, *args, **options)
+        return loss if self.objective == SFT else loss * factor
+
+    def in_pieces(self, inputs: dict[str, Any], count: int) -> list[dict[str, Any]]:
+        """SFT's losses are sums over tokens and add up; of pairs, chosen and rejected stay together, and each
+        part counts as much as it has of them."""
+        if self.objective == SFT:
+            return split(inputs, count)
+        return pairs_apart(inputs, count)
+
+    def evaluate(self, *_args: Any, **_options: Any) -> dict[str, float]:
+        """Figures on the validation examples, exact over items."""
+        assert self.plan.watch is not None
+        found = {f"eval_{name}": value for name, value in self.plan.watch(self.model).items()}  # type: ignore[attr-defined]
+        self.log(dict(found))  # type: ignore[attr-defined]
+        me: Any = self
+        me.control = me.callback_handler.on_evaluate(me.args, me.state, me.control, found)
+        return found
+
+
+def pairs_apart(inputs: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """A batch of n pairs in at most `count` parts.
+
+    Tensors of 2n rows hold the chosen and then the rejected replies, those of n rows one value a pair. The
+    `factor` of a part is the batch's, times its share of the pairs.
+    """
+    pairs = len(inputs["input_ids"]) // 2
+    size = -(-pairs // min(count, pairs))
+    parts = []
+    for start in range(0, pairs, size):
+        some = torch.arange(start, min(start + size, pairs))
+        part = dict(inputs)
+        for name, value in inputs.items():
+            if isinstance(value, Tensor) and value.ndim:
+                part[name] = value[torch.cat([some, some + pairs]) if len(value) == 2 * pairs else some]
+        parts.append({**part, "factor": inputs["factor"] * (len(some) / pairs)})
+    return parts
+
+
+class Sft(_Known, trl.SFTTrainer):  # type: ignore[misc]
+    objective = SFT
+
+
+class Dpo(_Known, trl.DPOTrainer):  # type: ignore[misc]
+    objective = DPO
+
+
+class Reward(_Known, trl.RewardTrainer):  # type: ignore[misc]
+    objective = REWARD
+
+
+class TokenReporter(Reporter):
+    """As its parent, with the pace in tokens."""
+
+    def __init__(self, batches: Sequence[Ints], tokens: int) -> None:
+        super().__init__(len(batches), sum(len(batch) for batch in batches))
+        self.tokens_a_step = tokens / max(1, len(batches))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **options: Any) -> None:
+        if not logs or not state.is_world_process_zero:
+            return
+        if "eval_loss" in logs or "loss" not in logs:
+            super().on_log(args, state, control, logs, **options)
+            return
+        self.loss = float(logs["loss"])
+        now, (then, step) = time.monotonic(), self.mark
+        self.mark = (now, state.global_step)
+        pace = (state.global_step - step) / max(now - then, 1e-9)
+        accuracy = logs.get("rewards/accuracies", logs.get("accuracy"))
+        program.metric(
+            state.global_step,
+            loss=self.loss,
+            learning_rate=float(logs["learning_rate"]),
+            tokens_per_s=round(pace * self.tokens_a_step, 1),
+            samples_per_s=round(pace * self.samples_a_step, 2),
+            eta_s=round((self.steps - state.global_step) / pace, 1) if pace > 0 else 0.0,
+            **({} if accuracy is None else {"accuracy": float(accuracy)}),
+        )
+
+
+TRAINERS: dict[str, Any] = {SFT: Sft, DPO: Dpo, REWARD: Reward}
+CONFIGS: dict[str, Any] = {SFT: trl.SFTConfig, DPO: trl.DPOConfig, REWARD: trl.RewardConfig}

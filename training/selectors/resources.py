@@ -1,0 +1,167 @@
+"""What training runs cost and under which plan they ran, as their results tell it; two runs side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.http import Http404
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from accounts.templatetags.gyre import file_size
+from jobs.services import artifacts
+from training import plan_words
+from training.models import ModelVersion, TrainingRun
+
+TRACE = "trace.json.gz"
+_HIDDEN = ("labels", "field", "settings", "spec_version")  # of a spec: long, or told elsewhere
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """Of a finished run.
+
+    Attributes:
+        layout, reasons: the plan. memory: estimated bytes by part, with "total".
+        shares: of training time; "communication" where all sending was timed, else "together" with arithmetic.
+        steps: how many. peak, before: measured bytes; 0 where the system tells none.
+        utilisation: share of the machine's matrix rate. sent: bytes a process sent.
+        profiled: what the profiler saw: shares, seconds_a_step, steps, first_step.
+        handed, placements: what a process handed to the others in one step, and how weights lay, as measured; ""
+            for one process.
+        tuned: what the search for faster settings came to, in words; "" where there was none.
+    """
+
+    layout: str
+    reasons: list[str]
+    memory: dict[str, int]
+    shares: dict[str, float]
+    steps: int
+    peak: int
+    before: int
+    utilisation: float
+    sent: int | None = None
+    advice: list[str] = field(default_factory=list)
+    profiled: dict[str, Any] | None = None
+    handed: str = ""
+    placements: str = ""
+    tuned: str = ""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One setting of two runs."""
+
+    name: str
+    one: Any
+    other: Any
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.one != self.other)
+
+
+def spent(run: TrainingRun) -> Spent | None:
+    """None of a run without a model, or one that was trained before plans were recorded."""
+    figures = _figures(run)
+    if "plan" not in figures or "resources" not in figures:
+        return None
+    plan, resources = figures["plan"], figures["resources"]
+    profiled = figures.get("profile")
+    is_timed = "communication" in resources["shares"]
+    advice = (profiled or resources).get("advice", [])
+    return Spent(
+        layout=plan["layout"]["name"],
+        reasons=[plan_words.in_words(reason) for reason in plan["reasons"]],
+        memory=plan["memory"],
+        shares=resources["shares"],
+        steps=figures["steps"],
+        peak=resources["peak_bytes"],
+        before=resources["before_bytes"],
+        utilisation=resources["utilisation"],
+        sent=resources.get("communication", {}).get("bytes_sent") if is_timed else None,
+        advice=[plan_words.in_words(reason) for reason in advice],
+        profiled=profiled,
+        **_ran(figures.get("layout_ran") or {}),
+        tuned=_tuned(figures.get("tuned")),
+    )
+
+
+def _ran(found: dict[str, Any]) -> dict[str, str]:
+    """What of a layout was seen to run; names of collectives and placements are torch's own."""
+    handed = found.get("bytes_a_step", {})
+    return {
+        "handed": " · ".join(f"{name} {file_size(size)}" for name, size in handed.items()),
+        "placements": " · ".join(f"{name}: {count}" for name, count in found.get("placements", {}).items()),
+    }
+
+
+def _tuned(found: dict[str, Any] | None) -> str:
+    if not found:
+        return ""
+    told = {"tried": found["tried"], "seconds": number_format(found["seconds"])}
+    if not found["gain"]:
+        return (
+            _("Nothing was faster than the settings as they were: %(tried)s tried in %(seconds)s s.") % told
+        )
+    changed = {name: value for name, value in found["settings"].items() if value != found["start"][name]}
+    words = ", ".join(f"{name} {found['start'][name]} → {value}" for name, value in changed.items())
+    return _("%(gain)s %% faster with %(words)s: %(tried)s tried in %(seconds)s s.") % {
+        **told,
+        "gain": number_format(100 * found["gain"], 0),
+        "words": words,
+    }
+
+
+def trace(run: TrainingRun) -> Path:
+    """The profiler's trace. Raises Http404 where there is none."""
+    model = ModelVersion.objects.filter(run=run).select_related("artifact").first()
+    if model is None:
+        raise Http404(_("This run has no model, so there is no trace."))
+    path = artifacts.path(model.artifact) / TRACE
+    if not path.is_file():
+        raise Http404(_("The profiler left no trace of this run: set profile_steps above 0."))
+    return path
+
+
+def settings_of(run: TrainingRun) -> dict[str, Any]:
+    """What a person wants to read of its spec, in its order; fractions in six digits."""
+    return {name: _readable(value) for name, value in run.spec.items() if name not in _HIDDEN}
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict) and "name" in value:  # of a base model: its hash is for machines
+        return value["name"]
+    return value
+
+
+def compare(one: TrainingRun, other: TrainingRun) -> list[Difference]:
+    """All settings of two runs, those that differ first; None where a run has not such a setting."""
+    specs = [
+        {"learner": run.learner, "dataset": str(run.dataset), **settings_of(run)} for run in (one, other)
+    ]
+    names = list(dict.fromkeys([*specs[0], *specs[1]]))
+    rows = [Difference(name, specs[0].get(name), specs[1].get(name)) for name in names]
+    return sorted(rows, key=lambda row: not row.differs)
+
+
+def outcome(run: TrainingRun) -> dict[str, Any]:
+    """The figures that a comparison shows; None for what a run does not tell."""
+    figures = _figures(run)
+    validation = figures.get("validation") or {}
+    return {
+        "accuracy": validation.get("accuracy"),
+        "loss": validation.get("loss"),
+        "samples_per_s": figures.get("samples_per_s"),
+        "seconds": figures.get("seconds"),
+        "peak": (figures.get("resources") or {}).get("peak_bytes") or None,
+    }
+
+
+def _figures(run: TrainingRun) -> dict[str, Any]:
+    model = ModelVersion.objects.filter(run=run).only("figures").first()
+    return dict(model.figures or {}) if model is not None else {}
