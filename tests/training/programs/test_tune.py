@@ -136,7 +136,8 @@ def check_costs(found: dict[str, Any], objective: str, adapter: str) -> None:
     cost = found["resources"]
     assert sum(cost["shares"].values()) == pytest.approx(1, abs=0.01)
     assert cost["shares"]["compute"] > 0 and "communication" not in cost
-    assert cost["peak_bytes"] > cost["before_bytes"] > 0 or not Path("/proc/self/status").exists()
+    # equal where an earlier test of this process left the memory that the run took
+    assert cost["peak_bytes"] >= cost["before_bytes"] > 0 or not Path("/proc/self/status").exists()
     assert 0 < cost["utilisation"] < 1
 
 
