@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import _long_spans
 from bench._report import Figure, main
 
 LABELS = 77
@@ -89,6 +90,7 @@ def seed(presses: int, others: int) -> tuple[dict[str, str], str]:
     paths = {}
     for name, field in fields.items():
         paths[name] = _project(person, name, field, presses if name == "classification" else others)
+    paths["long_spans"] = _long_spans.seed(person)
     client = Client()
     client.force_login(person)
     return paths, client.cookies[settings.SESSION_COOKIE_NAME].value
@@ -223,6 +225,8 @@ def figures(quick: bool) -> Iterator[Figure]:
             yield from _pressed(visitor, "classification", paths, presses, ("LABEL",), twin)
             for name, (_field, keys) in TYPES.items():
                 yield from _pressed(visitor, name, paths, others, keys, twin)
+            times = _long_spans.marked(visitor.open(), paths["long_spans"])
+            yield Figure("keypress.long_spans", round(float(np.median(times)), 1), "ms of the page's thread")
             browser.close()
 
 

@@ -547,13 +547,21 @@ def test_marks_are_readable_and_named(open_page, project, width: int, theme: Any
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
-def busy_ms(session: Any) -> float:
-    """Milliseconds of processor time that the page's thread has used."""
+COUNT_CHANGES = """() => {
+  window.changes = 0;
+  const seen = new MutationObserver((found) => { window.changes += found.length; });
+  seen.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+}"""
+
+
+def layouts(session: Any) -> int:
+    """How often the page was laid out so far."""
     metrics = session.send("Performance.getMetrics")["metrics"]
-    return 1000 * next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+    return int(next(one["value"] for one in metrics if one["name"] == "LayoutCount"))
 
 
-def test_a_long_text_with_many_marks_stays_quick(open_page) -> None:
+def test_a_mark_in_a_long_text_leaves_the_others_alone(open_page) -> None:
+    """Three hundred marks are there; the work of one more is counted, its time is in bench.keypress."""
     held = " ".join(["Ana Müller from Berlin works for Siemens."] * 480)[:20_000].strip()
     project = make_project([held], overlapping=True)
     spans = [{"start": at * 60, "end": at * 60 + 9 + at % 30, "label": "person"} for at in range(300)]
@@ -563,14 +571,14 @@ def test_a_long_text_with_many_marks_stays_quick(open_page) -> None:
     prelabels.store(project, labeller, [(item.pk, {"entities": {"spans": spans}}, 0.9, {})])
     page = opened(open_page, project)
     session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})  # what else runs here does not count
-    times = []
+    session.send("Performance.enable")
+    page.evaluate(COUNT_CHANGES)
     for _ in range(12):
-        press(page, "ArrowRight")
+        changes, before = page.evaluate("changes"), layouts(session)
+        page.keyboard.press("ArrowRight")
         page.wait_for_timeout(60)
-        before = busy_ms(session)
-        press(page, "1")
+        page.keyboard.press("1")
         page.wait_for_timeout(150)
-        times.append(busy_ms(session) - before)
-    assert sorted(times)[3] <= 50, times
+        assert 0 < page.evaluate("changes") - changes <= 60  # painting all anew takes more than six hundred
+        assert layouts(session) - before <= 12
     expect(page.locator("[data-span-list] li")).to_have_count(len(spans) + 12)
