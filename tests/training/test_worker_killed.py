@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,6 @@ from training.programs import finetune
 
 LAUNCH = """
 import django; django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from tests import factories
 from training.services import runs
 project = factories.make_project()
@@ -37,6 +36,7 @@ WORKER = ("-m", "celery", "-A", "config", "worker", "-Q", "gpu", "--pool", "thre
 @pytest.mark.slow
 def test_another_worker_ends_a_fine_tune_with_the_same_weights(
     start: Any,  # noqa: F811
+    migrated: Callable[[Path], None],
     tmp_path: Path,
 ) -> None:
     tiny = kit.tiny_encoder(
@@ -48,6 +48,7 @@ def test_another_worker_ends_a_fine_tune_with_the_same_weights(
         "PYTHONPATH": os.pathsep.join([str(tmp_path / "packages"), str(kit.ROOT)]),
         "OMP_NUM_THREADS": "1",
     }
+    migrated(tmp_path / "data")
     assert start("-c", LAUNCH, **where).wait(120) == 0
     start("manage.py", "tick", **where)
     worker = start(*WORKER, *QUIET, **where)

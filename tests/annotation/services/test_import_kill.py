@@ -8,11 +8,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 ROWS = 120_000
 RESUME = """
@@ -34,9 +34,9 @@ print("after", run.state, run.added + run.duplicates, rows == list(range(len(row
 
 
 @pytest.mark.slow
-def test_it_goes_on_after_kill_9_without_losing_or_doubling_a_row(tmp_path: Path) -> None:
-    if connection.vendor != "sqlite":
-        pytest.skip("makes databases of its own, which only SQLite allows without a server's leave")
+def test_it_goes_on_after_kill_9_without_losing_or_doubling_a_row(
+    migrated: Callable[[Path], None], tmp_path: Path
+) -> None:
     file = tmp_path / "texts.csv"
     file.write_text("text\n" + "".join(f"text number {number % 100_000}\n" for number in range(ROWS)))
     environment = {
@@ -50,7 +50,7 @@ def test_it_goes_on_after_kill_9_without_losing_or_doubling_a_row(tmp_path: Path
     def manage(*arguments: str) -> list[str]:
         return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
 
-    subprocess.run(manage("migrate", "-v0"), env=environment, check=True)
+    migrated(tmp_path / "data")
     subprocess.run(manage("create_project", "Bank"), env=environment, check=True, capture_output=True)
     running = subprocess.Popen(manage("import_items", "bank", str(file)), env=environment)
     database = tmp_path / "data" / "db.sqlite3"
