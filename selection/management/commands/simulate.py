@@ -6,17 +6,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.errors import GyreError
@@ -25,6 +27,8 @@ from selection.services.simulate import Course, SimulationSpec
 from selection.services.simulation_report import plot, summary, table
 from selection.strategies.registry import STRATEGIES
 from training.learners import learners_for
+
+EMPTY = "empty"  # folder of the database that workers begin with
 
 
 class Command(BaseCommand):
@@ -72,7 +76,8 @@ class Command(BaseCommand):
         found = examples.read_examples(spec)
         with tempfile.TemporaryDirectory(prefix="gyre-simulate-") as folder:
             self.stderr.write(f"embedding {len(found.rows)} texts")
-            examples.embed_ahead(found, Path(folder) / "embeddings", on_event=lambda event: None)
+            with _migrating(Path(folder)):
+                examples.embed_ahead(found, Path(folder) / "embeddings", on_event=lambda event: None)
             spec = replace(spec, embeddings=str(Path(folder) / "embeddings"))
             workers = max(1, min(options["workers"] or os.cpu_count() or 1, spec.seeds))
             parts = [spec.seeds // workers + (number < spec.seeds % workers) for number in range(workers)]
@@ -96,7 +101,7 @@ class Command(BaseCommand):
             Path(options["plot"]).write_text(plot(report))
 
     def _worker(self, spec: SimulationSpec, folder: Path, workers: int) -> list[Course]:
-        folder.mkdir()
+        shutil.copytree(folder.parent / EMPTY, folder)
         (folder / "spec.json").write_text(json.dumps(spec.to_json()))
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "simulate", "--inside", str(folder)]
         with subprocess.Popen(
@@ -117,11 +122,22 @@ class Command(BaseCommand):
         return [Course(**course) for course in json.loads((folder / "courses.json").read_text())]
 
     def _inside(self, folder: Path) -> None:
-        """In the worker: an empty database, then all rounds."""
-        call_command("migrate", verbosity=0, interactive=False)
+        """In the worker, whose database is empty: all rounds."""
         spec = SimulationSpec.from_json(json.loads((folder / "spec.json").read_text()))
         courses = simulate.measure(spec, on_progress=lambda line: self.stdout.write(line))
         (folder / "courses.json").write_text(json.dumps([asdict(course) for course in courses]))
+
+
+@contextmanager
+def _migrating(folder: Path) -> Iterator[None]:
+    """Have an empty database of the newest schema made for all workers to copy, beside what is done inside."""
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "--verbosity", "0"]
+    environment = _environment(folder / EMPTY, 1)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as child:
+        yield
+        _out, said = child.communicate()
+    if child.returncode:
+        raise CommandError(f"no database could be made in {folder}: {said.strip().splitlines()[-1]}")
 
 
 def _spec(options: dict[str, Any]) -> SimulationSpec:
