@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import subprocess
@@ -128,6 +129,19 @@ def test_it_hands_events_to_the_caller_when_called_in_process(capsys: pytest.Cap
         {"event": "metric", "step": 3, "loss": 0.5},
     ]
     assert events(capsys.readouterr().out) == [{"event": "log", "text": "back on standard output: 完"}]
+
+
+@pytest.mark.parametrize(("argument", "old"), [("-m", 100), ("manage.py", gc.get_threshold()[2])])
+def test_it_collects_less_often_in_a_process_that_runs_a_program(
+    monkeypatch: pytest.MonkeyPatch, argument: str, old: int
+) -> None:
+    before = gc.get_threshold()
+    monkeypatch.setattr(sys, "argv", [argument, "spec.json"])
+    try:
+        program.start_quickly()
+        assert gc.get_threshold() == (*before[:2], old)
+    finally:
+        gc.set_threshold(*before)
 
 
 SLEEPER = """

@@ -77,7 +77,6 @@ WORKER = ("-m", "celery", "-A", "config", "worker", "-Q", "cpu", "--pool", "thre
 QUIET = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
 
 
-
 @pytest.mark.slow
 def test_it_finishes_every_job_though_workers_are_killed(start, migrated, tmp_path):
     where = {"CELERY_BROKER_URL": os.environ.get("CELERY_BROKER_URL", "filesystem://")}

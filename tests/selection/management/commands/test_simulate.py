@@ -85,9 +85,7 @@ def test_it_runs_every_strategy_on_every_seed_and_leaves_no_trace(tmp_path: Path
 @pytest.mark.django_db
 def test_it_judges_on_the_test_file_where_one_is_given(tmp_path: Path) -> None:
     data, test = write(tmp_path / "data.csv", 40), write(tmp_path / "test.csv", 30, seed=1)
-    spec = SimulationSpec(
-        data=str(data), test=str(test), batch=8, rounds=1, seeds=1, strategies=("random",)
-    )
+    spec = SimulationSpec(data=str(data), test=str(test), batch=8, rounds=1, seeds=1, strategies=("random",))
     courses = measure(spec)
     (accuracy,) = courses[0].accuracy
     assert accuracy * 30 == pytest.approx(round(accuracy * 30), abs=1e-3)
