@@ -194,9 +194,9 @@ def read_spec(path: str | Path) -> dict[str, Any]:
 
 
 def start_quickly() -> None:
-    """Called by a package of programs as it is imported: where that is to run one of them (`python -m`), old garbage
-    is looked for less often. Importing torch and transformers makes a million objects that all stay, and going
-    through them seven times was a seventh of a program's start.
+    """Called by a package of programs as it is imported: where that is to run one of them (`python -m`), old
+    garbage is looked for less often. Importing torch and transformers makes a million objects that all stay, and
+    going through them seven times was a seventh of a program's start.
     """
     if sys.argv[0] == "-m":  # while Python looks for the module to run
         youngest, young, _old = gc.get_threshold()

@@ -57,8 +57,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> str | None
 
 @pytest.fixture
 def migrated(django_db_setup: str | None) -> Callable[[Path], None]:
-    """Give a data folder a database of the newest schema, for processes that a test starts: migrating there costs
-    eight seconds each time.
+    """Give a data folder a database of the newest schema, for processes that a test starts: migrating there
+    costs eight seconds each time.
     """
     if django_db_setup is None:
         pytest.skip("makes databases of its own, which only SQLite allows without a server's leave")

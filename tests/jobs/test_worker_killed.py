@@ -1,4 +1,4 @@
-"""A worker is killed with -9 in the middle of its work: no job is lost, whichever broker CELERY_BROKER_URL names."""
+"""A worker is killed with -9 in the middle of its work: no job is lost, whichever broker is set."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-ROWS = 120_000
+ROWS = 60_000
 RESUME = """
 import time, django
 django.setup()
@@ -38,7 +38,7 @@ def test_it_goes_on_after_kill_9_without_losing_or_doubling_a_row(
     migrated: Callable[[Path], None], tmp_path: Path
 ) -> None:
     file = tmp_path / "texts.csv"
-    file.write_text("text\n" + "".join(f"text number {number % 100_000}\n" for number in range(ROWS)))
+    file.write_text("text\n" + "".join(f"text number {number % 50_000}\n" for number in range(ROWS)))
     environment = {
         **os.environ,
         "TEST_DATA_DIR": str(tmp_path / "data"),
