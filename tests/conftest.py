@@ -56,7 +56,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> str | None
 
 
 @pytest.fixture
-def migrated(django_db_setup: str | None) -> Callable[[Path], None]:
+def migrated(db: None, django_db_setup: str | None) -> Callable[[Path], None]:  # noqa: ARG001
     """Give a data folder a database of the newest schema, for processes that a test starts: migrating there
     costs eight seconds each time.
     """

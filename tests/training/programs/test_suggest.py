@@ -64,10 +64,10 @@ def test_descriptions_alone_find_most_intents(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.xdist_group("smollm2")
 def test_a_small_language_model_finds_many_intents(smollm2: Path, tmp_path: Path) -> None:
-    examples = kit.real("snips", "test", 60)
+    examples = kit.real("snips", "test", 36)
     given = {"source": "smollm2", "model": str(language_model.default_path()), "models": str(smollm2.parent)}
     suggest.work(spec_of(tmp_path, [text for text, _label in examples], SNIPS, **given))
-    assert right(tmp_path, examples, 0.6) >= 0.7  # measured: 0.73; by chance 0.14
+    assert right(tmp_path, examples, 0.6) >= 0.7  # measured: 0.78; by chance 0.14
 
 
 @pytest.mark.slow
