@@ -38,7 +38,7 @@ setup-smollm2: $(STAMP)/requirements-smollm2
 
 test: setup-dev
 	@bash scripts/chromium.sh
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff check .
