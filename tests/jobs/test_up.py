@@ -47,7 +47,7 @@ class Up:
         logs = "\n".join(path.read_text(errors="replace")[-2000:] for path in self.folder.glob("logs/*.log"))
         return f"{(self.folder / 'out').read_text()}{logs}\nstill there: {self.processes()}"
 
-    def wait_until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
+    def wait_until(self, condition: Callable[[], object], seconds: float = 120.0) -> None:
         until = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < until, self.output()
