@@ -31,16 +31,13 @@ def join(seconds: float) -> None:
         dist.init_process_group("gloo", timeout=timedelta(seconds=seconds))
 
 
-def group_apart() -> dist.ProcessGroup | None:
-    """All ranks once more, over gloo, for a thread that talks while the training does; every rank calls it.
-    None: this process is alone.
-
-    It waits half an hour: a rank with a slow disk is no rank that is lost, which others watch for
-    (`elastic.Heart`).
+def group_apart(seconds: float) -> dist.ProcessGroup | None:
+    """All ranks once more, over gloo, for a thread that talks while the training does; every rank calls it. Who
+    waits so many seconds for another fails. None: this process is alone.
     """
     if world_size() == 1:
         return None
-    group: dist.ProcessGroup = dist.new_group(backend="gloo", timeout=timedelta(minutes=30))
+    group: dist.ProcessGroup = dist.new_group(backend="gloo", timeout=timedelta(seconds=seconds))
     return group
 
 

@@ -35,6 +35,7 @@ class Limits:
         rollbacks: how often at most a step may be refused (NaN, a spike) before the run stops; 0: at once.
         spikes: whether jumps count, or only what is no number.
         heartbeat_s: a rank that has not beaten for so long is killed and all start again.
+        timeout_s: ranks that write a checkpoint together wait so long for each other.
         compare_every: steps between comparisons of the ranks' weights; None: never.
         kept: checkpoints kept, besides the best.
         elsewhere: folder of the second copies, or "".
@@ -45,6 +46,7 @@ class Limits:
     rollbacks: int = 3
     spikes: bool = True
     heartbeat_s: float = 5.0
+    timeout_s: float = 300.0
     compare_every: int | None = 100
     kept: int = 2
     elsewhere: str = ""
@@ -149,7 +151,7 @@ class Survival:
                 keep=self.limits.kept,
                 elsewhere=Path(self.limits.elsewhere) / self.key[:16] if self.limits.elsewhere else None,
                 told=self._not_written,
-                group=communicate.group_apart() if in_parts else None,
+                group=communicate.group_apart(self.limits.timeout_s) if in_parts else None,
             )
         return self._writer
 

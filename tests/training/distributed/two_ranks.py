@@ -68,7 +68,7 @@ def full_disk(*_args: Any) -> str:
 def main(folder: Path) -> None:
     dist.init_process_group("gloo")
     rank, told = dist.get_rank(), []
-    writer = Writer(folder, "parts", told=told.append, group=communicate.group_apart())
+    writer = Writer(folder, "parts", told=told.append, group=communicate.group_apart(60))
     model, _ = made()
     for part in (model[0], model[2], model):
         fully_shard(part)

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from bench._survival_runs import Run, same
 from jobs import program
 from tests import training_kit as kit
-from training.distributed import checkpoint, elastic, sharded
+from training.distributed import checkpoint, communicate, elastic, sharded
 from training.learning.trainer import ExactTrainer
 from training.programs import finetune
 
@@ -165,6 +165,35 @@ def test_it_goes_on_from_a_second_copy_and_runs_no_code_that_lies_in_it(
     assert same(plain.weights(), run.weights())  # with dropout: the random numbers came back as well
     assert [event["kind"] for event in run.figures()["recovered"]] == ["lost"]
     assert not list((tmp_path / "other disk").iterdir())
+
+
+def test_it_keeps_the_best_checkpoint_of_an_earlier_attempt(
+    make: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make("run", patience=9)
+    outputs = ExactTrainer.outputs_of
+
+    def ever_worse(trainer: ExactTrainer, tokens: Any) -> Any:
+        return outputs(trainer, tokens) - 9.0 * trainer.state.global_step * np.arange(4)
+
+    def stop(trainer: ExactTrainer, _inputs: Any, loss: Any) -> Any:
+        if trainer.state.global_step == 13:
+            raise KeyError("the power went")
+        return loss
+
+    monkeypatch.setattr(ExactTrainer, "outputs_of", ever_worse)
+    with monkeypatch.context() as patch:
+        broken(patch, stop)
+        with pytest.raises(KeyError):
+            finetune.work(run.spec)
+    (best,) = run.work.glob("attempt-*/checkpoint-5")
+    head = load_file(best / "model.safetensors")["head.weight"]
+    monkeypatch.setattr(communicate, "_ALONE", "another")
+    finetune.work(run.spec)
+    figures = run.figures()
+    assert (figures["resumed_from_step"], figures["stopping"]["kept"]) == (10, 5)
+    (kept,) = (value for value in run.weights().values() if value.shape == tuple(head.shape))
+    np.testing.assert_array_equal(kept, head.numpy())
 
 
 def test_it_survives_ranks_that_are_killed_or_stand_still_at_random_steps(make: Callable[..., Run]) -> None:
