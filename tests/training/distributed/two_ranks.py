@@ -68,7 +68,8 @@ def full_disk(*_args: Any) -> str:
 def main(folder: Path) -> None:
     dist.init_process_group("gloo")
     rank, told = dist.get_rank(), []
-    writer = Writer(folder, "parts", told=told.append, group=communicate.group_apart(60))
+    second = folder / "second"
+    writer = Writer(folder, "parts", told=told.append, elsewhere=second, group=communicate.group_apart(60))
     model, _ = made()
     for part in (model[0], model[2], model):
         fully_shard(part)
@@ -94,11 +95,12 @@ def main(folder: Path) -> None:
     if rank == 0:
         (sentence,) = told
         assert "no checkpoint of step 5, the older ones stand: rank 1: the disk is full" in sentence
-        assert sorted(path.name for path in folder.iterdir()) == ["checkpoint-3", "checkpoint-6"]
+        assert sorted(path.name for path in folder.iterdir()) == ["checkpoint-3", "checkpoint-6", "second"]
         damaged = folder / "checkpoint-6" / "model-00002-of-00002.safetensors"
         content = bytearray(damaged.read_bytes())
         content[-1] ^= 1
         damaged.write_bytes(bytes(content))
+        assert checkpoint.newest([folder, second], "parts") == second / "checkpoint-6"
     else:
         assert not told
     dist.barrier()
