@@ -4,7 +4,7 @@ A training process can be killed at any moment, also while it writes. So a check
 it has been sealed: a marker file, written last and by rename, lists every file with its size and SHA-256.
 
 Nothing here or in `checkpoint_writer` and `sharded` is ever unpickled: tensors lie in safetensors, the rest
-in JSON.
+in JSON. A checkpoint's tensors lie in one file or in a part of each rank (`sharded`); here that is the same.
 """
 
 from __future__ import annotations
@@ -16,45 +16,59 @@ import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from jobs.program import file_sha256
+
+Files = dict[str, dict[str, Any]]  # name: {"bytes", "sha256"}
 
 MARKER = "whole.json"
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
-def seal(folder: Path, key: str, intended: Mapping[str, str] | None = None) -> None:
-    """Flush every file of `folder` to disk, read each back, and mark the folder whole.
-
-    Call it when all ranks have written.
+def seal(folder: Path, key: str, files: Files | None = None) -> None:
+    """Mark `folder` whole. Call it when all ranks have written.
 
     Args:
         key: says what was trained (data, settings); `newest` gives only checkpoints of the same key.
-        intended: SHA-256 of what was meant to be written, by file name. What is read back from the disk must
-            have it.
+        files: what `read_back` found, of all ranks together; None: all files are read back here.
+
+    Raises:
+        OSError: no space, or the disk fails.
+    """
+    if files is None:
+        names = (path for path in folder.rglob("*") if path.is_file() and path.name != MARKER)
+        files = read_back(folder, dict.fromkeys((path.relative_to(folder).as_posix() for path in names), ""))
+    draft = folder / f".{MARKER}"
+    draft.write_text(json.dumps({"spec_version": 1, "key": key, "files": dict(files)}, indent=1))
+    flush(draft)
+    draft.rename(folder / MARKER)
+    flush(folder)
+
+
+def read_back(folder: Path, intended: Mapping[str, str]) -> Files:
+    """Flush files of `folder` to the disk and read each back. Returns size and SHA-256 by name, for `seal`.
+
+    Args:
+        intended: SHA-256 of what was meant to be written, by file name; "" where it is not known.
 
     Raises:
         ValueError: a file reads back otherwise than it was written.
         OSError: no space, or the disk fails.
     """
-    files = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != MARKER:
-            flush(path)
-            _forget(path)
-            name = path.relative_to(folder).as_posix()
-            found = file_sha256(path)
-            if intended is not None and intended.get(name, found) != found:
-                raise ValueError(
-                    f"{name} of {folder.name} reads back otherwise than it was written: "
-                    "the disk or the memory of this machine makes errors; have it checked"
-                )
-            files[name] = {"bytes": path.stat().st_size, "sha256": found}
-    draft = folder / f".{MARKER}"
-    draft.write_text(json.dumps({"spec_version": 1, "key": key, "files": files}, indent=1))
-    flush(draft)
-    draft.rename(folder / MARKER)
-    flush(folder)
+    files: Files = {}
+    for name, expected in sorted(intended.items()):
+        path = folder / name
+        flush(path)
+        _forget(path)
+        found = file_sha256(path)
+        if expected not in ("", found):
+            raise ValueError(
+                f"{name} of {folder.name} reads back otherwise than it was written: "
+                "the disk or the memory of this machine makes errors; have it checked"
+            )
+        files[name] = {"bytes": path.stat().st_size, "sha256": found}
+    return files
 
 
 def is_whole(folder: Path, key: str) -> bool:
@@ -74,18 +88,21 @@ def is_whole(folder: Path, key: str) -> bool:
         return False  # no marker, or one that was never written to its end
 
 
-def newest(folders: Iterable[Path], key: str) -> Path | None:
+def newest(folders: Iterable[Path], key: str, step: int | None = None) -> Path | None:
     """The whole checkpoint of the highest step among the checkpoint-<step> folders in `folders`; None if none
     is.
 
     A damaged one is passed over for the next older. Of one step in two folders the later written is taken.
+
+    Args:
+        step: only one of this step will do.
     """
     found = [
         (int(match[1]), path.stat().st_mtime_ns, path)
         for folder in folders
         if folder.is_dir()
         for path in folder.iterdir()
-        if (match := _NAME.fullmatch(path.name)) and path.is_dir()
+        if (match := _NAME.fullmatch(path.name)) and path.is_dir() and step in (None, int(match[1]))
     ]
     for _step, _time, path in sorted(found, reverse=True):
         if is_whole(path, key):

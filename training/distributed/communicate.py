@@ -31,6 +31,16 @@ def join(seconds: float) -> None:
         dist.init_process_group("gloo", timeout=timedelta(seconds=seconds))
 
 
+def group_apart(seconds: float) -> dist.ProcessGroup | None:
+    """All ranks once more, over gloo, for a thread that talks while the training does; every rank calls it. Who
+    waits so many seconds for another fails. None: this process is alone.
+    """
+    if world_size() == 1:
+        return None
+    group: dist.ProcessGroup = dist.new_group(backend="gloo", timeout=timedelta(seconds=seconds))
+    return group
+
+
 def rank() -> int:
     """This process's number, 0 for the first or only one."""
     return dist.get_rank() if dist.is_initialized() else 0
@@ -61,6 +71,24 @@ def agreed(text: str, device: torch.device) -> str:
     if len(data):
         dist.broadcast(data, src=0)
     return bytes(data.cpu().tolist()).decode()
+
+
+def texts(text: str, group: dist.ProcessGroup | None) -> list[str]:
+    """Every rank's text, on every rank, in their order. Sent as bytes, as by `agreed`.
+
+    Args:
+        group: of all ranks, over gloo; None: this process alone.
+    """
+    if group is None:
+        return [text]
+    data = torch.from_numpy(np.frombuffer(text.encode(), dtype=np.uint8).copy())
+    lengths = [torch.zeros(1, dtype=torch.int64) for _ in range(group.size())]
+    dist.all_gather(lengths, torch.tensor([len(data)]), group=group)
+    padded = torch.zeros(int(max(lengths)), dtype=torch.uint8)
+    padded[: len(data)] = data
+    found = [torch.empty_like(padded) for _ in lengths]
+    dist.all_gather(found, padded, group=group)
+    return [one[: int(length)].numpy().tobytes().decode() for one, length in zip(found, lengths, strict=True)]
 
 
 def gathered(value: torch.Tensor) -> list[torch.Tensor]:

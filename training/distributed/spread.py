@@ -4,15 +4,15 @@ The Trainer makes FSDP on CPU to DDP without a word, and refuses tensor parallel
 5.24 and accelerate 1.15). So weights are divided here, by torch's own `fully_shard` and DTensor, before the
 Trainer sees the model, and accelerate is told that nothing is left to wrap.
 
-What leaves the ranks is whole again: checkpoints, the model that is written, the one that validation runs.
-A run of one layout is taken up by any other, or by one process.
+What leaves the ranks: checkpoints, in the parts that each of them holds (`sharded`); the model that is written
+and the one that validation runs, whole again. A run of one layout is taken up by any other, or by one process.
 """
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -20,13 +20,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.optim import ZeroRedundancyOptimizer
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor
 
 from training.distributed import communicate, fsdp, norms, plan, split
 from training.distributed.blocks import checkpoint_blocks
 from training.distributed.engine import AXES, mesh_of
 from training.distributed.layout import Layout, check_name
 from training.distributed.shape import Machine, Shape
+from training.distributed.sharded import Contents
 
 _FIELDS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW's state
 _OWN = ("fused", "foreach")  # of a group: how this layout's optimiser works, whatever a checkpoint's did
@@ -141,24 +142,9 @@ class Spread:
             return model
         found = copy.deepcopy(self._plain)
         assert found is not None
-        found.load_state_dict(self.weights(model), assign=True)
+        weights = {name: full(value) for name, value in model.state_dict().items()}
+        found.load_state_dict(weights, assign=True)
         return found
-
-    def weights(self, model: nn.Module) -> dict[str, Tensor]:
-        """Parameters and buffers by name, whole. Every rank must call it."""
-        return {name: full(value) for name, value in model.state_dict().items()}
-
-    @torch.no_grad()
-    def load(self, model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-        """Give the divided model its parts of whole weights.
-
-        Raises:
-            ValueError: one is missing or has another shape.
-        """
-        for name, value in model.state_dict().items():
-            if name not in weights or weights[name].shape != value.shape:
-                raise ValueError(f"found no {name} of shape {tuple(value.shape)} in the checkpoint")
-            local(value).copy_(local(_like(weights[name], value)))
 
 
 def full(value: Tensor) -> Tensor:
@@ -171,30 +157,40 @@ def local(value: Tensor) -> Tensor:
     return value.to_local() if isinstance(value, DTensor) else value
 
 
-def whole_state(optimizer: Any) -> dict[str, Any]:
-    """An optimiser's `state_dict` with whole tensors; every rank must call it."""
+def state_of(optimizer: Any) -> dict[str, Any]:
+    """An optimiser's `state_dict`, its tensors cut among ranks as its parameters are; of ZeRO-1, where each rank
+    has the state of other parameters, whole on all. Every rank must call it.
+    """
     inner = _inner(optimizer)
-    if isinstance(inner, ZeroRedundancyOptimizer):
-        return _gathered(inner)
-    given = inner.state_dict()  # its mappings are the optimiser's own: not to be changed
-    whole = {
-        number: {name: full(value) if isinstance(value, Tensor) else value for name, value in fields.items()}
-        for number, fields in given["state"].items()
-    }
-    return {**given, "state": whole}
+    found: dict[str, Any] = (
+        _gathered(inner) if isinstance(inner, ZeroRedundancyOptimizer) else inner.state_dict()
+    )
+    return found
 
 
 def load_state(optimizer: Any, state: dict[str, Any]) -> None:
-    """Give an optimiser its parts of a whole state."""
+    """Give an optimiser a state as `state_of` tells it."""
     inner = _inner(optimizer)
     for group, given in zip(inner.param_groups, state["param_groups"], strict=True):
         given |= {name: group[name] for name in _OWN if name in group}
-    values = [value for group in inner.param_groups for value in group["params"]]
-    for number, fields in state["state"].items():
-        for name, given in fields.items():
-            if isinstance(given, Tensor) and given.ndim:
-                fields[name] = _like(given, values[number])
     inner.load_state_dict(state)
+
+
+def room_for_state(optimizer: Any, contents: Contents) -> dict[str, Tensor]:
+    """Empty tensors for the state that a checkpoint has of an optimiser, cut as its parameters are.
+
+    Args:
+        contents: shapes and types by number of the parameter and field, "3/exp_avg".
+    """
+    values = [value for group in _inner(optimizer).param_groups for value in group["params"]]
+    found = {}
+    for name, (shape, dtype) in contents.items():
+        value = values[int(name.split("/", 1)[0])].detach()
+        if value.shape == shape:
+            found[name] = torch.empty_like(value, dtype=dtype)
+        else:  # a count of steps lies beside the processor
+            found[name] = torch.empty(shape, dtype=dtype, device=value.device if shape else "cpu")
+    return found
 
 
 def _gathered(optimizer: ZeroRedundancyOptimizer) -> dict[str, Any]:
@@ -222,14 +218,6 @@ def _gathered(optimizer: ZeroRedundancyOptimizer) -> dict[str, Any]:
 def _inner(optimizer: Any) -> Any:
     """accelerate's wrapper taken off."""
     return getattr(optimizer, "optimizer", optimizer)
-
-
-def _like(given: Tensor, value: Tensor) -> Tensor:
-    """A whole tensor that every rank has, laid out as `value` is."""
-    moved = given.to(value.device)
-    if not isinstance(value, DTensor):
-        return moved
-    return distribute_tensor(moved, value.device_mesh, value.placements, src_data_rank=None)
 
 
 def _placement(value: Tensor) -> str:

@@ -35,6 +35,7 @@ class Limits:
         rollbacks: how often at most a step may be refused (NaN, a spike) before the run stops; 0: at once.
         spikes: whether jumps count, or only what is no number.
         heartbeat_s: a rank that has not beaten for so long is killed and all start again.
+        timeout_s: ranks that write a checkpoint together wait so long for each other.
         compare_every: steps between comparisons of the ranks' weights; None: never.
         kept: checkpoints kept, besides the best.
         elsewhere: folder of the second copies, or "".
@@ -45,6 +46,7 @@ class Limits:
     rollbacks: int = 3
     spikes: bool = True
     heartbeat_s: float = 5.0
+    timeout_s: float = 300.0
     compare_every: int | None = 100
     kept: int = 2
     elsewhere: str = ""
@@ -106,12 +108,12 @@ class Survival:
             SystemExit: torchrun must start all ranks again; the note says why.
         """
         while True:
-            found = self._newest()
+            found = self.checkpoint()
             try:
                 return train(found)
             except anomalies.Anomaly as error:
                 self.rest()  # what is being written is whole, or is not there
-                good = self._newest()
+                good = self.checkpoint()
                 self._roll_back(error, checkpoint.step_of(good) if good else 0)
             except (RuntimeError, MemoryError) as error:
                 if not faults.out_of_memory(error):
@@ -140,8 +142,8 @@ class Survival:
             self.journal.close()
             self.journal = None
 
-    def writer(self) -> Writer:
-        """Rank 0's writer of checkpoints."""
+    def writer(self, *, in_parts: bool = False) -> Writer:
+        """The writer of checkpoints: rank 0's, or `in_parts` every rank's, who all call this then."""
         if self._writer is None:
             self._writer = Writer(
                 self.own,
@@ -149,8 +151,24 @@ class Survival:
                 keep=self.limits.kept,
                 elsewhere=Path(self.limits.elsewhere) / self.key[:16] if self.limits.elsewhere else None,
                 told=self._not_written,
+                group=communicate.group_apart(self.limits.timeout_s) if in_parts else None,
             )
         return self._writer
+
+    def checkpoint(self, step: int | None = None) -> Path | None:
+        """The newest whole checkpoint of any attempt, or that of `step`; the same on all ranks, who all call it.
+
+        Also what was half written is removed; an earlier attempt may still be dying.
+        """
+        found = ""
+        if self.rank == 0:
+            checkpoint.discard_unsealed(self.own)
+            places: list[Path] = list(self.work.glob("attempt-*"))
+            if self.limits.elsewhere:
+                places.append(Path(self.limits.elsewhere) / self.key[:16])
+            found = str(checkpoint.newest(places, self.key, step) or "")
+        agreed = communicate.agreed(found, self.device)
+        return Path(agreed) if agreed else None
 
     def clear(self) -> None:
         """The result is whole and nobody goes back: remove checkpoints, their second copies and notes."""
@@ -204,18 +222,6 @@ class Survival:
 
     # --- what went wrong
     # --------------------------------------------------------------------------------------
-
-    def _newest(self) -> Path | None:
-        """The checkpoint to go on from, the same on all ranks; an earlier attempt may still be dying."""
-        found = ""
-        if self.rank == 0:
-            checkpoint.discard_unsealed(self.own)
-            places: list[Path] = list(self.work.glob("attempt-*"))
-            if self.limits.elsewhere:
-                places.append(Path(self.limits.elsewhere) / self.key[:16])
-            found = str(checkpoint.newest(places, self.key) or "")
-        agreed = communicate.agreed(found, self.device)
-        return Path(agreed) if agreed else None
 
     def _roll_back(self, error: anomalies.Anomaly, good: int) -> None:
         recovery = self.recovery

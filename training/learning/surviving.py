@@ -1,7 +1,9 @@
 """transformers' Trainer with `Survival` wired in: what any of our trainers puts before its own class.
 
-* Checkpoints are written beside the training (`checkpoint_writer`) by rank 0, as safetensors and JSON:
-  weights, optimiser, schedule, state. Nothing in them is unpickled.
+* Checkpoints are written beside the training (`checkpoint_writer`), as safetensors and JSON: weights, optimiser,
+  schedule, state. Where ranks hold copies rank 0 writes them whole; where the layout divides the weights each
+  rank writes its own part, and nobody holds more. Either kind is taken up under any layout (`sharded`). Nothing
+  in them is unpickled.
 * The random state of each step follows from seed, step and rank, so that a run that goes on draws the same
   numbers as one that was never disturbed, with no state to save.
 * Loss and gradient are looked at before each step is taken.
@@ -13,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +26,14 @@ from torch.nn.parallel import DistributedDataParallel
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import ExportableState
 
-from training.distributed import communicate
+from training.distributed import communicate, sharded
 from training.distributed.compress import TopK
-from training.distributed.spread import Spread, load_state, whole_state
+from training.distributed.spread import Spread, load_state, room_for_state, state_of
 from training.distributed.survival import GivenUp, Survival
 
 OPTIMIZER, SETTINGS, STATE = "optimizer", "training", "trainer_state"  # files of a checkpoint, beside "model"
 LEFT = "left_over"  # of gradients that are sent by top-k, rank by rank
+_OF_STATE = re.compile(r"\d+/")  # how the name of an optimiser's tensor begins: the number of its parameter
 
 
 class SurvivingTrainer(Trainer):
@@ -97,7 +101,7 @@ class SurvivingTrainer(Trainer):
         return split(inputs, count)
 
     def kept(self) -> dict[str, Tensor]:
-        """The weights that a checkpoint holds."""
+        """The weights that a checkpoint holds, cut among ranks where they are."""
         assert self.model is not None
         return dict(self.model.state_dict())
 
@@ -115,21 +119,20 @@ class SurvivingTrainer(Trainer):
             best = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.best_global_step}"
             self.state.best_model_checkpoint = str(best)
         assert self.model is not None and self.optimizer is not None and self.lr_scheduler is not None
-        # Put together by all ranks, also those that write nothing.
-        weights = self.spread.weights(self.model) if self.spread else self.kept()
-        state = whole_state(self.optimizer) if self.spread else self.optimizer.state_dict()
+        in_parts = self.spread is not None and self.spread.divides
+        # ZeRO-1's state is put together by all ranks, also those that write nothing.
+        tensors, plain = _taken_apart(state_of(self.optimizer))
         left = communicate.gathered(self.sparse.flat(self._learning())) if self.sparse else []
-        if not self.args.should_save:
+        if not in_parts and not self.args.should_save:
             return
         more = {LEFT: {str(rank): value for rank, value in enumerate(left)}} if left else {}
         states: Any = self.state.stateful_callbacks  # by name, whatever transformers' annotation says
         for one in [*self.callback_handler.callbacks, self.control]:
             if isinstance(one, ExportableState):
                 states[type(one).__name__] = one.state()
-        tensors, plain = _taken_apart(state)
-        self.survival.writer().start(
+        self.survival.writer(in_parts=in_parts).start(
             self.state.global_step,
-            {"model": weights, OPTIMIZER: tensors, **more},
+            {"model": self.kept(), OPTIMIZER: tensors, **more},
             {
                 SETTINGS: {"optimizer": plain, "scheduler": _plain(self.lr_scheduler.state_dict())},
                 STATE: dataclasses.asdict(self.state),
@@ -138,11 +141,7 @@ class SurvivingTrainer(Trainer):
         )
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        if self.spread is None or not self.spread.divides:
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-            return
-        assert self.model is not None
-        self.spread.load(self.model, load_file(Path(resume_from_checkpoint) / "model.safetensors"))
+        sharded.read(Path(resume_from_checkpoint), self.kept())
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """The optimiser's state and the place in the schedule; the rates themselves are the arguments'."""
@@ -150,8 +149,12 @@ class SurvivingTrainer(Trainer):
             return
         self._resumed = Path(checkpoint)
         assert self.optimizer is not None and self.lr_scheduler is not None
-        kept = json.loads((Path(checkpoint) / f"{SETTINGS}.json").read_text())
-        tensors = load_file(Path(checkpoint) / f"{OPTIMIZER}.safetensors")
+        kept = json.loads((self._resumed / f"{SETTINGS}.json").read_text())
+        contents = sharded.contents(self._resumed)
+        tensors = room_for_state(
+            self.optimizer, {name: of for name, of in contents.items() if _OF_STATE.match(name)}
+        )
+        sharded.read(self._resumed, tensors)
         load_state(self.optimizer, _put_together(tensors, kept["optimizer"]))
         schedule: Any = self.lr_scheduler
         rates = list(schedule.base_lrs)
@@ -166,17 +169,16 @@ class SurvivingTrainer(Trainer):
         """Nothing to load: see `training_step`."""
 
     def _load_best_model(self) -> None:
+        """Of any attempt: the best one may have been written before this one was begun, under another layout."""
         self.survival.rest()
         communicate.barrier()  # rank 0 has written it
-        if not (Path(str(self.state.best_model_checkpoint)) / "model.safetensors").is_file():
+        best = self.survival.checkpoint(self.state.best_global_step)
+        if best is None:
             raise GivenUp(
                 "the best checkpoint of this run could not be written (the log says why): "
                 "mend that, then start the job again"
             )
-        if self.spread is not None and self.spread.divides:
-            self._load_from_checkpoint(str(self.state.best_model_checkpoint))
-        else:
-            super()._load_best_model()
+        self._load_from_checkpoint(str(best))
 
 
 class Steps(TrainerCallback):

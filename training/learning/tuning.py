@@ -16,13 +16,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 import trl
 from datasets import Dataset
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 from transformers import PrinterCallback, TrainerCallback
@@ -110,11 +108,6 @@ class Tuner(SurvivingTrainer):
         """What learns: with an adapter a hundredth of the weights, the rest being the base's."""
         assert self.model is not None
         return {name: value for name, value in self.model.named_parameters() if value.requires_grad}
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        held = load_file(Path(resume_from_checkpoint) / "model.safetensors")
-        for name, value in self.kept().items():
-            value.data.copy_(held[name])
 
     def _send_telemetry(self) -> None:
         return

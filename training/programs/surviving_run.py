@@ -27,7 +27,7 @@ class SurvivingSpec(specs.Spec):
         save_every: steps between checkpoints.
         rollbacks: steps that may be refused (NaN, a spike) before the run stops.
         heartbeat_s: a rank that does not beat for so long is killed. timeout_s: a collective that takes so
-            long fails.
+            long fails, and a checkpoint that one rank writes so much longer than another.
         second_copy: a folder on another disk for second copies of the checkpoints.
     """
 
@@ -64,6 +64,7 @@ class SurvivingSpec(specs.Spec):
         return Limits(
             rollbacks=self.rollbacks,
             heartbeat_s=self.heartbeat_s,
+            timeout_s=self.timeout_s,
             compare_every=self.save_every,
             elsewhere=self.second_copy,
         )

@@ -56,8 +56,8 @@ def full_disk(*_args: Any) -> str:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def broken_disk(path: Path, held: Any) -> str:
-    right = write_tensors(path, held)
+def broken_disk(path: Path, held: Any, places: Any) -> str:
+    right = write_tensors(path, held, places)
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))

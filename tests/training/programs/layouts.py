@@ -1,7 +1,8 @@
 """Under torchrun with two ranks: the fine-tune program under one layout after the other, and a run that is
 interrupted under one and taken up under the next. Run by test_layouts.py.
 
-python -m torch.distributed.run --nproc-per-node=2 layouts.py SPECS.json; the specs say where results go.
+python -m torch.distributed.run --nproc-per-node=2 layouts.py SPECS.json; the specs say where results go. One
+with "left" is only begun, for another number of processes to take up.
 """
 
 from __future__ import annotations
@@ -46,10 +47,11 @@ def stopped(spec: dict[str, Any]) -> None:
 
 def main(specs: list[dict[str, Any]]) -> None:
     for spec in specs:
-        first = spec.pop("begun_as", "")
+        first, is_left = spec.pop("begun_as", ""), spec.pop("left", False)
         if first:
             stopped({**spec, "layout": first})
-        finetune.work(spec)
+        if not is_left:
+            finetune.work(spec)
     dist.destroy_process_group()
 
 

@@ -37,6 +37,8 @@ RUNS = {
     "zero3 to ddp": ("ddp", "zero3"),
 }
 # Compressed by top-k: undisturbed, and interrupted and taken up again. Not the losses of one process.
+# Begun under a layout of so many ranks and interrupted, then taken up by one process.
+LEFT = {"left by zero3": ("zero3", 2), "left by hsdp": ("hsdp", 4), "left by tp": ("tp", 2)}
 SPARSE = {"sparse": "", "sparse again": "ddp"}
 AGAIN = ("zero1", "zero3", "tp")  # with layers that are computed again
 OF_FOUR = {"zero2": "FSDP2 4 (ZeRO-2)", "hsdp": "HSDP 2×2"}
@@ -74,9 +76,29 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
     for name in AGAIN:  # as if memory had run out before
         key = FinetuneSpec.from_json(found[name]).key()
         Recovery(key=key, again=0.5).write(Path(found[name]["work"]))
-    launch(folder / "two.json", together, 2)
-    launch(folder / "four.json", [found[name] for name in OF_FOUR], 4)
+    found |= {name: spec(name, layout=layout) for name, (layout, _ranks) in LEFT.items()}
+    left = {
+        ranks: [
+            {**found[name], "begun_as": layout, "left": True}
+            for name, (layout, one) in LEFT.items()
+            if one == ranks
+        ]
+        for ranks in (2, 4)
+    }
+    launch(folder / "two.json", together + left[2], 2)
+    launch(folder / "four.json", [found[name] for name in OF_FOUR] + left[4], 4)
+    for name in LEFT:
+        files[name] = written(Path(found[name]["work"]))
+        finetune.work(found[name])
     return found
+
+
+files: dict[str, dict[str, int]] = {}  # of the checkpoint that each run of LEFT left, with their bytes
+
+
+def written(work: Path) -> dict[str, int]:
+    (found,) = work.glob("attempt-*/checkpoint-3")
+    return {path.name: path.stat().st_size for path in found.iterdir()}
 
 
 def in_pieces(base: Path, folder: Path) -> Path:
@@ -193,6 +215,24 @@ def test_matrices_are_cut_and_items_seen_by_both_under_tp(runs: Specs) -> None:
     assert ran["name"] == "TP 2" and result["plan"]["layout"]["micro_batch"] == 16
     assert ran["placements"]["S(0)"] and ran["placements"]["S(1)"] and ran["placements"]["whole"]
     assert set(ran["calls_a_step"]) == {"all_reduce"}
+
+
+@pytest.mark.parametrize("name", list(LEFT))
+def test_one_process_takes_up_what_ranks_wrote_in_parts(runs: Specs, name: str) -> None:
+    result = result_of(runs[name])
+    assert (result["resumed_from_step"], result["world_size"]) == (3, 1)
+    assert losses_of(runs[name]) == pytest.approx(losses_of(runs["alone"]), abs=1e-5)
+
+
+def test_each_rank_writes_its_part_and_what_several_hold_is_written_once(runs: Specs) -> None:
+    first, second = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+    zero3, hsdp, tp = (files[name] for name in LEFT)
+    assert "model.safetensors" not in zero3
+    assert zero3[first] == pytest.approx(zero3[second], rel=0.1)
+    assert tp[second] < tp[first]  # the first has also what is not cut
+    assert {name for name in hsdp if name.startswith("model")} == {
+        f"model-0000{rank}-of-00004.safetensors" for rank in (1, 2)
+    }
 
 
 def test_a_run_goes_on_under_another_layout(runs: Specs) -> None:

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from bench._survival_runs import Run, same
 from jobs import program
 from tests import training_kit as kit
-from training.distributed import checkpoint, elastic
+from training.distributed import checkpoint, communicate, elastic, sharded
 from training.learning.trainer import ExactTrainer
 from training.programs import finetune
 
@@ -166,9 +167,44 @@ def test_it_goes_on_from_a_second_copy_and_runs_no_code_that_lies_in_it(
     assert not list((tmp_path / "other disk").iterdir())
 
 
+def test_it_keeps_the_best_checkpoint_of_an_earlier_attempt(
+    make: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make("run", patience=9)
+    outputs = ExactTrainer.outputs_of
+
+    def ever_worse(trainer: ExactTrainer, tokens: Any) -> Any:
+        return outputs(trainer, tokens) - 9.0 * trainer.state.global_step * np.arange(4)
+
+    def stop(trainer: ExactTrainer, _inputs: Any, loss: Any) -> Any:
+        if trainer.state.global_step == 13:
+            raise KeyError("the power went")
+        return loss
+
+    monkeypatch.setattr(ExactTrainer, "outputs_of", ever_worse)
+    with monkeypatch.context() as patch:
+        broken(patch, stop)
+        with pytest.raises(KeyError):
+            finetune.work(run.spec)
+    (best,) = run.work.glob("attempt-*/checkpoint-5")
+    head = load_file(best / "model.safetensors")["head.weight"]
+    monkeypatch.setattr(communicate, "_ALONE", "another")
+    finetune.work(run.spec)
+    figures = run.figures()
+    assert (figures["resumed_from_step"], figures["stopping"]["kept"]) == (10, 5)
+    (kept,) = (value for value in run.weights().values() if value.shape == tuple(head.shape))
+    np.testing.assert_array_equal(kept, head.numpy())
+
+
 def test_it_survives_ranks_that_are_killed_or_stand_still_at_random_steps(make: Callable[..., Run]) -> None:
     # A loss is noted every second step as the mean of two: a checkpoint between them would shorten one mean.
-    settings = {"max_steps": 200, "save_every": 20, "head_start": False, "heartbeat_s": 2.0}
+    settings = {
+        "max_steps": 200,
+        "save_every": 20,
+        "head_start": False,
+        "heartbeat_s": 2.0,
+        "layout": "zero3",
+    }
     plain, run = make("plain", **settings), make("run", **settings)
     plain.start(elastic.launcher(2))
     assert plain.finish(), plain.tail()
@@ -186,6 +222,8 @@ def test_it_survives_ranks_that_are_killed_or_stand_still_at_random_steps(make: 
         run.stop()
     assert same(plain.weights(), run.weights())
     figures = run.figures()
+    assert figures["layout_ran"]["name"] == "FSDP2 2 (ZeRO-3)"
+    assert figures["resumed_from_step"] >= steps[-1] // 20 * 20 - 40  # at most one was being written
     assert [event["kind"] for event in figures["recovered"]] == ["lost"] * 3
     assert all("of 2 was lost after step" in event["text"] for event in figures["recovered"])
     losses = [
@@ -194,7 +232,7 @@ def test_it_survives_ranks_that_are_killed_or_stand_still_at_random_steps(make: 
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
-def test_it_reads_shards_of_two_ranks_with_one_and_resets_a_rank_that_differs(tmp_path: Path) -> None:
+def test_it_reads_parts_of_two_ranks_with_one_and_resets_a_rank_that_differs(tmp_path: Path) -> None:
     script = Path(__file__).parent.parent / "distributed" / "two_ranks.py"
     environment = {**os.environ, "PYTHONPATH": str(kit.ROOT), "OMP_NUM_THREADS": "1"}
     launch = [sys.executable, "-m", "torch.distributed.run", *elastic.launcher(2, restarts=0)]
@@ -205,11 +243,24 @@ def test_it_reads_shards_of_two_ranks_with_one_and_resets_a_rank_that_differs(tm
     from tests.training.distributed import two_ranks
 
     model, optimizer = two_ranks.made()
-    found = checkpoint.newest([tmp_path], "sharded")
+    found = checkpoint.newest([tmp_path], "parts")
     assert found is not None and found.name == "checkpoint-3"
-    from training.distributed import sharded
-
-    assert sharded.load(found, model, optimizer) == {"at": 3}
+    assert sorted(path.name for path in found.iterdir()) == [
+        *(f"{file}-0000{rank}-of-00002.safetensors" for file in ("model", "optimizer") for rank in (1, 2)),
+        *("state.json", checkpoint.MARKER),
+    ]
+    sizes = {name: tuple(size) for name, (size, _kind) in sharded.contents(found).items()}
+    assert sizes["0.weight"] == sizes["0/exp_avg"] == (5, 7) and sizes["3/exp_avg"] == (1,)
+    first = load_file(found / "model-00001-of-00002.safetensors")
+    assert {name: tuple(value.shape) for name, value in first.items()} == {
+        **{"0.weight": (3, 7), "0.bias": (3,)},
+        **{"2.weight": (1, 5), "2.bias": (1,)},
+    }
+    with pytest.raises(ValueError, match="checkpoint-3 is not a checkpoint of this model: .*missing"):
+        sharded.read(found, {"missing": torch.zeros(1)})
+    with pytest.raises(ValueError, match="checkpoint-3 is not a checkpoint of this model"):
+        sharded.read(found, {"0.bias": torch.zeros(4)})
+    two_ranks.take_up(found, model, optimizer)
     for step in range(3, 6):
         two_ranks.train(model, optimizer, step)
     expected = torch.load(tmp_path / "expected.pt", weights_only=True)
