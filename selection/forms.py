@@ -85,8 +85,8 @@ class LaunchForm(forms.Form):
                 label=_("Compare with a fresh start"),
                 required=False,
                 help_text=_(
-                    "Going on with the deployed model: trains from the base model as well and puts the better of "
-                    "the two forward, the cheaper where they do not differ clearly."
+                    "Going on with the deployed model: trains from the base model as well and puts the better "
+                    "of the two forward, the cheaper where they do not differ clearly."
                 ),
             )
         self._add(STRATEGY_PREFIX, STRATEGIES[spec.strategy], spec.settings)

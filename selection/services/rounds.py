@@ -109,8 +109,8 @@ def check(project: Project, spec: RoundSpec) -> None:
     if spec.compare_fresh and not goes_on:
         raise BadSpec(
             _(
-                "Only a fine-tune that goes on with the deployed model can be compared with a fresh start: let it "
-                "go on, or leave the comparison out."
+                "Only a fine-tune that goes on with the deployed model can be compared with a fresh start: let "
+                "it go on, or leave the comparison out."
             )
         )
     if spec.weigh_by_value and values.newest(project) is None:

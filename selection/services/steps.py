@@ -96,8 +96,8 @@ def start(round_: Round, station: str) -> Job:
 
 
 def further(round_: Round, station: str, job: Job) -> Job | None:
-    """The job that a station goes on with after one of its jobs; None if that was the last. Asked twice it is the
-    same job.
+    """The job that a station goes on with after one of its jobs; None if that was the last. Asked twice it is
+    the same job.
 
     Only a round that compares with a fresh start has more than one: two runs are trained, both models judged,
     and then compared.
@@ -119,9 +119,7 @@ def further(round_: Round, station: str, job: Job) -> Job | None:
 
 def _compares(round_: Round) -> bool:
     """Not where nothing is there to compare on."""
-    return bool(
-        round_.spec.get("compare_fresh") and round_.dataset is not None and round_.dataset.test_count
-    )
+    return bool(round_.spec.get("compare_fresh") and round_.dataset is not None and round_.dataset.test_count)
 
 
 def _fresh_origin(round_: Round) -> str:

@@ -41,13 +41,13 @@ LOST = (
 )
 
 LEFT_OUT = (
-    "this machine ({node}) has failed too often in this run and is left out: it ends its part, the others go on; "
-    "find what ends its processes before it takes part in another run"
+    "this machine ({node}) has failed too often in this run and is left out: it ends its part, the others go on. Find "
+    "what ends its processes before it takes part in another run"
 )
-HOLDS = "; it stays until they are done, since they meet here"
+HOLDS = ". It stays until they are done, since they meet here"
 ALONE = (
-    "the machines that went on without this one ({node}) have been silent for {seconds:g} s: the job goes on from "
-    "its newest checkpoint"
+    "the machines that went on without this one ({node}) have been silent for {seconds:g} s: the job goes on "
+    "from its newest checkpoint"
 )
 CALLS = 6  # that must go unanswered within the patience
 SILENT = 120.0  # s without a beat of any rank: much longer than it takes to form a group anew

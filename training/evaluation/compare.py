@@ -75,8 +75,8 @@ Why = Literal["better", "cheaper", "few"]
 def choose(
     difference: Difference | None, costs: tuple[float, float], minimum_n: int = MINIMUM_ITEMS
 ) -> tuple[int, Why]:
-    """Which of two models to put forward, 0 or 1, and why: the clearly better one, else the cheaper one, else the
-    first.
+    """Which of two models to put forward, 0 or 1, and why: the clearly better one, else the cheaper one, else
+    the first.
 
     Args:
         difference: of the first to the second, above 0 where the first is better; None if it is not defined.

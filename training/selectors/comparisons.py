@@ -109,7 +109,9 @@ def _seen(sides: list[Side], difference: Figure | None) -> str:
     if difference is None:
         return ""
     measured, share = difference.measured, difference.is_share
-    return _("%(figure)s of %(one)s less %(other)s: %(value)s (95 %% interval %(low)s to %(high)s, n = %(n)s).") % {
+    return _(
+        "%(figure)s of %(one)s less %(other)s: %(value)s (95 %% interval %(low)s to %(high)s, n = %(n)s)."
+    ) % {
         "figure": difference.name,
         "one": sides[0].model,
         "other": sides[1].model,
@@ -121,7 +123,7 @@ def _seen(sides: list[Side], difference: Figure | None) -> str:
 def _signed(value: float | None, is_share: bool) -> str:
     if value is None:
         return "–"
-    return f"{100 * value:+.1f}\u202f%" if is_share else f"{value:+.3f}"
+    return f"{100 * value:+.1f} %" if is_share else f"{value:+.3f}"
 
 
 def _seconds(value: float | None) -> str:

@@ -1,5 +1,5 @@
-"""Going on from the deployed model or beginning anew? Two models of one dataset on the same test items, and which
-of them is put forward.
+"""Going on from the deployed model or beginning anew? Two models of one dataset on the same test items, and
+which of them is put forward.
 """
 
 from __future__ import annotations

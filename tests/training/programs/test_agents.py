@@ -92,11 +92,12 @@ def test_a_node_whose_rank_dies_three_times_is_left_out_and_the_other_ends_the_r
     run.start(options, node="a")
     run.wait_for(lambda: answers(port))
     run.start(options, node="b")
-    killed: list[int] = []
-    while len(killed) < 3:
+    killed: set[int] = set()
+    for _time in range(3):
         run.wait_for(lambda: both_train(run, killed))
-        killed += [note.pid for note in run.notes() if note.node == "b"]
-        os.kill(killed[-1], signal.SIGKILL)
+        (pid,) = [note.pid for note in run.notes() if note.node == "b"]
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
     run.wait_for(lambda: run.agents[1].poll() is not None)
     assert run.agents[1].returncode == 1
     assert agents.LEFT_OUT.format(node="b") in run.tail() and "Traceback" not in run.tail()
@@ -112,7 +113,7 @@ def test_a_node_that_is_left_out_stays_where_all_meet_until_the_others_are_done(
     make: Callable[..., Run],
 ) -> None:
     """It failed in an earlier attempt of the job."""
-    run = make("run", max_steps=600, save_every=100)
+    run = make("run", max_steps=300, save_every=100)
     Recovery(key=run.key(), left_out=["b"]).write(run.work)
     port = free_port()
     options = elastic.launcher(1, nodes="1:2", endpoint=f"127.0.0.1:{port}", run_id="run")
@@ -127,7 +128,7 @@ def test_a_node_that_is_left_out_stays_where_all_meet_until_the_others_are_done(
     assert run.figures()["recovered"] == []
 
 
-def both_train(run: Run, killed: list[int]) -> bool:
+def both_train(run: Run, killed: set[int]) -> bool:
     """Whether two ranks take steps, none of them one that was killed."""
     notes = run.notes()
     return len(notes) == 2 and all(note.step >= 0 and note.pid not in killed for note in notes)

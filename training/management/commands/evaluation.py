@@ -78,8 +78,9 @@ class Command(BaseCommand):
         for side in found.sides:
             again = "" if side.replayed is None else f", {side.replayed:,} of them again"
             figure = f"{side.figure.name} {_figure(side.figure)}" if side.figure else "no figure"
-            cost = f"{side.items or 0:,} texts learnt{again}, {side.steps or 0:,} steps, {side.seconds or 0:.1f} s"
-            self.stdout.write(f"  {side.model} from {side.start}: {figure}; {cost}")
+            learnt = f"{side.items or 0:,} texts learnt{again}, {side.steps or 0:,} steps"
+            told = f"{figure}; {learnt}, {side.seconds or 0:.1f} s"
+            self.stdout.write(f"  {side.model} from {side.start}: {told}")
         self.stdout.write(f"  {found.reason}")
 
     def _classifier(self, judged: Evaluation) -> None:
