@@ -152,6 +152,12 @@ def _train_fresh(round_: Round, own: TrainingRun) -> Job:
 def outcome(round_: Round, station: str, job: Job) -> dict[str, Any]:
     """What is kept of a finished job as the station's detail; "note" is for people."""
     result = dict(job.result or {})
+    if station == Station.TRAIN and _compares(round_):
+        both = ModelVersion.objects.filter(
+            project=round_.project, run__origin__in=[stations.origin_of(round_), _fresh_origin(round_)]
+        ).order_by("number")
+        one, other = both
+        return {**result, "note": _("models %(one)s and %(other)s") % {"one": one, "other": other}}
     if station == Station.TRAIN:
         return {**result, "note": _("model m%(number)s") % {"number": result["number"]}}
     if station == Station.EVALUATE and "chosen" in result:

@@ -41,8 +41,8 @@ LOST = (
 )
 
 LEFT_OUT = (
-    "this machine ({node}) has failed too often in this run and is left out: it ends its part, the others go on. Find "
-    "what ends its processes before it takes part in another run"
+    "this machine ({node}) has failed too often in this run and is left out: it ends its part, and the others "
+    "go on; find what ends its processes before it takes part in another run"
 )
 HOLDS = ". It stays until they are done, since they meet here"
 ALONE = (

@@ -109,6 +109,7 @@ def test_a_round_trains_both_ways_compares_and_puts_one_forward(client: Client, 
     over = Decision.objects.get(model=comparison.passed_over)
     assert (over.action, over.reason, over.proven) == ("keep", seen.reason, False)
     assert Decision.objects.get(model=cheaper).action == "deploy" and models.deployed(project) == cheaper
+    assert second.stations.get(name="train").note == f"models {model} and {fresh}"
     assert second.stations.get(name="evaluate").note == seen.reason
     for part in (f"{cheaper} (from", f"instead of {comparison.passed_over}", "too few test items", "n = 6"):
         assert part in seen.reason
@@ -122,6 +123,7 @@ def test_a_round_trains_both_ways_compares_and_puts_one_forward(client: Client, 
     for one in (model, fresh):
         page = client.get(reverse("training:evaluation", args=[project.slug, one.number])).text
         assert page.count("put forward</span>") == 1 and "Going on or a fresh start" in page
+        assert f"/runs/compare?one={model.run.number}&amp;other={fresh.run.number}" in page
     (entry,) = client.get(f"/api/v1/projects/{project.slug}/models/{fresh.number}/comparisons").json()
     assert (entry["model"], entry["fresh"], entry["chosen"]) == (model.number, fresh.number, cheaper.number)
     assert entry["reason"] == seen.reason
