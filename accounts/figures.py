@@ -7,4 +7,5 @@ from django.utils.formats import number_format
 
 def percent(share: float | None, digits: int = 0) -> str:
     """0.713 -> 71 %, with the decimal sign of the person's language; None -> a dash."""
-    return "–" if share is None else f"{number_format(100 * share, digits)} %"
+    # Django cuts digits off where it does not round: two thirds would be 66.6 %.
+    return "–" if share is None else f"{number_format(round(100 * share, digits), digits)} %"

@@ -24,7 +24,7 @@ register.filter(said)
 @register.filter
 def figure(value: float | None, digits: int = 2) -> str:
     """A number in the person's format; None -> a dash."""
-    return "–" if value is None else number_format(value, digits)
+    return "–" if value is None else number_format(round(value, digits), digits)
 
 
 @register.filter

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from training.models import Comparison, ModelVersion
 from training.selectors import evaluations
@@ -32,13 +33,14 @@ class Side:
 @dataclass(frozen=True, kw_only=True)
 class View:
     """`difference`: of the first side to the second, in the figure that decides; None where it is not defined.
-    `reason`: why the chosen one was put forward, in a sentence.
+    `verdict`: which was put forward and why, in a sentence; `reason`: and by which figures.
     """
 
     comparison: Comparison
     sides: list[Side]
     difference: Figure | None
     n: int
+    verdict: str
     reason: str
 
 
@@ -57,14 +59,15 @@ def view(comparison: Comparison) -> View:
         _side(comparison, comparison.model, "model", _start_of(comparison.model)),
         _side(comparison, comparison.fresh, "baseline", _("the base model")),
     ]
-    given = figures["difference"]
+    verdict, given = _verdict(comparison, sides), figures["difference"]
     difference = evaluations.figure_of(name, evaluations.Measured(**given)) if given else None
     return View(
         comparison=comparison,
         sides=sides,
         difference=difference,
         n=figures["n"],
-        reason=_reason(comparison, sides, difference),
+        verdict=verdict,
+        reason=" ".join(filter(None, [verdict, _seen(sides, difference)])),
     )
 
 
@@ -89,20 +92,20 @@ def _side(comparison: Comparison, model: ModelVersion, key: str, start: str) -> 
     )
 
 
-def _reason(comparison: Comparison, sides: list[Side], difference: Figure | None) -> str:
+def _verdict(comparison: Comparison, sides: list[Side]) -> str:
     chosen, over = sorted(sides, key=lambda side: not side.is_chosen)
     words = {
         "chosen": chosen.model,
         "over": over.model,
         "why": comparison.get_why_display(),
         "start": chosen.start,
-        "seconds": _seconds(chosen.seconds),
-        "others": _seconds(over.seconds),
+        "cost": _cost(chosen),
+        "others": _cost(over),
     }
     first = _(
-        "%(chosen)s (from %(start)s, %(seconds)s s) is put forward instead of %(over)s (%(others)s s): %(why)s."
+        "%(chosen)s (from %(start)s, %(cost)s) is put forward instead of %(over)s (%(others)s): %(why)s."
     )
-    return " ".join(filter(None, [first % words, _seen(sides, difference)]))
+    return first % words
 
 
 def _seen(sides: list[Side], difference: Figure | None) -> str:
@@ -126,5 +129,7 @@ def _signed(value: float | None, is_share: bool) -> str:
     return f"{100 * value:+.1f} %" if is_share else f"{value:+.3f}"
 
 
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else number_format(value, 1)
+def _cost(side: Side) -> str:
+    seconds = "–" if side.seconds is None else number_format(round(side.seconds, 1), 1)
+    steps = ngettext("%(count)s step", "%(count)s steps", side.steps or 0) % {"count": side.steps or 0}
+    return _("%(steps)s, %(seconds)s s") % {"steps": steps, "seconds": seconds}

@@ -47,7 +47,7 @@ def perform(ctx: JobContext) -> dict[str, Any]:
     if comparison is None:
         result = evaluations.measure(ctx, model, dataset, fresh, [])
         comparison = _book(model, fresh, dataset, json.loads((result / "result.json").read_text()))
-    return {"chosen": comparison.chosen.number, "note": reads.view(comparison).reason}
+    return {"chosen": comparison.chosen.number, "note": reads.view(comparison).verdict}
 
 
 def _book(
@@ -81,7 +81,11 @@ def _book(
 
 
 def _costs(*both: ModelVersion) -> tuple[float, float]:
-    """Of their training: seconds; where one was interrupted its seconds are those since, and steps tell more."""
-    unbroken = all(one.figures.get("resumed_from_step") is None for one in both)
-    first, second = (float(one.figures.get("seconds" if unbroken else "steps") or 0.0) for one in both)
+    """Of their training, in steps: with one batch size they tell the work, and unlike seconds they are the same
+    on a busy machine, after a kill and when the round is done again. Gradient surgery goes back twice a step.
+    """
+    first, second = (
+        float(one.figures.get("steps") or 0) * (2 if one.run.spec.get("gradient_surgery") else 1)
+        for one in both
+    )
     return first, second

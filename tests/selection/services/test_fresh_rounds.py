@@ -102,16 +102,21 @@ def test_a_round_trains_both_ways_compares_and_puts_one_forward(client: Client, 
     )
     assert figures["model"]["accuracy"] == judged[model.pk].figures["model"]["accuracy"]
     assert figures["baseline"]["accuracy"] == judged[fresh.pk].figures["model"]["accuracy"]
-    # Six test items tell nothing: what took less time goes on to the decision, and alone may be deployed.
+    # Six test items tell nothing: what took fewer steps goes on to the decision, and alone may be deployed.
     assert comparison.why == Comparison.Why.FEW
-    cheaper = min((own, other), key=lambda side: side.seconds).model
-    assert comparison.chosen == cheaper and second.run == cheaper.run
-    over = Decision.objects.get(model=comparison.passed_over)
+    assert comparison.chosen == model and second.run == model.run
+    over = Decision.objects.get(model=fresh)
     assert (over.action, over.reason, over.proven) == ("keep", seen.reason, False)
-    assert Decision.objects.get(model=cheaper).action == "deploy" and models.deployed(project) == cheaper
+    assert Decision.objects.get(model=model).action == "deploy" and models.deployed(project) == model
     assert second.stations.get(name="train").note == f"models {model} and {fresh}"
-    assert second.stations.get(name="evaluate").note == seen.reason
-    for part in (f"{cheaper} (from", f"instead of {comparison.passed_over}", "too few test items", "n = 6"):
+    assert second.stations.get(name="evaluate").note == seen.verdict
+    assert seen.reason.startswith(f"{seen.verdict} Accuracy of {model} less {fresh}: ")
+    for part in (
+        f"{model} (from {deployed}, 2 steps, ",
+        f"instead of {fresh} (3 steps, ",
+        "too few test items to tell, and cheaper to train. Accuracy of",
+        "n = 6",
+    ):
         assert part in seen.reason
 
     told = StringIO()
@@ -125,7 +130,7 @@ def test_a_round_trains_both_ways_compares_and_puts_one_forward(client: Client, 
         assert page.count("put forward</span>") == 1 and "Going on or a fresh start" in page
         assert f"/runs/compare?one={model.run.number}&amp;other={fresh.run.number}" in page
     (entry,) = client.get(f"/api/v1/projects/{project.slug}/models/{fresh.number}/comparisons").json()
-    assert (entry["model"], entry["fresh"], entry["chosen"]) == (model.number, fresh.number, cheaper.number)
+    assert (entry["model"], entry["fresh"], entry["chosen"]) == (model.number, fresh.number, model.number)
     assert entry["reason"] == seen.reason
 
     # Asked once more, as by a tick that comes late, nothing is done again.
