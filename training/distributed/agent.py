@@ -195,6 +195,8 @@ def main(options: list[str]) -> int:
     if place is None:
         return 1
     gc.collect()  # torch's agent is gone now, and no longer a member of the group
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, signal.SIG_DFL)  # torch's handlers raise an exception for its loop
     return stay(work, result, node)
 
 

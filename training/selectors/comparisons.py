@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.figures import number
 from training.models import Comparison, ModelVersion
 from training.selectors import evaluations
 from training.selectors.evaluations import Figure
@@ -130,6 +130,6 @@ def _signed(value: float | None, is_share: bool) -> str:
 
 
 def _cost(side: Side) -> str:
-    seconds = "–" if side.seconds is None else number_format(round(side.seconds, 1), 1)
+    seconds = "–" if side.seconds is None else number(side.seconds, 1)
     steps = ngettext("%(count)s step", "%(count)s steps", side.steps or 0) % {"count": side.steps or 0}
     return _("%(steps)s, %(seconds)s s") % {"steps": steps, "seconds": seconds}
