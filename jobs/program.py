@@ -97,11 +97,15 @@ def hold_leash() -> None:
     threading.Thread(target=wait, name="leash", daemon=True).start()
 
 
-def end_launcher() -> None:
-    """Have torchrun's agent end; it would start a process again that leaves with a code. Nothing without one."""
+def end_launcher(how: int = signal.SIGTERM) -> None:
+    """Have torchrun's agent end; it would start a process again that leaves with a code. Nothing without one.
+
+    Args:
+        how: the signal; one of its own tells the agent why.
+    """
     if "TORCHELASTIC_RUN_ID" in os.environ and os.getppid() > 1:
         with suppress(OSError):
-            os.kill(os.getppid(), signal.SIGTERM)
+            os.kill(os.getppid(), how)
 
 
 def file_sha256(path: Path) -> str:

@@ -80,6 +80,15 @@ class LaunchForm(forms.Form):
                 required=False,
                 help_text=_("Training items count by what their labels are worth, as last worked out."),
             )
+        if spec.learner == "finetune":
+            self.fields["compare_fresh"] = forms.BooleanField(
+                label=_("Compare with a fresh start"),
+                required=False,
+                help_text=_(
+                    "Going on with the deployed model: trains from the base model as well and puts the better "
+                    "of the two forward, the cheaper where they do not differ clearly."
+                ),
+            )
         self._add(STRATEGY_PREFIX, STRATEGIES[spec.strategy], spec.settings)
         self._add(LEARNER_PREFIX, learners.LEARNERS[spec.learner], spec.learner_settings)
 
@@ -93,7 +102,7 @@ class LaunchForm(forms.Form):
 
     @property
     def common(self) -> list[forms.BoundField]:
-        names = ("batch_size", "control_share", "seed", "pool_limit", "weigh_by_value")
+        names = ("batch_size", "control_share", "seed", "pool_limit", "weigh_by_value", "compare_fresh")
         return [self[name] for name in names if name in self.fields]
 
     @property
@@ -121,6 +130,7 @@ class LaunchForm(forms.Form):
                 settings=_own(cleaned, STRATEGY_PREFIX),
                 learner_settings=_own(cleaned, LEARNER_PREFIX),
                 weigh_by_value=cleaned.get("weigh_by_value", False),
+                compare_fresh=cleaned.get("compare_fresh", False),
                 **{name: cleaned[name] for name in ("batch_size", "control_share", "seed", "pool_limit")},
             )
         except ValueError as error:
@@ -133,7 +143,7 @@ def _initial(spec: RoundSpec) -> dict[str, Any]:
         name: getattr(spec, name)
         for name in (
             *("strategy", "learner", "batch_size", "control_share", "seed", "pool_limit"),
-            "weigh_by_value",
+            *("weigh_by_value", "compare_fresh"),
         )
     }
 

@@ -33,6 +33,8 @@ class RoundSpec:
         pool_limit: at most so many pool items, drawn uniformly, are embedded and scored.
         weigh_by_value: training items count by what their labels are worth (the newest valuation), which is
         frozen with the dataset.
+        compare_fresh: train from the base model too, where the fine-tune goes on from the deployed one, compare
+        the two on the same test items and put the better one forward.
         evidence: measure what picking has gained over the control arm; simulate, which measures it anyway,
         does not.
         note: why the round was started, where no person did.
@@ -48,6 +50,7 @@ class RoundSpec:
     learner_settings: dict[str, Any] = field(default_factory=dict)
     pool_limit: int = POOL_LIMIT
     weigh_by_value: bool = False
+    compare_fresh: bool = False
     evidence: bool = True
     note: str = ""
 

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs import registry
 from training.permissions import may_cancel_job, may_see_job
-from training.services import base_models, evaluations, reinforcing, runs, suggestions
+from training.services import base_models, comparisons, evaluations, reinforcing, runs, suggestions
 
 registry.register(
     runs.KIND,
@@ -28,6 +28,14 @@ registry.register(
     evaluations.KIND,
     evaluations.perform,
     label=_("Evaluation of a model"),
+    resource="gpu",
+    may_see=may_see_job,
+    may_cancel=may_cancel_job,
+)
+registry.register(
+    comparisons.KIND,
+    comparisons.perform,
+    label=_("Comparison with a fresh start"),
     resource="gpu",
     may_see=may_see_job,
     may_cancel=may_cancel_job,

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.figures import percent
+from accounts.figures import number, percent
 from accounts.wording import said
 
 register = template.Library()
@@ -24,7 +24,7 @@ register.filter(said)
 @register.filter
 def figure(value: float | None, digits: int = 2) -> str:
     """A number in the person's format; None -> a dash."""
-    return "–" if value is None else number_format(value, digits)
+    return "–" if value is None else number(value, digits)
 
 
 @register.filter

@@ -63,6 +63,7 @@ class LaunchSerializer(serializers.Serializer):
     learner_settings = serializers.DictField(required=False)
     pool_limit = serializers.IntegerField(required=False, min_value=1)
     weigh_by_value = serializers.BooleanField(required=False)
+    compare_fresh = serializers.BooleanField(required=False)
     note = serializers.CharField(required=False, max_length=500)
 
 

@@ -37,7 +37,8 @@ def estimate(project: Project, spec: RoundSpec) -> Estimate:
     """From the last finished round with the same learner if there is one, else from rules of thumb."""
     labels = round(spec.batch_size * (1 + project.overlap_share))
     for past in rounds.for_project(project).filter(state=Round.State.DONE, run__isnull=False)[:5]:
-        if past.spec.get("learner") == spec.learner:
+        alike = past.spec.get("compare_fresh", False) == spec.compare_fresh  # it trains twice
+        if past.spec.get("learner") == spec.learner and alike:
             seconds = sum(rounds.station_seconds(past).values())
             return Estimate(labels=labels, seconds=seconds, basis=past.number, cores=os.cpu_count() or 1)
     return Estimate(labels=labels, seconds=_by_thumb(project, spec), basis=None, cores=os.cpu_count() or 1)
@@ -53,7 +54,8 @@ def _by_thumb(project: Project, spec: RoundSpec) -> float:
     if labelled and spec.learner == "finetune":
         settings = learners.settings_of("finetune", spec.learner_settings)
         epochs = learners.epochs_for(settings, labelled)
-        seconds += SECONDS_A_STEP * epochs * labelled / settings.batch_size + SECONDS_A_TEXT * scored
+        runs = 2 if spec.compare_fresh else 1
+        seconds += runs * SECONDS_A_STEP * epochs * labelled / settings.batch_size + SECONDS_A_TEXT * scored
     if labelled and spec.learner == "tune":
         tuned = learners.settings_of("tune", spec.learner_settings)
         seconds += SECONDS_A_REPLY * (tuned.epochs * labelled + min(scored, spec.pool_limit, 500))

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.errors import GyreError
 from jobs.models import Job
 from jobs.models import State as JobState
 from selection.models import ColumnBuild, Round, RoundStation
@@ -29,6 +30,14 @@ def follow(round_: Round, station: RoundStation, job: Job) -> bool:
                 cancelled(round_, station)
                 return False
     if job.state == JobState.DONE:
+        try:
+            more = steps.further(round_, station.name, job)
+        except GyreError as error:
+            fail(round_, station, str(error))
+            return False
+        if more is not None:
+            RoundStation.objects.filter(pk=station.pk, job=job).update(job=more)
+            return True
         detail: dict[str, Any] = dict(steps.outcome(round_, station.name, job))
         end(station, RoundStation.State.DONE, note=detail.pop("note", ""), detail=detail)
         return True

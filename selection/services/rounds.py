@@ -105,6 +105,14 @@ def check(project: Project, spec: RoundSpec) -> None:
         runs.check(project, spec.learner, spec.learner_settings)
     except BadSettings as error:
         raise BadSpec(error) from error
+    goes_on = spec.learner == "finetune" and spec.learner_settings.get("start_from") == "deployed"
+    if spec.compare_fresh and not goes_on:
+        raise BadSpec(
+            _(
+                "Only a fine-tune that goes on with the deployed model can be compared with a fresh start: let "
+                "it go on, or leave the comparison out."
+            )
+        )
     if spec.weigh_by_value and values.newest(project) is None:
         raise BadSpec(
             _(

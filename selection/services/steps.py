@@ -14,9 +14,9 @@ from jobs.services import jobs
 from selection.models import Round, Station
 from selection.round_spec import RoundSpec
 from selection.services import pool, stations
-from training.models import ModelVersion
+from training.models import ModelVersion, TrainingRun
 from training.objectives import language
-from training.services import evaluations, runs, tuning
+from training.services import comparisons, evaluations, runs, tuning
 
 KINDS = {
     Station.COLLECT: ("selection.collect_labels", stations.collect),
@@ -95,11 +95,75 @@ def start(round_: Round, station: str) -> Job:
     )
 
 
+def further(round_: Round, station: str, job: Job) -> Job | None:
+    """The job that a station goes on with after one of its jobs; None if that was the last. Asked twice it is
+    the same job.
+
+    Only a round that compares with a fresh start has more than one: two runs are trained, both models judged,
+    and then compared.
+    """
+    if not _compares(round_) or station not in (Station.TRAIN, Station.EVALUATE):
+        return None
+    assert round_.dataset is not None
+    own = TrainingRun.objects.get(project=round_.project, origin=stations.origin_of(round_))
+    if station == Station.TRAIN:
+        return _train_fresh(round_, own) if job.pk == own.job_id else None
+    if job.kind != evaluations.KIND:
+        return None
+    model = ModelVersion.objects.get(run=own)
+    fresh = ModelVersion.objects.get(run__project=round_.project, run__origin=_fresh_origin(round_))
+    if job.subject == model:
+        return evaluations.launch(fresh, round_.dataset, features=_features(round_), by=round_.created_by)
+    return comparisons.launch(model, fresh, round_.dataset, by=round_.created_by)
+
+
+def _compares(round_: Round) -> bool:
+    """Not where nothing is there to compare on."""
+    return bool(round_.spec.get("compare_fresh") and round_.dataset is not None and round_.dataset.test_count)
+
+
+def _fresh_origin(round_: Round) -> str:
+    return f"{stations.origin_of(round_)}:fresh"
+
+
+def _train_fresh(round_: Round, own: TrainingRun) -> Job:
+    """The same dataset, seed and settings from the base model that the deployed one was made from."""
+    spec = RoundSpec.from_json(round_.spec)
+    settings = {
+        **spec.learner_settings,
+        "start_from": "base",
+        "base_model": own.spec["base"]["name"],
+        "gradient_surgery": False,  # it stands between what is new and what is learnt again
+    }
+    assert round_.dataset is not None
+    run = runs.launch(
+        round_.project,
+        round_.dataset,
+        learner=spec.learner,
+        settings=settings,
+        seed=spec.seed,
+        origin=_fresh_origin(round_),
+        by=round_.created_by,
+    )
+    assert run.job is not None
+    return run.job
+
+
 def outcome(round_: Round, station: str, job: Job) -> dict[str, Any]:
     """What is kept of a finished job as the station's detail; "note" is for people."""
     result = dict(job.result or {})
+    if station == Station.TRAIN and _compares(round_):
+        both = ModelVersion.objects.filter(
+            project=round_.project, run__origin__in=[stations.origin_of(round_), _fresh_origin(round_)]
+        ).order_by("number")
+        one, other = both
+        return {**result, "note": _("models %(one)s and %(other)s") % {"one": one, "other": other}}
     if station == Station.TRAIN:
         return {**result, "note": _("model m%(number)s") % {"number": result["number"]}}
+    if station == Station.EVALUATE and "chosen" in result:
+        chosen = ModelVersion.objects.get(project=round_.project, number=result["chosen"])
+        Round.objects.filter(pk=round_.pk).update(run=chosen.run_id)
+        return result
     if station == Station.EVALUATE:
         return {**result, "note": _figure_note(result)}
     return result

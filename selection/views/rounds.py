@@ -110,7 +110,7 @@ def _starting_point(request: HttpRequest, project: Project) -> tuple[RoundSpec, 
     if strategy in STRATEGIES and strategy != spec.strategy:
         spec = replace(spec, strategy=strategy, settings={})
     if learner in learners.LEARNERS and learner != spec.learner:
-        spec = replace(spec, learner=learner, learner_settings={})
+        spec = replace(spec, learner=learner, learner_settings={}, compare_fresh=False)
     return spec, preview
 
 

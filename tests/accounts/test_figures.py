@@ -11,7 +11,15 @@ from accounts.figures import percent
 
 @pytest.mark.parametrize(
     ("share", "digits", "said"),
-    [(0.713, 0, "71 %"), (0.713, 1, "71.3 %"), (0.0, 0, "0 %"), (1.0, 0, "100 %"), (None, 0, "–")],
+    [
+        (0.713, 0, "71 %"),
+        (0.713, 1, "71.3 %"),
+        (2 / 3, 1, "66.7 %"),
+        (0.996, 0, "100 %"),
+        (0.0, 0, "0 %"),
+        (1.0, 0, "100 %"),
+        (None, 0, "–"),
+    ],
 )
 def test_a_share_is_said_in_percent(share, digits, said):
     assert percent(share, digits) == said

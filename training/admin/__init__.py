@@ -5,7 +5,15 @@ from __future__ import annotations
 from django.contrib import admin
 
 from jobs.admin.jobs import ReadOnly
-from training.models import BaseModel, Decision, Deployment, Evaluation, ModelVersion, TrainingRun
+from training.models import (
+    BaseModel,
+    Comparison,
+    Decision,
+    Deployment,
+    Evaluation,
+    ModelVersion,
+    TrainingRun,
+)
 
 
 @admin.register(BaseModel)
@@ -31,6 +39,12 @@ class ModelVersionAdmin(ReadOnly):
 class EvaluationAdmin(ReadOnly):
     list_display = ["project", "model", "baseline", "dataset", "created_at"]
     list_select_related = ["project", "model", "baseline", "dataset"]
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(ReadOnly):
+    list_display = ["project", "model", "fresh", "chosen", "why", "dataset", "created_at"]
+    list_select_related = ["project", "model", "fresh", "chosen", "dataset"]
 
 
 @admin.register(Decision)

@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation.selectors.projects import get_project
-from training.models import Decision, Evaluation, ModelVersion, TrainingRun
+from training.models import Comparison, Decision, Evaluation, ModelVersion, TrainingRun
 from training.permissions import may_train
-from training.selectors import evaluations, models, runs
+from training.selectors import comparisons, evaluations, models, runs
 from training.services import decisions
 
 
@@ -47,6 +47,24 @@ class DecisionSerializer(serializers.ModelSerializer):
         model = Decision
         fields = ["action", "proven", "reason", "by", "created_at"]
         read_only_fields = ["proven", "by", "created_at"]
+
+
+class ComparisonSerializer(serializers.ModelSerializer):
+    """A model that went on (`model`) beside a fresh start (`fresh`); `figures` has both, and the difference."""
+
+    dataset = serializers.IntegerField(source="dataset.number", read_only=True)
+    model = serializers.IntegerField(source="model.number", read_only=True)
+    fresh = serializers.IntegerField(source="fresh.number", read_only=True)
+    chosen = serializers.IntegerField(source="chosen.number", read_only=True)
+    reason = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Comparison
+        fields = ["uuid", "dataset", "model", "fresh", "chosen", "why", "reason", "figures", "created_at"]
+        read_only_fields = fields
+
+    def get_reason(self, comparison: Comparison) -> str:
+        return comparisons.view(comparison).reason
 
 
 class ModelSerializer(serializers.ModelSerializer):
@@ -91,6 +109,16 @@ class Models(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericV
         if getattr(self, "swagger_fake_view", False):
             return self.queryset
         return models.for_project(get_project(self.request.user, self.kwargs["slug"], may_train))
+
+    @extend_schema(
+        summary="Comparisons of a model with a fresh start, newest first",
+        responses=ComparisonSerializer(many=True),
+    )
+    @action(detail=True, serializer_class=ComparisonSerializer, pagination_class=None)
+    def comparisons(self, request: Request, slug: str, number: str) -> Response:
+        project = get_project(request.user, slug, may_train)
+        found = comparisons.for_model(evaluations.get_model(project, int(number)))
+        return Response(ComparisonSerializer(found, many=True).data)
 
     @extend_schema(
         summary="Overrule what was decided on a model",

@@ -6,18 +6,33 @@ The agent on the machine of `--rdzv-endpoint` holds the place where all meet. Wh
 reached, no other can form a group: they end, and the job takes the run up again from its newest checkpoint.
 torch's own agent waits for good for an answer that a broken network keeps back, so the place is called now and
 then.
+
+A machine that is left out (`Survival` in its ranks says so by a signal) ends its part. If it holds the place it
+stays, without ranks, until the others are done: the store that all meet at is this process's own, made before
+torch asks for one, and outlives torch's agent.
 """
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import re
+import signal
 import socket
 import sys
 import threading
 import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
+from jobs import program
 from training.distributed import elastic
+from training.distributed.recovery import FILE
+
+if TYPE_CHECKING:
+    from torch.distributed import TCPStore
 
 LOST = (
     "the place where the machines of this run meet ({endpoint}) was lost or cannot be reached: this machine "
@@ -25,8 +40,17 @@ LOST = (
     "this machine in again"
 )
 
-
+LEFT_OUT = (
+    "this machine ({node}) has failed too often in this run and is left out: it ends its part, and the others "
+    "go on; find what ends its processes before it takes part in another run"
+)
+HOLDS = ". It stays until they are done, since they meet here"
+ALONE = (
+    "the machines that went on without this one ({node}) have been silent for {seconds:g} s: the job goes on "
+    "from its newest checkpoint"
+)
 CALLS = 6  # that must go unanswered within the patience
+SILENT = 120.0  # s without a beat of any rank: much longer than it takes to form a group anew
 
 
 def endpoint_of(options: list[str]) -> str:
@@ -59,6 +83,78 @@ def watch(endpoint: str, patience: float) -> None:
     os._exit(1)
 
 
+def hold(endpoint: str) -> TCPStore | None:
+    """The store at `endpoint`, which lives as long as what is returned; None where another machine, or another
+    agent of this one, holds it.
+    """
+    from torch.distributed import DistNetworkError, TCPStore
+
+    host, _, port = endpoint.rpartition(":")
+    host = host.strip("[]")
+    try:
+        family, kind, *_rest, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.bind(address)  # only an address of this machine can be bound
+        socket.create_connection((host, int(port)), timeout=1).close()
+        return None  # somebody listens there
+    except ConnectionRefusedError:
+        pass
+    except OSError:
+        return None
+    try:  # torch's own agent finds the server of its process and shares it
+        return TCPStore(host, int(port), is_master=True, multi_tenant=True, wait_for_workers=False)
+    except DistNetworkError:
+        return None  # another agent of this machine was faster
+
+
+def spec_of(options: list[str]) -> dict[str, Any]:
+    """The spec that the ranks are given, the last of the options; empty where it cannot be read."""
+    try:
+        found = json.loads(Path(options[-1]).read_text())
+    except (IndexError, OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def goes_on_without(work: Path, node: str, seconds: float = 3.0) -> bool:
+    """Whether the run in `work` has left `node` out and others train: to come again would only disturb them."""
+    try:
+        if node not in json.loads((work / FILE).read_text())["left_out"]:
+            return False
+    except (OSError, ValueError, LookupError):
+        return False
+    before = _beats(work, node)
+    time.sleep(seconds)
+    return any(before.get(key, beats) != beats for key, beats in _beats(work, node).items())
+
+
+def stay(work: Path, result: Path, node: str, silent: float = SILENT) -> int:
+    """Wait until the others have made `result`. The exit code: 1 if no rank has beaten for `silent` seconds."""
+    program.hold_leash()  # the ranks held it
+    seen, at = _beats(work, node), time.monotonic()
+    while not result.is_dir():
+        if time.monotonic() - at > silent:
+            print(ALONE.format(node=node, seconds=silent), file=sys.stderr, flush=True)
+            return 1
+        time.sleep(elastic.BEAT_SECONDS)
+        if (now := _beats(work, node)) != seen:
+            seen, at = now, time.monotonic()
+    return 0
+
+
+def _beats(work: Path, but: str) -> dict[tuple[str, int], int]:
+    """Beats by node and process of the newest start, those of one node left out."""
+    return {(note.node, note.pid): note.beats for note in elastic.newest_notes(work) if note.node != but}
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """As torch's own agent is told to stop: an exception in its loop. Each rank of a machine asks once."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+
+    signal.signal(number, signal.SIG_IGN)
+    raise SignalException("left out", sigval=signal.Signals(number))
+
+
 def _say(endpoint: str, why: object) -> None:
     print(f"{LOST.format(endpoint=endpoint)} ({why})", file=sys.stderr, flush=True)
 
@@ -68,13 +164,21 @@ def main(options: list[str]) -> int:
     os.environ.update(elastic.ENVIRONMENT)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else forty lines of C++ stand before the sentence
     from torch.distributed import run
+    from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.elastic.rendezvous.api import RendezvousError
 
-    endpoint = endpoint_of(options)
+    endpoint, spec, node = endpoint_of(options), spec_of(options), elastic.node_name()
+    work, result = Path(spec.get("work", "")), Path(spec.get("result", ""))
+    place = hold(endpoint) if endpoint else None
+    said = LEFT_OUT.format(node=node)
     if endpoint:
-        place = (endpoint, patience_of(options))
-        threading.Thread(target=watch, args=place, name="watch", daemon=True).start()
+        if place is None and goes_on_without(work, node):
+            print(said, file=sys.stderr, flush=True)
+            return 1
+        called = (endpoint, patience_of(options))
+        threading.Thread(target=watch, args=called, name="watch", daemon=True).start()
+    signal.signal(elastic.LEAVE, _leave)
     try:
         run.main(options)
     except RendezvousError as error:
@@ -82,7 +186,18 @@ def main(options: list[str]) -> int:
         return 1
     except ChildFailedError:
         return 1  # the ranks have said why
-    return 0
+    except SignalException as stopped:
+        if stopped.sigval != elastic.LEAVE:
+            return elastic.STOPPED
+        print(said + (HOLDS if place is not None else ""), file=sys.stderr, flush=True)
+    else:
+        return 0
+    if place is None:
+        return 1
+    gc.collect()  # torch's agent is gone now, and no longer a member of the group
+    for told in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(told, signal.SIG_DFL)  # torch's handlers raise an exception for its loop
+    return stay(work, result, node)
 
 
 if __name__ == "__main__":

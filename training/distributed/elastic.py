@@ -23,6 +23,8 @@ from pathlib import Path
 
 RESTARTS = 10  # of the ranks on one node, before the job itself is tried again
 STOPPED = 143  # the code of a process that was told to stop
+LEAVE = signal.SIGUSR1  # tells the agent of a node that it is left out
+LEFT_OUT = "left out"  # the end in the notes of its ranks
 BEAT_SECONDS = 1.0
 _SIZE = 1024  # bytes of a note: written in place, so that a full disk does not look like a dead rank
 FAR = 12  # a rank on another node may be silent so many times longer: its notes come through a shared disk
@@ -74,6 +76,12 @@ def launcher(
         f"--rdzv-conf={_RENDEZVOUS}",
         *common,
     ]
+
+
+def least_of(nodes: str) -> int:
+    """The fewest nodes of "2:8" or "2" that a run goes on with; 1 where `launcher` would refuse it."""
+    least = nodes.partition(":")[0]
+    return max(1, int(least)) if least.isdigit() else 1
 
 
 def is_launched() -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -87,10 +89,9 @@ class Survival:
             patience=limits.heartbeat_s,
             signals=elastic.is_launched(),
         )
-        if self.heart.node in self.recovery.left_out:
-            self.heart.stop("left out")
-            program.log(f"node {self.heart.node} has failed too often in this run and is left out")
-            program.end_launcher()
+        if self._is_left_out():
+            self.heart.stop(elastic.LEFT_OUT)
+            program.end_launcher(elastic.LEAVE)
             raise SystemExit(elastic.STOPPED)
         self._writer: Writer | None = None
         self.journal: StepJournal | None = None
@@ -287,7 +288,7 @@ class Survival:
 
     def _look_back(self, notes: list[elastic.Note]) -> None:
         """Rank 0, at a start: what ended the last one, by the notes its ranks left."""
-        if not notes or all(note.end in ("done", "left out") for note in notes):
+        if not notes or all(note.end in ("done", elastic.LEFT_OUT) for note in notes):
             return
         step = max([note.step for note in notes] + list(read_steps(self.work / STEPS)))  # notes lag a second
         nodes = list(dict.fromkeys(note.node for note in notes))
@@ -302,8 +303,12 @@ class Survival:
             if len(gone) == len(notes):  # the only process, or the worker or the machine with all of them
                 whom = "the process was lost" if len(notes) == 1 else f"all {len(notes)} ranks were lost"
             text = f"{whom} after step {max(step, 0)}; started again {seconds} s later"
-            self._event("lost", step, text, nodes=[note.node for note in gone], seconds=seconds)
+            # Where all were lost (the power, the worker) no node is to blame: the job is tried again.
+            blamed = [note.node for note in gone] if len(gone) < len(notes) else []
+            self._event("lost", step, text, nodes=blamed, seconds=seconds)
             self._leave_nodes_out(nodes, step)
+        elif any(note.end == elastic.LEFT_OUT for note in notes):
+            pass  # the others lost it as they were meant to
         elif any(note.end.startswith(elastic.LOST_PEER) for note in notes):
             self._event("connection", step, "the ranks lost each other though none died", at=time.time())
             recent = [e for e in self.recovery.events if e.get("at", 0) > time.time() - _CONNECTION_SECONDS]
@@ -318,6 +323,19 @@ class Survival:
             if name not in self.recovery.left_out:
                 self.recovery.left_out.append(name)
                 self._event("node", step, f"node {name} has failed {lost.count(name)} times and is left out")
+
+    def _is_left_out(self) -> bool:
+        """Whether this node is, and enough others are here now: alone it is better than nothing."""
+        if not self.recovery.left_out:  # the same on all ranks
+            return False
+        node = self.heart.node
+        stays = node not in self.recovery.left_out
+        first = os.environ.get("LOCAL_RANK", "0") == "0"
+        others = communicate.summed(np.array([stays and first], np.float32), self.device)
+        enough = int(others[0]) >= max(1, self.limits.least_nodes)
+        if first and not stays and not enough:
+            program.log(f"node {node} was left out and is needed again: too few others are here")
+        return enough and not stays
 
     def _event(self, kind: str, step: int, text: str, **more: object) -> None:
         """Note it on all ranks, write it down and tell it on rank 0."""

@@ -39,6 +39,43 @@ class Evaluation(models.Model):
         return f"{self.model} · {self.dataset}"
 
 
+class Comparison(models.Model):
+    """A model that went on from the deployed one beside one that learnt the same dataset from its base model, on
+    the same test items. `figures`: the evaluate program's result.json, the second being its baseline.
+    """
+
+    class Why(models.TextChoices):
+        BETTER = "better", _("clearly better on the test items")
+        CHEAPER = "cheaper", _("no clear difference on the test items, and cheaper to train")
+        FEW = "few", _("too few test items to tell, and cheaper to train")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    project = models.ForeignKey("annotation.Project", on_delete=models.CASCADE, related_name="comparisons")
+    model = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="comparisons")
+    fresh = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="comparisons_as_fresh")
+    dataset = models.ForeignKey(
+        "annotation.DatasetVersion", on_delete=models.PROTECT, related_name="comparisons"
+    )
+    chosen = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    why = models.CharField(max_length=10, choices=Why.choices)
+    figures = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "fresh", "dataset"], name="comparison_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} / {self.fresh}"
+
+    @property
+    def passed_over(self) -> ModelVersion:
+        """The one that was not chosen."""
+        return self.fresh if self.chosen_id == self.model_id else self.model
+
+
 class Decision(models.Model):
     """What became of a model, and why. An engineer's decision is a further row; the newest one holds."""
 

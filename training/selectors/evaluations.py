@@ -123,14 +123,20 @@ def _words(name: str) -> str:
     }[name]
 
 
+def figure_of(name: str, measured: Measured) -> Figure:
+    """A figure under the name that people read."""
+    return Figure(name=_words(name), measured=measured, is_share=name not in _NUMBERS)
+
+
+def measured_figure(own: dict[str, Any], name: str) -> Figure | None:
+    """One figure of a model's; None where its test items do not define it."""
+    measured = _measured(own, name, own["n"])
+    return None if measured is None else figure_of(name, measured)
+
+
 def _figures(evaluation: Evaluation, names: Sequence[str]) -> list[Figure]:
     own = evaluation.figures["model"]
-    found = [(name, _measured(own, name, own["n"])) for name in names]
-    return [
-        Figure(name=_words(name), measured=measured, is_share=name not in _NUMBERS)
-        for name, measured in found
-        if measured is not None
-    ]
+    return [figure for name in names if (figure := measured_figure(own, name)) is not None]
 
 
 def accuracy(evaluation: Evaluation) -> Measured:
@@ -155,7 +161,7 @@ def difference(evaluation: Evaluation) -> Figure | None:
     name = evaluation.figures.get("headline", "accuracy")
     if not given:
         return None
-    return Figure(name=_words(name), measured=Measured(**given), is_share=name not in _NUMBERS)
+    return figure_of(name, Measured(**given))
 
 
 def report(evaluation: Evaluation) -> Report:

@@ -92,6 +92,17 @@ def _evaluate(ctx: JobContext, model: ModelVersion, dataset: DatasetVersion) -> 
             f"the deployed model {baseline} is a probe and there are no embeddings: judged without comparison"
         )
         baseline = None
+    return _book(model, dataset, baseline, measure(ctx, model, dataset, baseline, features))
+
+
+def measure(
+    ctx: JobContext,
+    model: ModelVersion,
+    dataset: DatasetVersion,
+    baseline: ModelVersion | None,
+    features: Features,
+) -> Path:
+    """The evaluate program's result folder, of a classifier and what it is compared with on the same items."""
     gold = artifacts.path(dataset.artifact) / "test.parquet"
     spec = {
         "gold": str(gold),
@@ -101,8 +112,7 @@ def _evaluate(ctx: JobContext, model: ModelVersion, dataset: DatasetVersion) -> 
         "baseline": str(predict(ctx, baseline, texts=gold, features=features)) if baseline else None,
         "seed": model.run.spec["seed"],
     }
-    result = programs.run_light(ctx, "training.programs.evaluate", spec)
-    return _book(model, dataset, baseline, result)
+    return programs.run_light(ctx, "training.programs.evaluate", spec)
 
 
 def _book(

@@ -254,6 +254,7 @@ def _train(ctx: JobContext, run: TrainingRun) -> Any:
         }
     else:
         spec["base_model"] = base_models.unchanged(run.project, told, bases.Kind.ENCODER).path
+    spec["least_nodes"] = elastic.least_of(conf.TRAINING_NODES)
     options = elastic.launcher(
         spec["processes"],
         nodes=conf.TRAINING_NODES,

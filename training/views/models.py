@@ -16,7 +16,7 @@ from annotation.selectors.projects import get_project
 from training import charts
 from training.models import Decision, TrainingRun
 from training.permissions import may_train
-from training.selectors import evaluations, models, runs
+from training.selectors import comparisons, evaluations, models, runs
 from training.services import decisions, reinforcing
 
 
@@ -86,6 +86,7 @@ def evaluation(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "charts": charts.of_report(report) if report else [],
         "tuned": model.figures if model.run.learner == TrainingRun.Learner.TUNE else None,
         "reinforced": model.figures if model.run.learner == TrainingRun.Learner.REINFORCE else None,
+        "comparisons": [comparisons.view(one) for one in comparisons.for_model(model)[:10]],
         "decisions": model.decisions.select_related("by"),
         "serving": serving,
         "is_serving": serving is not None and serving.pk == model.pk,

@@ -27,6 +27,7 @@ _ORDER = (
     "learner",
     "seed",
     "weigh_by_value",
+    "compare_fresh",
     "pool_limit",
     "strategy_settings",
     "learner_settings",
@@ -47,6 +48,11 @@ class Command(BaseCommand):
             "--weigh-by-value",
             action=BooleanOptionalAction,
             help="training items count by what their labels are worth, as last worked out",
+        )
+        parser.add_argument(
+            "--compare-fresh",
+            action=BooleanOptionalAction,
+            help="going on with the deployed model: train from the base too and put the better one forward",
         )
         parser.add_argument("--pool-limit", type=int, help="items to score at most; a larger pool is sampled")
         # "--settings" is Django's own.
@@ -102,4 +108,5 @@ def _spec(project: Project, options: dict[str, Any]) -> RoundSpec:
         given.setdefault("settings", {})  # another strategy's settings mean nothing to this one
     if given.get("learner", spec.learner) != spec.learner:
         given.setdefault("learner_settings", {})
+        given.setdefault("compare_fresh", False)
     return replace(spec, **given)

@@ -51,6 +51,10 @@ def test_it_refuses_nodes_that_make_no_sense(nodes: str, words: str) -> None:
         launcher(1, nodes=nodes)
 
 
+def test_the_fewest_nodes_are_those_before_the_colon() -> None:
+    assert [elastic.least_of(nodes) for nodes in ("1:4", "2:8", "3", "many")] == [1, 2, 3, 1]
+
+
 def test_it_keeps_the_global_batch_whatever_the_number_of_ranks() -> None:
     for ranks in range(1, 20):
         for most in (None, 1, 3, 100):

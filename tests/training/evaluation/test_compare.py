@@ -109,3 +109,25 @@ def test_it_deploys_the_first_model() -> None:
 def test_it_says_the_figures_in_its_reason() -> None:
     reason = decide(Difference(value=0.031, low=0.012, high=0.05, n=300), 300).reason
     assert "+3.1 points" in reason and "+1.2 points to +5.0 points, 300 test items" in reason
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "n", "costs", "chosen"),
+    [
+        (0.01, 0.05, 100, (90.0, 10.0), (0, "better")),
+        (-0.05, -0.01, 100, (10.0, 90.0), (1, "better")),
+        (-0.05, 0.01, 100, (10.0, 90.0), (0, "cheaper")),
+        (0.0, 0.05, 100, (90.0, 10.0), (1, "cheaper")),  # an interval that touches zero shows nothing
+        (-0.05, 0.01, 100, (10.0, 10.0), (0, "cheaper")),
+        (0.01, 0.05, 49, (90.0, 10.0), (1, "few")),
+    ],
+)
+def test_of_two_models_the_clearly_better_goes_forward_else_the_cheaper(
+    low: float, high: float, n: int, costs: tuple[float, float], chosen: tuple[int, str]
+) -> None:
+    difference = Difference(value=(low + high) / 2, low=low, high=high, n=n)
+    assert compare.choose(difference, costs) == chosen
+
+
+def test_where_nothing_was_measured_the_cheaper_goes_forward() -> None:
+    assert compare.choose(None, (2.0, 1.0)) == (1, "few")

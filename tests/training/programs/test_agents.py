@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from bench._survival_runs import Run, answers, free_port, is_alive, same
 from tests import training_kit as kit
 from training.distributed import agent as agents
 from training.distributed import elastic
+from training.distributed.recovery import Recovery
 from training.programs import finetune
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("agents")]
@@ -78,6 +81,57 @@ def test_it_ends_as_if_nothing_had_been_when_either_agent_is_killed(
     figures = run.figures()
     assert figures["steps"] == 120 and figures["resumed_from_step"] >= 10
     assert [event["kind"] for event in figures["recovered"]] == ["lost"]
+
+
+def test_a_node_whose_rank_dies_three_times_is_left_out_and_the_other_ends_the_run(
+    make: Callable[..., Run],
+) -> None:
+    run = make("run", max_steps=300, save_every=100)
+    port = free_port()
+    options = elastic.launcher(1, nodes="1:2", endpoint=f"127.0.0.1:{port}", run_id="run")
+    run.start(options, node="a")
+    run.wait_for(lambda: answers(port))
+    run.start(options, node="b")
+    killed: set[int] = set()
+    for _time in range(3):
+        run.wait_for(lambda: both_train(run, killed))
+        (pid,) = [note.pid for note in run.notes() if note.node == "b"]
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
+    run.wait_for(lambda: run.agents[1].poll() is not None)
+    assert run.agents[1].returncode == 1
+    assert agents.LEFT_OUT.format(node="b") in run.tail() and "Traceback" not in run.tail()
+    assert run.finish(), run.tail()
+    assert run.agents[0].returncode == 0
+    events = run.figures()["recovered"]
+    assert [event["kind"] for event in events] == ["lost", "lost", "lost", "node"]
+    assert [event["nodes"] for event in events[:3]] == [["b"]] * 3
+    assert events[3]["text"] == "node b has failed 3 times and is left out"
+
+
+def test_a_node_that_is_left_out_stays_where_all_meet_until_the_others_are_done(
+    make: Callable[..., Run],
+) -> None:
+    """It failed in an earlier attempt of the job."""
+    run = make("run", max_steps=300, save_every=100)
+    Recovery(key=run.key(), left_out=["b"]).write(run.work)
+    port = free_port()
+    options = elastic.launcher(1, nodes="1:2", endpoint=f"127.0.0.1:{port}", run_id="run")
+    run.start(options, node="b")
+    run.wait_for(lambda: answers(port))
+    run.start(options, node="a")
+    said = agents.LEFT_OUT.format(node="b") + agents.HOLDS
+    run.wait_for(lambda: said in run.tail())
+    assert run.agents[0].poll() is None  # without it the other could not form its group
+    assert run.finish(), run.tail()
+    assert [agent.returncode for agent in run.agents] == [0, 0]
+    assert run.figures()["recovered"] == []
+
+
+def both_train(run: Run, killed: set[int]) -> bool:
+    """Whether two ranks take steps, none of them one that was killed."""
+    notes = run.notes()
+    return len(notes) == 2 and all(note.step >= 0 and note.pid not in killed for note in notes)
 
 
 def test_ranks_take_their_share_in_pieces_once_one_of_them_runs_out_of_memory(

@@ -119,7 +119,7 @@ def test_it_shows_how_right_a_source_was_beside_the_commonest_answer(page: Clien
     figures = {"temperature": 0.05, "looked_at": 5, "stored": 4, "labeller": "suggest:x"}
     finished(project, judged=40, right=30, commonest=0.3, calibrated=True, **figures)
     text = page.get(address(project)).text
-    assert "75.0 %" in text and "59 % to 85 %, n = 40" in text and "30.0 %" in text
+    assert "75.0 %" in text and "60 % to 86 %, n = 40" in text and "30.0 %" in text
     assert "calibrated" in text and "not calibrated" not in text and "not clearly better" not in text
     finished(project, judged=20, right=8, commonest=0.4, calibrated=False, **figures)
     text = page.get(address(project)).text

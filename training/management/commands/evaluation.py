@@ -10,7 +10,8 @@ from django.http import Http404
 
 from annotation.management.projects import plainly, project_named, user_named
 from training.models import Decision, Evaluation, ModelVersion
-from training.selectors import evaluations, models
+from training.selectors import comparisons, evaluations, models
+from training.selectors.comparisons import View
 from training.selectors.evaluations import Figure, Measured
 from training.services import decisions
 
@@ -66,10 +67,21 @@ class Command(BaseCommand):
             self.stdout.write(f"  {f'against {language.against}':<24}{_told(language.difference, '+.1%')}")
         else:
             self._classifier(judged)
+        for one in comparisons.for_model(model):
+            self._compared(comparisons.view(one))
         for decision in model.decisions.select_related("by"):
             who = decision.by.username if decision.by else "the rule"
             unproven = "" if decision.proven else ", unproven"
             self.stdout.write(f"  {decision.get_action_display()} ({who}{unproven}): {decision.reason}")
+
+    def _compared(self, found: View) -> None:
+        for side in found.sides:
+            again = "" if side.replayed is None else f", {side.replayed:,} of them again"
+            figure = f"{side.figure.name} {_figure(side.figure)}" if side.figure else "no figure"
+            learnt = f"{side.items or 0:,} texts learnt{again}, {side.steps or 0:,} steps"
+            told = f"{figure}; {learnt}, {side.seconds or 0:.1f} s"
+            self.stdout.write(f"  {side.model} from {side.start}: {told}")
+        self.stdout.write(f"  {found.reason}")
 
     def _classifier(self, judged: Evaluation) -> None:
         report = evaluations.report(judged)
