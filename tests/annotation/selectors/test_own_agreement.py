@@ -91,4 +91,4 @@ def test_the_page_says_what_the_figure_is(client: Client) -> None:
     client.force_login(ana)
     html = " ".join(client.get(f"/me?project={project.slug}").text.split())
     assert "Others gave the same label: label" in html
-    assert "<dt>How close others came: tone</dt> <dd>93 %<small> 1 item; 100 % is the same answer" in html
+    assert "<dt>How close others came: tone</dt> <dd>94 %<small> 1 item; 100 % is the same answer" in html
