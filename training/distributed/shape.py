@@ -117,6 +117,7 @@ class Machine:
         kind: "cuda" or "cpu". devices: GPUs, or processes on CPU. per_node: of them in one box.
         memory: bytes each may use. host: bytes of memory of a box.
         speed: floating-point operations a second of a device that training really reaches.
+        cores: of a box's processor that a process may use.
         near: bytes a second between two devices of a box; far: from box to box, for each device.
     """
 
@@ -125,6 +126,7 @@ class Machine:
     memory: int
     per_node: int = 8
     host: int = 0
+    cores: int = 1
     speed: float = 150e12
     near: float = 200e9
     far: float = 20e9
@@ -148,12 +150,18 @@ class Machine:
 
         local = min(processes, int(os.environ.get("LOCAL_WORLD_SIZE", processes)))
         host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         if torch.cuda.is_available():
             memory = min(
                 torch.cuda.get_device_properties(at).total_memory for at in range(torch.cuda.device_count())
             )
             return cls(
-                kind="cuda", devices=processes, per_node=torch.cuda.device_count(), memory=memory, host=host
+                kind="cuda",
+                devices=processes,
+                per_node=torch.cuda.device_count(),
+                memory=memory,
+                host=host,
+                cores=cores,
             )
         return cls(
             kind="cpu",
@@ -161,6 +169,7 @@ class Machine:
             per_node=local,
             memory=host // local,
             host=host,
+            cores=cores,
             speed=100e9,  # one core's matrix products in fp32, measured on the machine this was written on
             near=2e9,
             far=1e9,
