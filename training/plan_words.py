@@ -54,6 +54,9 @@ REASONS: dict[str, str | Promise] = {
         "Every rank holds a whole copy (DDP, %(ranks)s ranks), as the layout says: by the estimate it "
         "does not fit on a device."
     ),
+    "groups": _(
+        "%(groups)s groups of ranks hold the same weights and see different items: they sum their gradients."
+    ),
     "hybrid": _(
         "%(groups)s groups of %(ranks)s ranks each hold a copy (HSDP): weights are gathered over the "
         "fast links only."

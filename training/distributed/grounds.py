@@ -75,8 +75,10 @@ def _division(plan: Plan, machine: Machine, copies: bool, settled: bool) -> Iter
     elif layout.zero == 1:
         yield Reason("zero1", ranks=layout.replicate)
     elif layout.replicate > 1:
-        whole = layout.tensor == layout.pipeline == 1
-        yield Reason("copies" if copies or not whole else "copies_tight", ranks=layout.replicate)
+        if layout.tensor > 1 or layout.pipeline > 1:
+            yield Reason("groups", groups=layout.replicate)
+        else:
+            yield Reason("copies" if copies else "copies_tight", ranks=layout.replicate)
     if layout.fsdp and layout.replicate > 1:
         yield Reason("hybrid", groups=layout.replicate, ranks=layout.shard)
 

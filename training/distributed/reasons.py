@@ -27,6 +27,8 @@ TEXTS = {
     "copies": "Every rank holds a whole copy (DDP, %(ranks)s ranks): it fits, and sends least.",
     "copies_tight": "Every rank holds a whole copy (DDP, %(ranks)s ranks), as the layout says: by the "
     "estimate it does not fit on a device.",
+    "groups": "%(groups)s groups of ranks hold the same weights and see different items: they sum "
+    "their gradients.",
     "hybrid": "%(groups)s groups of %(ranks)s ranks each hold a copy (HSDP): weights are gathered "
     "over the fast links only.",
     "tensor": "Matrices are cut among %(ranks)s ranks of one box: less memory a rank, at two sums a layer.",

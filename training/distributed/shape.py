@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 GB = 10**9
+# One core's matrix products in fp32, measured on the machine this was written on; memory and an office's net.
+CPU_SPEEDS = {"speed": 100e9, "near": 2e9, "far": 1e9}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +172,5 @@ class Machine:
             memory=host // local,
             host=host,
             cores=cores,
-            speed=100e9,  # one core's matrix products in fp32, measured on the machine this was written on
-            near=2e9,
-            far=1e9,
+            **CPU_SPEEDS,
         )
