@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 GB = 10**9
+POOL = "TRAINING_GPU_POOL"  # of the environment: a share of a GPU that a program takes at its start
 # One core's matrix products in fp32, measured on the machine this was written on; memory and an office's net.
 CPU_SPEEDS = {"speed": 100e9, "near": 2e9, "far": 1e9}
 
@@ -174,3 +175,21 @@ class Machine:
             cores=cores,
             **CPU_SPEEDS,
         )
+
+
+def pool_share(text: str) -> float:
+    """The share of a GPU's memory that a setting names; 0: none.
+
+    Raises:
+        ValueError: it is no number from 0 to 1.
+
+    >>> pool_share("0.5"), pool_share("")
+    (0.5, 0.0)
+    """
+    try:
+        share = float(text or 0)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError(f"{POOL}: found {text!r}, expected a share from 0 (none) to 1")
+    return share
