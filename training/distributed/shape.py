@@ -153,7 +153,7 @@ class Machine:
 
         local = min(processes, int(os.environ.get("LOCAL_WORLD_SIZE", processes)))
         host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = own_cores()
         if torch.cuda.is_available():
             memory = min(
                 torch.cuda.get_device_properties(at).total_memory for at in range(torch.cuda.device_count())
@@ -175,6 +175,11 @@ class Machine:
             cores=cores,
             **CPU_SPEEDS,
         )
+
+
+def own_cores() -> int:
+    """Cores of this machine that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def pool_share(text: str) -> float:

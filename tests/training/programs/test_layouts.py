@@ -24,6 +24,7 @@ from tests.training.programs.test_finetune import (
     weights_of,
 )
 from training.distributed.recovery import Recovery
+from training.distributed.shape import own_cores
 from training.programs import finetune
 from training.programs.finetune_spec import FinetuneSpec
 
@@ -191,6 +192,17 @@ def test_what_another_run_tells_is_heard_by_one_process_and_by_two_alike(runs: S
     one, two = result_of(runs["heard"]), result_of(runs["heard by two"])
     assert (one["exchange"]["heard"], two["exchange"]["heard"]) == (3, 3)
     assert losses_of(runs["heard by two"]) == pytest.approx(losses_of(runs["heard"]), abs=1e-5)
+
+
+def test_the_plan_of_a_run_says_no_more_than_is_so(runs: Specs) -> None:
+    """One process is enough on one CPU; parts were asked for, and copies of a tiny model would fit."""
+    alone, zero3, two = (
+        {reason["code"] for reason in result_of(runs[name])["plan"]["reasons"]}
+        for name in ("alone", "zero3", "zero3 to ddp")
+    )
+    assert ("cpu_one" in alone) == (own_cores() > 1) and "cpu_fixed" not in alone
+    assert {"cpu_fixed", "shard_given"} <= zero3 and "shard_must" not in zero3
+    assert {"cpu_fixed", "copies"} <= two
 
 
 @pytest.mark.parametrize("name", AGAIN)
