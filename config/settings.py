@@ -237,6 +237,7 @@ TRAINING_SECOND_COPY = env.str("TRAINING_SECOND_COPY", default="")  # a folder e
 TRAINING_MLFLOW_URI = env.str("TRAINING_MLFLOW_URI", default="")  # where curves are told besides
 TRAINING_NODES = env.str("TRAINING_NODES", default="1")  # machines of a training run, or least:most
 TRAINING_RENDEZVOUS = env.str("TRAINING_RENDEZVOUS", default="")  # host:port where they meet
+TRAINING_GPU_POOL = env.str("TRAINING_GPU_POOL", default="")  # programs read it where they run
 POOL_INDEX_MB = env.int("POOL_INDEX_MB", default=1000)  # memory that one project's index may take
 WORKER_NICE = env.int("WORKER_NICE", default=10)  # how far jobs give way to the web server, 0 to 19
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://" if TESTING else "filesystem://")

@@ -111,6 +111,10 @@ WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
         _("0: none; larger keeps the encoder nearer to what it began with."),
     ),
     "compression": (_("Compressed gradients"), _("What several processes send each other.")),
+    "compression_share": (
+        _("Share of gradients sent"),
+        _("Where only the largest few are sent: 0.01 is the largest hundredth."),
+    ),
     "layout": (
         _("Layout"),
         _("How processes hold the model: as copies, or ever more divided."),
@@ -205,6 +209,7 @@ CHOICES: dict[str, dict[str, str | Promise]] = {
         "topk": _("the largest few only"),
         "powersgd": _("products of narrow matrices (PowerSGD)"),
         "fp16": _("half of the bits"),
+        "bf16": _("half of the bits, as wide a range (bf16; GPUs only)"),
     },
     "layout": {
         "auto": _("the simplest that fits"),

@@ -13,8 +13,15 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from training.distributed import elastic
+from training.distributed.shape import pool_share
 
-KNOWN = ("TRAINING_MLFLOW_URI", "TRAINING_NODES", "TRAINING_RENDEZVOUS", "TRAINING_SECOND_COPY")
+KNOWN = (
+    "TRAINING_GPU_POOL",
+    "TRAINING_MLFLOW_URI",
+    "TRAINING_NODES",
+    "TRAINING_RENDEZVOUS",
+    "TRAINING_SECOND_COPY",
+)
 _PREFIX = "TRAINING_"
 
 Check = Callable[..., Sequence[CheckMessage]]
@@ -117,3 +124,17 @@ def mlflow(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
             id="training.E005",
         )
     ]
+
+
+@_register
+def gpu_pool(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Every run would be refused when it begins."""
+    given = settings.TRAINING_GPU_POOL
+    if not isinstance(given, str):
+        return []  # `kinds` says so
+    try:
+        pool_share(given)
+    except ValueError as error:
+        hint = "For example 0.8; leave it out where nobody else uses the GPU."
+        return [Error(f"{error}.", hint=hint, id="training.E006")]
+    return []

@@ -30,7 +30,8 @@ class FinetuneSettings:
     torchrun; one by default, since on a CPU ranks share the cores that one rank's threads use already, and add
     what they have to tell each other. `precision`: see training.learning.precision. `curriculum`: the order of
     difficulty, see training.learning.curriculum. `base_penalty`: pull towards the base's weights, see
-    training.learning.towards_base. `compression`: of the gradients that ranks send each other.
+    training.learning.towards_base. `compression`: of the gradients that ranks send each other, of which
+    top-k sends the share `compression_share`; bf16 needs GPUs.
     `layout`: how they hold model and optimiser, see training.distributed.layout. `autotune_s`:
     seconds to look for faster settings beforehand, see training.learning.faster. `profile_steps`: steps whose
     time is looked at closely.
@@ -55,7 +56,8 @@ class FinetuneSettings:
     scoring: Literal["fp32", "bf16", "auto"] = "fp32"
     curriculum: Literal["none", "difficulty", "adaptive", "anti", "competence"] = "none"
     base_penalty: float = 0.0
-    compression: Literal["none", "topk", "powersgd", "fp16"] = "none"
+    compression: Literal["none", "topk", "powersgd", "fp16", "bf16"] = "none"
+    compression_share: float = 0.01
     layout: Literal["auto", "ddp", "zero1", "zero2", "zero3", "hsdp", "tp"] = "auto"
     autotune_s: float = 0.0
     profile_steps: int = 0
@@ -86,6 +88,10 @@ class FinetuneSettings:
             raise ValueError(f"processes: found {self.processes}, expected 1 to 64")
         if not 0 <= self.base_penalty <= 10_000:
             raise ValueError(f"base_penalty: found {self.base_penalty}, expected 0 (none) to 10000")
+        if not 0 < self.compression_share <= 1:
+            raise ValueError(
+                f"compression_share: found {self.compression_share}, expected a number above 0, at most 1"
+            )
         check_name(self.layout, self.processes, self.compression, self.gradient_surgery)
         if self.gradient_surgery and (self.start_from == "base" or not self.replay):
             raise ValueError(

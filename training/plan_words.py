@@ -38,10 +38,25 @@ REASONS: dict[str, str | Promise] = {
     "shard_faster": _(
         "Weights are divided among %(ranks)s ranks (FSDP2): that leaves room for larger micro-batches."
     ),
+    "shard_given": _(
+        "Weights, gradients and optimizer are divided among %(ranks)s ranks (FSDP2), as the layout says: "
+        "a whole copy would fit on a device too."
+    ),
+    "offload_given": _(
+        "Weights, gradients and optimizer wait in the host's memory (%(host)s), as the layout says: a "
+        "whole copy would fit on a device too."
+    ),
     "zero1": _(
         "Every rank holds the weights, and a part of the optimizer's state (ZeRO-1, %(ranks)s ranks)."
     ),
     "copies": _("Every rank holds a whole copy (DDP, %(ranks)s ranks): it fits, and sends least."),
+    "copies_tight": _(
+        "Every rank holds a whole copy (DDP, %(ranks)s ranks), as the layout says: by the estimate it "
+        "does not fit on a device."
+    ),
+    "groups": _(
+        "%(groups)s groups of ranks hold the same weights and see different items: they sum their gradients."
+    ),
     "hybrid": _(
         "%(groups)s groups of %(ranks)s ranks each hold a copy (HSDP): weights are gathered over the "
         "fast links only."

@@ -42,6 +42,13 @@ def test_it_finds_nothing_in_the_defaults_nor_in_what_the_manual_shows(settings:
             "training.E004",
             "cannot be written to",
         ),
+        (
+            checks.gpu_pool,
+            "TRAINING_GPU_POOL",
+            "80 %",
+            "training.E006",
+            "expected a share from 0 (none) to 1",
+        ),
         (checks.mlflow, "TRAINING_MLFLOW_URI", "http://m:1", "training.E005", "mlflow is not installed"),
         (checks.second_copy, "TRAINING_SECOND_COPY", "copies", "training.E004", "cannot be written to"),
     ],

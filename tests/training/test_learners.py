@@ -60,6 +60,7 @@ def test_it_reads_the_settings_of_both_learners() -> None:
         ("finetune", {"layout": "pipeline"}, "layout: found 'pipeline', expected one of auto, ddp, zero1"),
         ("finetune", {"layout": "hsdp", "processes": 2}, "found hsdp for 2 processes, expected an even"),
         ("finetune", {"patience": -1}, "patience: found -1"),
+        ("finetune", {"compression_share": 1.5}, "compression_share: found 1.5, expected a number above 0"),
         ("finetune", {"layout": "zero3", "compression": "topk"}, "found topk with the layout zero3"),
         ("finetune", {"gradient_surgery": True}, "found a run that learns nothing again"),
         (

@@ -51,6 +51,11 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def backend() -> str:
+    """What carries gradients between the processes: gloo, nccl; "" for one process, which sends nothing."""
+    return str(dist.get_backend()) if world_size() > 1 else ""
+
+
 def barrier() -> None:
     """Wait until all ranks are here."""
     if world_size() > 1:

@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 Method = Literal["none", "topk", "powersgd", "fp16", "bf16"]
 METHODS: tuple[str, ...] = get_args(Method)
+REFUSED = "batched_powersgd"  # torch's hook of that name
 MUCH = 0.3  # a share of the step spent in communication above which the report warns
 SHARE = 0.01  # of a gradient's entries that top-k sends
 _PLAIN_STEPS = 10  # PowerSGD begins after so many, when gradients have found their directions
@@ -77,8 +78,7 @@ class TopK:
     """
 
     def __init__(self, group: dist.ProcessGroup, share: float = SHARE) -> None:
-        if not 0 < share <= 1:
-            raise ValueError(f"share: found {share}, expected a number above 0, at most 1")
+        check("topk", share)
         self.group, self.share = group, share
         self.left: dict[Tensor, Tensor] = {}  # by parameter: DDP rebuilds its buckets after one step
 
@@ -139,7 +139,7 @@ def attach(
         share: of top-k. rank: of PowerSGD's factors.
 
     Raises:
-        ValueError: an unknown method, or bf16 over gloo, which cannot add bf16 numbers up.
+        ValueError: what `check` refuses.
     """
     group = model.process_group
     hook, size = _hook(method, group, share, rank)
@@ -148,23 +148,33 @@ def attach(
     return wire
 
 
-def check(method: str) -> None:
-    """Raises ValueError for an unknown method."""
+def check(method: str, share: float = SHARE, *, backend: str = "") -> None:
+    """
+    Args:
+        share: of top-k. backend: what sends, where that is known.
+
+    Raises:
+        ValueError: an unknown method, a share of nothing, or what was seen failing: bf16 over gloo, and torch's
+            `batched_powerSGD_hook`, which ends with a bare assertion there.
+    """
+    if method == REFUSED:
+        raise ValueError(
+            "compression: batched PowerSGD was seen failing on gloo (CPU) and is not offered: use powersgd, "
+            "which works bucket by bucket"
+        )
     if method not in METHODS:
         raise ValueError(f"compression: found {method!r}, expected one of {', '.join(METHODS)}")
-
-
-def batched_power_sgd(backend: str) -> None:
-    """Raises ValueError on gloo, where torch's `batched_powerSGD_hook` fails with a bare assertion."""
-    if backend == "gloo":
-        raise ValueError("batched PowerSGD fails on gloo (CPU): use powersgd, which works bucket by bucket")
+    if not 0 < share <= 1:
+        raise ValueError(f"compression_share: found {share}, expected a number above 0, at most 1")
+    if method == "bf16" and backend == "gloo":
+        raise ValueError("compression: gloo (CPU) cannot add bf16 gradients up: use fp16, or GPUs with NCCL")
 
 
 def _hook(
     method: str, group: dist.ProcessGroup, share: float, rank: int
 ) -> tuple[Hook, Callable[[dist.GradBucket], int] | Any]:
     """The hook, and what tells the bytes it hands over for a bucket."""
-    check(method)
+    check(method, share, backend=dist.get_backend(group))
     if method == "none":
         return lambda bucket: default_hooks.allreduce_hook(group, bucket), _times(4)
     if method == "topk":
@@ -177,8 +187,6 @@ def _hook(
         return _one_after_the_other(lambda bucket: powerSGD_hook.powerSGD_hook(state, bucket), group), state
     if method == "fp16":
         return lambda bucket: default_hooks.fp16_compress_hook(group, bucket), _times(2)
-    if dist.get_backend(group) == "gloo":
-        raise ValueError("gloo (CPU) cannot add bf16 gradients up: use fp16, or GPUs with NCCL")
     return lambda bucket: default_hooks.bf16_compress_hook(group, bucket), _times(2)
 
 

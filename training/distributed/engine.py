@@ -83,7 +83,8 @@ class Engine:
         mine = {name: self._share(rows).to(self.device) for name, rows in batch.items()}
         total = self._through_line(mine, losses) if self.line else self._through_model(mine, losses)
         if self.whole:
-            self._mean_of_whole()
+            assert self.mesh is not None
+            fsdp.mean_of_whole(self.whole, self.mesh)
         if self.mesh:
             dist.all_reduce(total)
             total /= layout.tensor * layout.data
@@ -212,18 +213,6 @@ class Engine:
             **({"target": mine["targets"], "losses": found} if last else {}),
         )
         return torch.stack(found).sum().detach() if last else torch.zeros((), device=self.device)
-
-    def _mean_of_whole(self) -> None:
-        """The mean over data ranks of gradients that neither DDP nor FSDP sends, all in one collective."""
-        assert self.mesh is not None
-        gradients = [value.grad for value in self.whole if value.grad is not None]
-        local = [value.to_local() if isinstance(value, DTensor) else value for value in gradients]
-        flat = torch.cat([value.flatten() for value in local]) / self.layout.data
-        for axis in ("replicate", "shard"):
-            if self.mesh.size(AXES.index(axis)) > 1:
-                dist.all_reduce(flat, group=self.mesh.get_group(axis))
-        for value, part in zip(local, flat.split([value.numel() for value in local]), strict=True):
-            value.copy_(part.view_as(value))
 
 
 def _parts(mine: Batch, count: int) -> list[Batch]:

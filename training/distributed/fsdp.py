@@ -6,7 +6,10 @@ is called here directly.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import (
@@ -15,6 +18,7 @@ from torch.distributed.fsdp import (
     OffloadPolicy,
     fully_shard,
 )
+from torch.distributed.tensor import DTensor
 
 from training.distributed.blocks import blocks
 
@@ -36,12 +40,12 @@ def shard_weights(
             only, gradients summed over both.
         free_after_forward: give gathered weights back after the forward pass and gather them again in the
             backward pass (ZeRO-3); else they are kept in between (ZeRO-2).
-        offload: parts wait in the host's memory; needs a GPU to be of use.
+        offload: parts wait in the host's memory, pinned where there is a GPU, which they need to be of use.
         compute: dtype of gathered weights and activations; gradients are summed in fp32.
         persist: parameters with fewer figures stay whole on every rank (norms, biases): not worth a gather.
 
     Returns:
-        The parameters that stayed whole. FSDP leaves their gradients alone: the caller takes their mean.
+        The parameters that stayed whole. FSDP leaves their gradients alone: `mean_of_whole` is for them.
     """
     whole = [value for value in model.parameters() if value.numel() < persist]
     precision = (
@@ -49,7 +53,9 @@ def shard_weights(
         if compute is not None
         else MixedPrecisionPolicy()
     )
-    policy: OffloadPolicy = CPUOffloadPolicy() if offload else OffloadPolicy()
+    policy: OffloadPolicy = OffloadPolicy()
+    if offload:
+        policy = CPUOffloadPolicy(pin_memory=torch.cuda.is_available())
     for layer in blocks(model):
         fully_shard(
             layer,
@@ -62,3 +68,25 @@ def shard_weights(
     # The root's own weights are needed again at once: torch leaves them gathered by default.
     fully_shard(model, mesh=mesh, mp_policy=precision, offload_policy=policy, ignored_params=set(whole))
     return whole
+
+
+def mean_of_whole(whole: Sequence[nn.Parameter], mesh: DeviceMesh) -> None:
+    """The mean over data ranks of gradients that neither DDP nor FSDP sends, all in one collective an axis.
+
+    Every rank must call it, after the last backward pass of a step.
+
+    Args:
+        mesh: with the axes "replicate" and "shard" among others; each rank of them saw other items.
+    """
+    names = mesh.mesh_dim_names or ()
+    sizes = {axis: mesh.size(names.index(axis)) for axis in ("replicate", "shard")}
+    gradients = [value.grad for value in whole if value.grad is not None]
+    local = [value.to_local() if isinstance(value, DTensor) else value for value in gradients]
+    if not local:
+        return
+    flat = torch.cat([value.flatten() for value in local]) / (sizes["replicate"] * sizes["shard"])
+    for axis, size in sizes.items():
+        if size > 1:
+            dist.all_reduce(flat, group=mesh.get_group(axis))
+    for value, part in zip(local, flat.split([value.numel() for value in local]), strict=True):
+        value.copy_(part.view_as(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from training.distributed.blocks import blocks
+from training.distributed.shape import POOL, pool_share
 from training.distributed.tasks import Batch, Task
 
 _ALLOCATOR = "PYTORCH_ALLOC_CONF"
@@ -94,6 +95,18 @@ def choose_layers(costs: Sequence[LayerCost], excess: int) -> list[int]:
     return sorted(taken)
 
 
+def prepare(environment: MutableMapping[str, str] = os.environ) -> int:
+    """Get a training program's GPU ready, before anything of CUDA is touched: segments that can grow, and where
+    the environment names a share as `POOL`, that much of the free memory at once. Returns its bytes.
+
+    Raises:
+        ValueError: the share is no number from 0 to 1.
+    """
+    environment.update(allocator_settings(dict(environment)))
+    share = pool_share(environment.get(POOL, ""))
+    return reserve(share) if share else 0
+
+
 def allocator_settings(environment: dict[str, str]) -> dict[str, str]:
     """`environment` with segments that can grow, against fragmentation; what a person has set stays.
 
@@ -105,16 +118,17 @@ def allocator_settings(environment: dict[str, str]) -> dict[str, str]:
 
 
 def reserve(share: float) -> int:
-    """Take `share` of a GPU's free memory into the allocator's pool at once, so that a neighbour cannot take
-    it and no step waits for the driver. Returns the bytes; 0 without a GPU.
+    """Take `share` of the free memory of this rank's GPU into the allocator's pool at once, so that a neighbour
+    cannot take it and no step waits for the driver. Returns the bytes; 0 without a GPU.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share: found {share}, expected a number above 0, at most 1")
     if not torch.cuda.is_available():
         return 0
-    free, _total = torch.cuda.mem_get_info()
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))  # as a Trainer will take
+    free, _total = torch.cuda.mem_get_info(device)
     size = int(free * share)
-    del_me = torch.empty(size, dtype=torch.uint8, device="cuda")
+    del_me = torch.empty(size, dtype=torch.uint8, device=device)
     del del_me  # stays in the pool
     return size
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from training.distributed.footprint import FP32, MIXED, Footprint, Precision, footprint, lora_parameters
+from training.distributed.grounds import grounds, in_count, in_gb
 from training.distributed.layout import Layout
 from training.distributed.reasons import Reason
-from training.distributed.shape import GB, Machine, Shape
+from training.distributed.shape import Machine, Shape
 from training.distributed.traffic import Traffic, bucket_bytes, persistence_threshold, traffic
 
 MARGIN = 0.9  # of a device's memory may be planned: allocators leave gaps, libraries take workspace
@@ -77,11 +78,11 @@ def choose(
     if batch < 1:
         raise ValueError(f"batch: found {batch}, expected 1 or more")
     precision = precision or (MIXED if machine.kind == "cuda" else FP32)
-    used = machine if fixed or machine.kind == "cuda" else replace(machine, devices=1)
-    plans = [measure(shape, machine, layout, precision) for layout in layouts(shape, used, batch)]
-    fitting = [plan for plan in plans if fits(plan, machine)]
+    used = machine if fixed else worthwhile(machine)
+    plans = [measure(shape, used, layout, precision) for layout in layouts(shape, used, batch)]
+    fitting = [plan for plan in plans if fits(plan, used)]
     if not fitting:
-        raise NoFit(_no_fit(shape, machine, batch, precision, plans))
+        raise NoFit(_no_fit(shape, used, batch, precision, plans))
     if any(not plan.layout.offload for plan in fitting):  # the host's memory is a last resort
         fitting = [plan for plan in fitting if not plan.layout.offload]
     fastest = min(plan.seconds for plan in fitting)
@@ -89,13 +90,33 @@ def choose(
         (plan for plan in fitting if plan.seconds <= fastest * ALIKE),
         key=lambda plan: (_complexity(plan.layout), plan.seconds, plan.memory.total),
     )
-    return replace(best, reasons=list(_reasons(best, shape, machine, precision, batch, fitting, fixed)))
+    copies = any(fits_plain(plan) for plan in fitting)
+    return replace(best, reasons=list(grounds(best, shape, used, precision, copies=copies)))
 
 
 def explain(layout: Layout, shape: Shape, machine: Machine, precision: Precision = FP32) -> Plan:
-    """A layout that is settled already, with what it takes and what there is to say of it."""
+    """A layout that is settled already, with what it takes and what there is to say of it: also whether whole
+    copies would have fitted, with the same micro-batches."""
     plan = measure(shape, machine, layout, precision)
-    return replace(plan, reasons=list(_reasons(plan, shape, machine, precision, layout.batch, [plan], True)))
+    plain = replace(layout, replicate=layout.ranks, shard=1, tensor=1, pipeline=1, zero=0, offload=False)
+    copies = fits(measure(shape, machine, plain, precision), machine)
+    return replace(plan, reasons=list(grounds(plan, shape, machine, precision, copies=copies, settled=True)))
+
+
+def worthwhile(machine: Machine) -> Machine:
+    """The devices that make training faster. On CPUs that is one process a box, which has all its cores: several
+    share them, compute no faster, and have to send each other gradients."""
+    if machine.kind == "cuda":
+        return machine
+    beside = min(machine.devices, machine.per_node)
+    return replace(
+        machine,
+        devices=machine.nodes,
+        per_node=1,
+        memory=machine.memory * beside,
+        speed=machine.speed * beside,
+        cores=max(machine.cores, beside),
+    )
 
 
 def measure(shape: Shape, machine: Machine, layout: Layout, precision: Precision) -> Plan:
@@ -201,8 +222,8 @@ def weights_only(shape: Shape, layout: Layout, precision: Precision = MIXED) -> 
     """Bytes of the weights of one rank, and of all that Adam needs, undivided by data-parallel ranks: the sum
     that is often left out.
 
-    >>> seventy = Shape(parameters=70 * GB, layers=80, hidden=8192, heads=64, vocabulary=32000, sequence=4096)
-    >>> [round(value / GB, 1) for value in weights_only(seventy, Layout(tensor=4, pipeline=2, replicate=4))]
+    >>> seventy = Shape(parameters=70 * 10**9, layers=80, hidden=8192, heads=64, vocabulary=32000, sequence=4096)
+    >>> [round(value / 10**9, 1) for value in weights_only(seventy, Layout(tensor=4, pipeline=2, replicate=4))]
     [17.5, 140.0]
     """
     own = shape.parameters // (layout.tensor * layout.pipeline)
@@ -213,62 +234,6 @@ def _divisors(number: int) -> list[int]:
     return [value for value in range(1, number + 1) if number % value == 0]
 
 
-def _reasons(
-    plan: Plan,
-    shape: Shape,
-    machine: Machine,
-    precision: Precision,
-    batch: int,
-    fitting: list[Plan],
-    fixed: bool,
-) -> Iterator[Reason]:
-    layout = plan.layout
-    frozen = shape.parameters - shape.learning
-    yield Reason(
-        "needs_part" if frozen else "needs",
-        **{"learning": _count(shape.learning), "frozen": precision.weight} if frozen else {},
-        parameters=_count(shape.parameters),
-        bytes=precision.state,
-        total=_gb(precision.state * shape.learning + precision.weight * frozen),
-        memory=_gb(machine.memory),
-    )
-    beside = min(machine.devices, machine.per_node)
-    if machine.kind == "cpu" and beside > 1:
-        yield Reason("cpu_fixed" if fixed else "cpu_one", processes=beside)
-    if layout.offload:
-        yield Reason("offload", host=_gb(plan.memory.host * min(machine.per_node, layout.ranks)))
-    elif layout.fsdp and not any(fits_plain(other) for other in fitting):
-        yield Reason("shard_must", ranks=layout.shard)
-    elif layout.fsdp:
-        yield Reason("shard_faster", ranks=layout.shard)
-    elif layout.zero == 1:
-        yield Reason("zero1", ranks=layout.replicate)
-    elif layout.replicate > 1:
-        yield Reason("copies", ranks=layout.replicate)
-    if layout.fsdp and layout.replicate > 1:
-        yield Reason("hybrid", groups=layout.replicate, ranks=layout.shard)
-    if layout.tensor > 1:
-        yield Reason("tensor", ranks=layout.tensor)
-    if layout.pipeline > 1:
-        bubble = (layout.pipeline - 1) / (layout.accumulation + layout.pipeline - 1)
-        yield Reason("pipeline", stages=layout.pipeline, bubble=f"{100 * bubble:.0f} %")
-    yield Reason(
-        "batch" if layout.data > 1 else "batch_one",
-        batch=batch,
-        data=layout.data,
-        micro=layout.micro_batch,
-        accumulation=layout.accumulation,
-    )
-    if layout.checkpointing != "none":
-        saved = footprint(shape, replace(layout, checkpointing="none"), precision).activations
-        yield Reason(
-            f"checkpoint_{layout.checkpointing}", before=_gb(saved), after=_gb(plan.memory.activations)
-        )
-    yield Reason("memory", total=_gb(plan.memory.total), memory=_gb(machine.memory))
-    if plan.traffic.total:
-        yield Reason("traffic", sent=_gb(plan.traffic.total))
-
-
 def fits_plain(plan: Plan) -> bool:
     """Whether it is a plan without FSDP2, offload, TP or PP."""
     layout = plan.layout
@@ -276,7 +241,7 @@ def fits_plain(plan: Plan) -> bool:
 
 
 def _no_fit(shape: Shape, machine: Machine, batch: int, precision: Precision, plans: list[Plan]) -> str:
-    found = f"{_count(shape.parameters)} parameters on {machine.devices} devices of {_gb(machine.memory)}"
+    found = f"{in_count(shape.parameters)} parameters on {machine.devices} devices of {in_gb(machine.memory)}"
     if not plans:
         return (
             f"found a batch of {batch} items for {found}: no layout deals it out evenly; "
@@ -290,26 +255,12 @@ def _no_fit(shape: Shape, machine: Machine, batch: int, precision: Precision, pl
         if fits(plan, machine)
     ]
     text = (
-        f"found {found}: the leanest layout ({least.layout.name}) needs {_gb(least.memory.total)} a device and "
-        f"{_gb(least.memory.host * min(machine.per_node, machine.devices))} on the host"
+        f"found {found}: the leanest layout ({least.layout.name}) needs {in_gb(least.memory.total)} a device "
+        f"and {in_gb(least.memory.host * min(machine.per_node, machine.devices))} on the host"
     )
     if not other or shape.learning < shape.parameters:
         return text + "; use more devices, shorter texts or a smaller model"
     lean = min(other, key=lambda plan: plan.seconds)
     return text + (
-        f"; LoRA with rank 16 ({_count(light.learning)} parameters learn) fits in {_gb(lean.memory.total)}"
+        f"; LoRA with rank 16 ({in_count(light.learning)} parameters learn) fits in {in_gb(lean.memory.total)}"
     )
-
-
-def _gb(size: float) -> str:
-    """
-    >>> _gb(24e9), _gb(3.2e6)
-    ('24 GB', '3.2 MB')
-    """
-    if size >= 1000 * GB:
-        return f"{size / GB:,.0f} GB"
-    return f"{size / GB:.3g} GB" if size >= GB else f"{size / 10**6:.3g} MB"
-
-
-def _count(number: int) -> str:
-    return f"{number / 10**9:.3g} billion" if number >= 10**9 else f"{number / 10**6:.3g} million"

@@ -19,8 +19,16 @@ TEXTS = {
     "copy does not fit on a device.",
     "shard_faster": "Weights are divided among %(ranks)s ranks (FSDP2): that leaves room for larger "
     "micro-batches.",
+    "shard_given": "Weights, gradients and optimizer are divided among %(ranks)s ranks (FSDP2), as the layout "
+    "says: a whole copy would fit on a device too.",
+    "offload_given": "Weights, gradients and optimizer wait in the host's memory (%(host)s), as the layout "
+    "says: a whole copy would fit on a device too.",
     "zero1": "Every rank holds the weights, and a part of the optimizer's state (ZeRO-1, %(ranks)s ranks).",
     "copies": "Every rank holds a whole copy (DDP, %(ranks)s ranks): it fits, and sends least.",
+    "copies_tight": "Every rank holds a whole copy (DDP, %(ranks)s ranks), as the layout says: by the "
+    "estimate it does not fit on a device.",
+    "groups": "%(groups)s groups of ranks hold the same weights and see different items: they sum "
+    "their gradients.",
     "hybrid": "%(groups)s groups of %(ranks)s ranks each hold a copy (HSDP): weights are gathered "
     "over the fast links only.",
     "tensor": "Matrices are cut among %(ranks)s ranks of one box: less memory a rank, at two sums a layer.",

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 GB = 10**9
+POOL = "TRAINING_GPU_POOL"  # of the environment: a share of a GPU that a program takes at its start
+# One core's matrix products in fp32, measured on the machine this was written on; memory and an office's net.
+CPU_SPEEDS = {"speed": 100e9, "near": 2e9, "far": 1e9}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +120,7 @@ class Machine:
         kind: "cuda" or "cpu". devices: GPUs, or processes on CPU. per_node: of them in one box.
         memory: bytes each may use. host: bytes of memory of a box.
         speed: floating-point operations a second of a device that training really reaches.
+        cores: of a box's processor that a process may use.
         near: bytes a second between two devices of a box; far: from box to box, for each device.
     """
 
@@ -125,6 +129,7 @@ class Machine:
     memory: int
     per_node: int = 8
     host: int = 0
+    cores: int = 1
     speed: float = 150e12
     near: float = 200e9
     far: float = 20e9
@@ -148,12 +153,18 @@ class Machine:
 
         local = min(processes, int(os.environ.get("LOCAL_WORLD_SIZE", processes)))
         host = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        cores = own_cores()
         if torch.cuda.is_available():
             memory = min(
                 torch.cuda.get_device_properties(at).total_memory for at in range(torch.cuda.device_count())
             )
             return cls(
-                kind="cuda", devices=processes, per_node=torch.cuda.device_count(), memory=memory, host=host
+                kind="cuda",
+                devices=processes,
+                per_node=torch.cuda.device_count(),
+                memory=memory,
+                host=host,
+                cores=cores,
             )
         return cls(
             kind="cpu",
@@ -161,7 +172,29 @@ class Machine:
             per_node=local,
             memory=host // local,
             host=host,
-            speed=100e9,  # one core's matrix products in fp32, measured on the machine this was written on
-            near=2e9,
-            far=1e9,
+            cores=cores,
+            **CPU_SPEEDS,
         )
+
+
+def own_cores() -> int:
+    """Cores of this machine that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def pool_share(text: str) -> float:
+    """The share of a GPU's memory that a setting names; 0: none.
+
+    Raises:
+        ValueError: it is no number from 0 to 1.
+
+    >>> pool_share("0.5"), pool_share("")
+    (0.5, 0.0)
+    """
+    try:
+        share = float(text or 0)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError(f"{POOL}: found {text!r}, expected a share from 0 (none) to 1")
+    return share

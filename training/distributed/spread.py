@@ -74,6 +74,7 @@ class Spread:
     Attributes:
         data_ranks, data_rank: in how many parts a batch is dealt out, and which of them is this rank's; ranks
             that cut matrices see the same items.
+        kept_whole: small parameters that are not divided; `clip` takes the mean of their gradients.
         ran: what lies where after `apply`, for a report: placements with their number of parameters.
     """
 
@@ -86,14 +87,16 @@ class Spread:
         if self.mesh is not None:
             at = {axis: self.mesh.get_local_rank(axis) for axis in AXES}
             self.data_rank = at["replicate"] * layout.shard + at["shard"]
+        self.kept_whole: list[nn.Parameter] = []
         self.ran: dict[str, int] = {}
         self._plain: nn.Module | None = None
 
-    def apply(self, model: Any, again: Sequence[int] = ()) -> None:
+    def apply(self, model: Any, again: Sequence[int] = (), persist: int = 0) -> None:
         """Divide a `TextClassifier` in place, with rank 0's weights; nothing where ranks hold copies.
 
         Args:
             again: layers whose activations are computed again in the backward pass; the same on all ranks.
+            persist: parameters with fewer figures stay whole on every rank, where FSDP2 divides the others.
 
         Raises:
             ValueError: its layers cannot be cut so.
@@ -110,10 +113,11 @@ class Spread:
         checkpoint_blocks(model.encoder, again)  # not in the copy above: its layers would call these
         if self.layout.tensor == 1:
             replicas = self.layout.replicate > 1
-            fsdp.shard_weights(
+            self.kept_whole = fsdp.shard_weights(
                 model,
                 self.mesh["replicate", "shard"] if replicas else self.mesh["shard"],
                 free_after_forward=self.layout.zero == 3,
+                persist=persist,
             )
         model._is_accelerate_prepared = True  # accelerate would put DDP around it, or refuse it
         self.ran = dict(Counter(_placement(value) for value in model.parameters()))
@@ -132,7 +136,11 @@ class Spread:
         return torch.optim.AdamW(groups, eps=eps, fused=True)
 
     def clip(self, model: nn.Module, most: float) -> float:
-        """Hold the gradient's length below a bound. Returns what it was; every rank must call it."""
+        """Hold the gradient's length below a bound, once a step's gradient is whole. Returns what it was; every
+        rank must call it."""
+        if self.kept_whole:
+            assert self.mesh is not None
+            fsdp.mean_of_whole(self.kept_whole, self.mesh)
         return norms.clip(model.parameters(), most, self.layout.data * self.layout.tensor)
 
     def whole(self, model: Any) -> Any:

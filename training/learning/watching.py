@@ -49,6 +49,7 @@ class Watch(TrainerCallback):
         trainer: Trainer,
         *,
         compression: str = "none",
+        compression_share: float = compress.SHARE,
         profile_steps: int,
         folder: Path,
         longest: int,
@@ -57,13 +58,14 @@ class Watch(TrainerCallback):
         drawn: Drawn | None = None,
     ) -> None:
         """Args:
-        compression: of gradients between ranks, see `compress.METHODS`.
+        compression: of gradients between ranks, see `compress.METHODS`. compression_share: of top-k.
         profile_steps: steps for torch's profiler, 0 for none; its trace goes to `folder`, of rank 0.
         longest: tokens of the longest item. spread: the layout over ranks, as it was applied.
         takes: bytes a parameter, for the plan. drawn: of a trainer that draws replies; it counts there.
         """
         self.drawn = drawn or Drawn()
-        self.trainer, self.compression, self.takes = trainer, compression, takes
+        self.trainer, self.takes = trainer, takes
+        self.compression, self.compression_share = compression, compression_share
         self.longest, self.spread, self.layout = longest, spread, spread.layout
         self.meter: Meter | None = None  # of one step
         self._metering = False
@@ -84,7 +86,7 @@ class Watch(TrainerCallback):
         model = self.trainer.model_wrapped
         # One rank under torchrun is wrapped too, and has nobody to send to.
         if isinstance(model, DistributedDataParallel) and args.world_size > 1:
-            self.wire = compress.attach(model, self.compression)
+            self.wire = compress.attach(model, self.compression, share=self.compression_share)
             if self.wire.sparse is not None and isinstance(self.trainer, SurvivingTrainer):
                 self.trainer.send_sparsely(self.wire.sparse)
         self.before, self._first = private_bytes(), state.global_step

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import time
 from dataclasses import replace
@@ -28,7 +27,7 @@ import numpy.typing as npt
 import transformers
 
 from jobs import program
-from training.distributed import checkpoint, communicate, memory
+from training.distributed import checkpoint, communicate, compress, memory
 from training.distributed.recovery import positions
 from training.distributed.spread import Spread
 from training.distributed.survival import Survival
@@ -86,7 +85,7 @@ class _Run:
         self.head_s = self.begun = 0.0
         be_quiet()
         set_threads(spec.threads)
-        os.environ.update(memory.allocator_settings(dict(os.environ)))  # before CUDA is touched
+        memory.prepare()
 
     def perform(self, started: float) -> None:
         spec, task = self.spec, self.task
@@ -103,6 +102,7 @@ class _Run:
         self.own = Path(spec.work) / f"attempt-{communicate.attempt()}"
         # Joins the process group.
         self.args = arguments(spec, self.own, self.steps, has_validation=bool(len(self.validation)))
+        compress.check(spec.compression, backend=communicate.backend())
         self.lengths = [len(row) for row in self.encoded.tokens]
         self.order = Order.of(spec, self.train, self.targets, self.lengths, self.args.device)
         self.survival = Survival(Path(spec.work), self.own, spec.key(), self.args.device, spec.limits())
@@ -170,12 +170,12 @@ class _Run:
     def _trainer(self, model: TextClassifier, survival: Survival) -> ExactTrainer:
         spec = self.spec
         words = CutVocabulary(model.encoder, [self.encoded.tokens, self.watched.tokens], self.tokeniser.pad)
-        layout, self.args.ddp_bucket_cap_mb = finetune_model.layout(spec, model, max(self.lengths))
+        layout, self.args.ddp_bucket_cap_mb, persist = finetune_model.layout(spec, model, max(self.lengths))
         data = TokenData(words.renumbered(self.encoded.tokens), self.targets)
         longest = sorted(data.tokens, key=len)[-2:]
         layout, again = finetune_model.computed_again(layout, model, longest, survival.recovery.again)
         spread = Spread(layout, self.args.device)
-        spread.apply(model, again)
+        spread.apply(model, again, persist)
         if spread.divides:  # ranks hold different weights: nothing to compare
             survival.limits = replace(survival.limits, compare_every=None)
         taken = positions(self.steps, survival.recovery.skipped)
@@ -206,6 +206,7 @@ class _Run:
         self.watch = Watch(
             trainer,
             compression=spec.compression,
+            compression_share=spec.compression_share,
             profile_steps=spec.profile_steps,
             folder=self.own / "profile",
             longest=max(self.lengths),

@@ -60,18 +60,19 @@ def start_head(
         model.start_head(*start)
 
 
-def layout(spec: FinetuneSpec, model: TextClassifier, longest: int) -> tuple[Layout, int]:
-    """How the model lies on the ranks that there are now, and MiB of a bucket of gradients. `longest`: tokens of
-    the longest text."""
+def layout(spec: FinetuneSpec, model: TextClassifier, longest: int) -> tuple[Layout, int, int]:
+    """How the model lies on the ranks that there are now, MiB of a bucket of gradients, and the size below which
+    a parameter is not divided. `longest`: tokens of the longest text."""
     ranks = communicate.world_size()
     shape = Shape.of(model.encoder, longest, outputs=model.head.out_features)
     machine = Machine.here(ranks)
     found = settle(spec.layout, ranks, shape, machine, spec.batch_size, copies=spec.copies)
     for kind in AGAIN:  # the least that fits by the plan's estimate
         found = replace(found, checkpointing=kind)
-        if plan.fits(plan.explain(found, shape, machine), machine):
+        planned = plan.explain(found, shape, machine)
+        if plan.fits(planned, machine):
             break
-    return found, bucket_mb(machine, found, shape)
+    return found, bucket_mb(machine, found, shape), planned.persist
 
 
 def computed_again(

@@ -45,7 +45,8 @@ class FinetuneSpec(SurvivingSpec):
         exchange: folder in which the runs of a group tell each other their gradients every `exchange_every`
             steps, which count `exchange_weight` (see learning.exchange); "": none.
         base_penalty: how strongly the encoder's weights are pulled back to the base's, see towards_base.
-        compression: of gradients between processes: none, topk, powersgd or fp16 (`distributed.compress`).
+        compression: of gradients between processes: none, topk, powersgd, fp16, or bf16 over NCCL
+            (`distributed.compress`). compression_share: of its entries that topk sends.
         gradient_surgery: PCGrad between new and replayed items (`learning.incremental_surgery`); with `before`.
         layout: how model and optimiser lie on the processes (`distributed.layout.NAMES`); "auto": the simplest
             that fits. One process is one process under any of them.
@@ -89,6 +90,7 @@ class FinetuneSpec(SurvivingSpec):
     exchange_every: int = 10
     exchange_weight: float = 0.25
     compression: str = "none"
+    compression_share: float = compress.SHARE
     gradient_surgery: bool = False
     layout: str = "auto"
     autotune_s: float = 0.0
@@ -113,7 +115,7 @@ class FinetuneSpec(SurvivingSpec):
         specs.check_range("least_nodes", self.least_nodes, 1, 1024)
         specs.check_range("autotune_s", self.autotune_s, 0, 86_400)
         specs.check_range("profile_steps", self.profile_steps, 0, 1000)
-        compress.check(self.compression)
+        compress.check(self.compression, self.compression_share)
         check_name(self.layout, self.processes, self.compression, self.gradient_surgery)
         if self.gradient_surgery and not self.before:
             raise ValueError(

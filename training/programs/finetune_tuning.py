@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from jobs import program
 from training.distributed import communicate
+from training.distributed.shape import own_cores
 from training.learning import faster
 from training.programs.finetune_spec import FinetuneSpec
 
@@ -27,9 +27,8 @@ def found(
     begun, leads = time.monotonic(), communicate.rank() == 0
     if leads:
         program.progress(0, 1, f"looking for faster settings for {spec.autotune_s:g} s")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        tuned = trials().search(spec.autotune_s, cores=cores, is_plain=is_plain)
+        tuned = trials().search(spec.autotune_s, cores=own_cores(), is_plain=is_plain)
     except ValueError as error:  # raised on all ranks alike; the run itself knows what to do without memory
         program.log(f"no faster settings were looked for: {error}")
         return None

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from jobs import program
-from training.distributed import checkpoint, communicate
+from training.distributed import checkpoint, communicate, memory
 from training.distributed.recovery import positions
 from training.distributed.survival import Survival
 from training.learning import precision, text_model
@@ -60,6 +60,7 @@ class _Run:
 
         text_model.be_quiet()
         text_model.set_threads(spec.threads)
+        memory.prepare()
         settled = precision.settled(spec.precision, text_model.device(), Path(spec.work))
         self.spec = spec = replace(spec, precision=settled.precision)
         self.survival: Survival | None = None

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from jobs import program
-from training.distributed import checkpoint, communicate
+from training.distributed import checkpoint, communicate, memory
 from training.distributed.recovery import positions
 from training.distributed.survival import Survival
 from training.learning import batching, dialogues, precision, reply_scores, text_model
@@ -67,6 +67,7 @@ class _Run:
 
         text_model.be_quiet()
         text_model.set_threads(spec.threads)
+        memory.prepare()
         settled = precision.settled(spec.precision, text_model.device(), Path(spec.work))
         self.spec = spec = replace(spec, precision=settled.precision)
         self.survival: Survival | None = None

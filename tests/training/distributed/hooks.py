@@ -10,6 +10,7 @@ import torch.distributed as dist
 import transformers
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from transformers.distributed import DistributedConfig
 
 from training.distributed import compress
 from training.distributed.wire import Meter
@@ -56,6 +57,38 @@ def trained(method: str, *, bucket_mb: float = 25, **settings: Any) -> dict[str,
         "weights": flat.double().tolist(),
         "steps": wire.steps,
     }
+
+
+def cut_by_trainer() -> str:
+    """What the plain Trainer says of a model whose matrices transformers has cut among two CPU processes."""
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=16,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+    )
+    with tempfile.TemporaryDirectory() as own:
+        told: list[Any] = [own]
+        dist.broadcast_object_list(told)  # transformers lets rank 0 alone write a model
+        (folder,) = told
+        transformers.LlamaForCausalLM(config).save_pretrained(folder)
+        dist.barrier()
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, distributed_config=DistributedConfig(tp_size=2)
+        )
+        dist.barrier()
+        try:
+            transformers.Trainer(
+                model,
+                transformers.TrainingArguments(output_dir=own, report_to=[], use_cpu=True),
+                train_dataset=Texts(),
+            ).train()
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def refused(method: str) -> str:
@@ -130,7 +163,9 @@ def found() -> dict[str, Any]:
         "fp16": trained("fp16"),
         "bf16": refused("bf16"),
         "zip": refused("zip"),
+        "batched": refused("batched_powersgd"),
         "trainer": by_trainer(),
         "trainer_mended": by_trainer(average_tokens_across_devices=False),
+        "trainer_cut": cut_by_trainer(),
         "trainer_fsdp": by_trainer(fsdp=True, average_tokens_across_devices=False),
     }

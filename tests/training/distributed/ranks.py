@@ -33,6 +33,7 @@ CASES = {
         "zero1": Layout(replicate=2, zero=1),
         "zero2": Layout(shard=2, zero=2),
         "zero3": Layout(shard=2, zero=3, accumulation=2, checkpointing="selective"),
+        "offload": Layout(shard=2, zero=3, offload=True),
         "tensor": Layout(tensor=2),
         "gpipe": Layout(pipeline=2, accumulation=4, schedule="gpipe"),
         "1f1b": Layout(pipeline=2, accumulation=4),

@@ -69,10 +69,14 @@ def test_a_tenth_of_the_entries_with_what_was_left_over_learns_as_well(two: Foun
 
 
 def test_it_says_what_does_not_go(two: Found) -> None:
-    assert two[0]["bf16"] == "gloo (CPU) cannot add bf16 gradients up: use fp16, or GPUs with NCCL"
+    assert (
+        two[0]["bf16"] == "compression: gloo (CPU) cannot add bf16 gradients up: use fp16, or GPUs with NCCL"
+    )
     assert two[0]["zip"] == "compression: found 'zip', expected one of none, topk, powersgd, fp16, bf16"
-    with pytest.raises(ValueError, match="batched PowerSGD fails on gloo"):
-        compress.batched_power_sgd("gloo")
+    assert two[0]["batched"] == (
+        "compression: batched PowerSGD was seen failing on gloo (CPU) and is not offered: use powersgd, which "
+        "works bucket by bucket"
+    )
 
 
 def test_the_plain_trainer_doubles_an_encoders_loss_and_gradient_at_two_ranks(two: Found) -> None:
@@ -89,6 +93,15 @@ def test_the_trainer_takes_fsdp_on_cpu_and_runs_ddp(two: Found) -> None:
     assert not two[0]["trainer_fsdp"]["sharded"]
 
 
+def test_the_trainer_refuses_a_model_whose_matrices_are_cut_on_cpu(two: Found) -> None:
+    """Why `spread` cuts matrices itself, and tells accelerate that nothing is left to wrap."""
+    for rank in two:
+        assert rank["trainer_cut"].startswith(
+            "ValueError: ParallelismConfig is only compatible DistributedType.FSDP"
+        )
+        assert rank["trainer_cut"].endswith("but got DistributedType.MULTI_CPU.")
+
+
 def test_a_slow_wire_is_warned_of() -> None:
     wire = compress.Wire(method="none", sent=400, plain=400, steps=1, waited=0.35, working=0.05)
     report = wire.report(1.0)
@@ -101,5 +114,13 @@ def test_a_slow_wire_is_warned_of() -> None:
 
 
 def test_a_share_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="found 0, expected a number above 0"):
-        compress.TopK(None, 0)  # type: ignore[arg-type]
+    for share in (0, 1.5, float("nan")):
+        with pytest.raises(ValueError, match=f"compression_share: found {share}, expected a number above 0"):
+            compress.TopK(None, share)  # type: ignore[arg-type]
+
+
+def test_bf16_is_refused_where_it_was_seen_failing_alone() -> None:
+    for backend in ("", "nccl"):
+        compress.check("bf16", backend=backend)
+    with pytest.raises(ValueError, match="gloo .CPU. cannot add bf16 gradients up: use fp16"):
+        compress.check("bf16", backend="gloo")

@@ -13,7 +13,6 @@ import pytest
 
 from training.distributed import elastic
 from training.distributed.elastic import Heart, Note, failing_nodes, launcher
-from training.distributed.shares import Share, share_out
 
 
 def test_it_launches_one_machine_without_a_place_to_meet() -> None:
@@ -53,22 +52,6 @@ def test_it_refuses_nodes_that_make_no_sense(nodes: str, words: str) -> None:
 
 def test_the_fewest_nodes_are_those_before_the_colon() -> None:
     assert [elastic.least_of(nodes) for nodes in ("1:4", "2:8", "3", "many")] == [1, 2, 3, 1]
-
-
-def test_it_keeps_the_global_batch_whatever_the_number_of_ranks() -> None:
-    for ranks in range(1, 20):
-        for most in (None, 1, 3, 100):
-            share = share_out(64, ranks, most=most)
-            assert share.batch == 64 and share.rate == 1.0
-            assert share.items * ranks >= 64
-            assert most is None or -(-share.items // share.pieces) <= most
-
-
-def test_it_lowers_the_rate_only_where_the_batch_cannot_stay() -> None:
-    assert share_out(64, 4, most=16, accumulates=False) == Share(16, 1, 64, 1.0)
-    assert share_out(64, 3, most=16, accumulates=False) == Share(16, 1, 48, 0.75)
-    with pytest.raises(ValueError, match="found a batch of 0"):
-        share_out(0, 1)
 
 
 def test_it_leaves_out_a_node_that_fails_again_and_again_but_never_all() -> None:

@@ -18,7 +18,7 @@ OUT = "model.layers.0.self_attn.o_proj.weight"
 NORM = "model.layers.0.input_layernorm.weight"
 ALL = 22_688  # parameters of the tiny decoder
 Found = list[dict[str, Any]]  # by rank
-TWO = ["ddp", "ddp_accumulated", "zero1", "zero2", "zero3", "tensor", "gpipe", "1f1b"]
+TWO = ["ddp", "ddp_accumulated", "zero1", "zero2", "zero3", "offload", "tensor", "gpipe", "1f1b"]
 FOUR = ["hsdp", "fsdp_tensor", "ddp_pipeline", "fsdp_pipeline", "tensor_pipeline"]
 
 
@@ -58,7 +58,7 @@ def test_zero1_divides_the_optimizer_alone(two_ranks: Found) -> None:
         assert rank["zero1"]["bytes"]["broadcast"] >= 4 * ALL  # updated weights, both ranks' parts
 
 
-@pytest.mark.parametrize("name", ["zero2", "zero3"])
+@pytest.mark.parametrize("name", ["zero2", "zero3", "offload"])
 def test_fsdp_divides_weights_and_optimizer_and_scatters_gradients(two_ranks: Found, name: str) -> None:
     for rank in two_ranks:
         case = rank[name]

@@ -12,7 +12,7 @@ from training.distributed.engine import Engine
 from training.distributed.footprint import layer_values
 from training.distributed.layout import Layout
 from training.distributed.memory import LayerCost
-from training.distributed.shape import Shape
+from training.distributed.shape import Shape, pool_share
 from training.distributed.tasks import CAUSAL, CLASSIFY
 
 
@@ -69,6 +69,16 @@ def test_what_a_person_has_set_for_the_allocator_stays() -> None:
     assert memory.allocator_settings({})["PYTORCH_ALLOC_CONF"] == "expandable_segments:True"
     own = {"PYTORCH_CUDA_ALLOC_CONF": "max_split_size_mb:64"}
     assert memory.allocator_settings(own) == own
+
+
+def test_a_program_gets_its_gpu_ready_as_the_environment_says() -> None:
+    environment = {"TRAINING_GPU_POOL": "0.5"}
+    assert memory.prepare(environment) == (memory.reserve(0.5) if torch.cuda.is_available() else 0)
+    assert environment["PYTORCH_ALLOC_CONF"] == "expandable_segments:True"
+    assert [pool_share(text) for text in ("", "0", "0.8", "1")] == [0, 0, 0.8, 1]
+    for wrong in ("much", "1.5", "-1", "nan"):
+        with pytest.raises(ValueError, match=f"TRAINING_GPU_POOL: found '{wrong}', expected a share from 0"):
+            memory.prepare({"TRAINING_GPU_POOL": wrong})
     with pytest.raises(ValueError, match="share: found 0"):
         memory.reserve(0)
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import pytest
 
 from training.distributed.footprint import FP32, MIXED, footprint, lora_parameters
 from training.distributed.layout import Layout
-from training.distributed.plan import NoFit, choose, layouts, measure, weights_only
+from training.distributed.plan import NoFit, choose, explain, layouts, measure, weights_only
 from training.distributed.shape import GB, Machine, Shape
 
 SMOL = Shape(
@@ -53,6 +56,45 @@ def test_it_takes_one_process_on_one_cpu_and_says_why() -> None:
     assert plan.layout.batch == 16
     assert "cpu_one" in codes(plan)
     assert plan.traffic.total == 0
+
+
+def test_it_takes_one_process_a_box_where_there_are_several() -> None:
+    boxes = Machine(kind="cpu", devices=8, per_node=2, memory=8 * GB, host=16 * GB, speed=100e9)
+    plan = choose(SMOL, boxes, batch=16)
+    assert (plan.layout.name, plan.layout.batch) == ("DDP 4", 16)
+    assert [reason for reason in plan.reasons if reason.code == "cpu_one"][0].values == {"processes": 2}
+    assert "16 GB" in str(plan.reasons[0])  # both processes' memory is one's
+
+
+def test_a_run_of_one_process_on_one_cpu_says_why() -> None:
+    here = Machine(kind="cpu", devices=1, per_node=1, memory=16 * GB, host=16 * GB, cores=2)
+    plan = explain(Layout(micro_batch=16), SMOL, here)
+    assert codes(plan) == ["needs", "cpu_one", "batch_one", "memory"]
+    assert str(plan.reasons[1]).startswith("One process with all cores: 2 processes on one CPU share")
+    alone = replace(here, cores=1)  # nothing to choose between
+    assert "cpu_one" not in codes(explain(Layout(micro_batch=16), SMOL, alone))
+
+
+@pytest.mark.parametrize(
+    ("layout", "code"),
+    [
+        (Layout(shard=2, zero=2), "shard_given"),
+        (Layout(shard=2, zero=3), "shard_given"),
+        (Layout(shard=2, zero=3, offload=True), "offload_given"),
+        (Layout(replicate=2), "copies"),
+    ],
+)
+def test_a_layout_that_was_asked_for_is_not_said_to_be_needed(layout: Layout, code: str) -> None:
+    """22 million parameters take 0.36 GB with Adam: a copy fits twice over."""
+    mini = Shape(
+        parameters=22_000_000, layers=6, hidden=384, heads=12, vocabulary=30_522, sequence=64, gated=False,
+        outputs=3, per_token=False,
+    )  # fmt: skip
+    plan = explain(layout, mini, TWO_CORES)
+    assert code in codes(plan) and "shard_must" not in codes(plan) and "offload" not in codes(plan)
+    small = replace(TWO_CORES, memory=GB // 3)
+    tight = codes(explain(layout, mini, small))
+    assert {"shard_given": "shard_must", "offload_given": "offload", "copies": "copies_tight"}[code] in tight
 
 
 def test_it_copies_a_small_model_to_two_ranks_that_were_asked_for() -> None:
@@ -181,3 +223,4 @@ def test_processes_of_several_boxes_share_their_own_memory_alone(monkeypatch: py
     two = Machine.here(4)
     assert (two.devices, two.per_node, two.nodes, two.memory) == (4, 2, 2, two.host // 2)
     assert Machine.here(1).memory == two.host
+    assert Machine.here(1).cores == len(os.sched_getaffinity(0))

@@ -450,6 +450,8 @@ def test_it_keys_a_checkpoint_by_what_is_trained_not_where() -> None:
         ({"epochs": float("nan")}, "epochs: found nan"),
         ({"batch_size": 0}, "batch_size: found 0"),
         ({"dropout": 1.0}, "dropout: found 1.0"),
+        ({"compression": "batched_powersgd"}, "batched PowerSGD was seen failing on gloo"),
+        ({"compression_share": 0}, "compression_share: found 0, expected a number above 0"),
         ({"compression": "zip"}, "compression: found 'zip', expected one of none, topk"),
         ({"profile_steps": -1}, "profile_steps: found -1"),
         ({"autotune_s": -1}, "autotune_s: found -1"),
