@@ -1,23 +1,27 @@
-"""One machine's agent of a run on several: torchrun, with a sentence where its own traceback would stand.
+"""One machine's agent of a run: torchrun, with a sentence where its own traceback would stand. It kills ranks of
+its own that stand still (`stillness`).
 
     python -m training.distributed.agent OPTIONS -m MODULE SPEC.json
 
-The agent on the machine of `--rdzv-endpoint` holds the place where all meet. When that one is lost, or cannot be
-reached, no other can form a group: they end, and the job takes the run up again from its newest checkpoint.
-torch's own agent waits for good for an answer that a broken network keeps back, so the place is called now and
-then.
+Of a run on several machines, the agent on the machine of `--rdzv-endpoint` holds the place where all meet. When
+that one is lost, or cannot be reached, no other can form a group: they end, and the job takes the run up again
+from its newest checkpoint. torch's own agent waits for good for an answer that a broken network keeps back, so
+the place is called now and then.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
-from training.distributed import elastic
+from training.distributed import elastic, stillness
 
 LOST = (
     "the place where the machines of this run meet ({endpoint}) was lost or cannot be reached: this machine "
@@ -59,6 +63,15 @@ def watch(endpoint: str, patience: float) -> None:
     os._exit(1)
 
 
+def spec_of(options: list[str]) -> dict[str, Any]:
+    """The spec that the ranks are given, the last of the options; empty where it cannot be read."""
+    try:
+        found = json.loads(Path(options[-1]).read_text())
+    except (IndexError, OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _say(endpoint: str, why: object) -> None:
     print(f"{LOST.format(endpoint=endpoint)} ({why})", file=sys.stderr, flush=True)
 
@@ -71,7 +84,10 @@ def main(options: list[str]) -> int:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.elastic.rendezvous.api import RendezvousError
 
-    endpoint = endpoint_of(options)
+    endpoint, spec = endpoint_of(options), spec_of(options)
+    if spec.get("work"):
+        look = stillness.Watch(Path(spec["work"]), float(spec.get("heartbeat_s", elastic.PATIENCE)))
+        threading.Thread(target=look.run, name="stillness", daemon=True).start()
     if endpoint:
         place = (endpoint, patience_of(options))
         threading.Thread(target=watch, args=place, name="watch", daemon=True).start()
@@ -82,6 +98,9 @@ def main(options: list[str]) -> int:
         return 1
     except ChildFailedError:
         return 1  # the ranks have said why
+    finally:
+        if spec.get("work"):
+            stillness.end_left(Path(spec["work"]))
     return 0
 
 

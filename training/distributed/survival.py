@@ -298,9 +298,11 @@ class Survival:
         elif lost or any("agent" in note.end for note in notes):
             gone = lost or [note for note in notes if "agent" in note.end]
             names = ", ".join(elastic.describe(note, len(nodes)) for note in gone)
-            whom = f"{names} of {len(notes)} was lost"
+            still = all(note.end == elastic.STILL for note in gone)
+            how = "stood still and was killed" if still else "was lost"
+            whom = f"{names} of {len(notes)} {how}"
             if len(gone) == len(notes):  # the only process, or the worker or the machine with all of them
-                whom = "the process was lost" if len(notes) == 1 else f"all {len(notes)} ranks were lost"
+                whom = f"the process {how}" if len(notes) == 1 else f"all {len(notes)} ranks were lost"
             text = f"{whom} after step {max(step, 0)}; started again {seconds} s later"
             self._event("lost", step, text, nodes=[note.node for note in gone], seconds=seconds)
             self._leave_nodes_out(nodes, step)
