@@ -308,11 +308,18 @@ class Survival:
             self._leave_nodes_out(nodes, step)
         elif any(note.end.startswith(elastic.LOST_PEER) for note in notes):
             self._event("connection", step, "the ranks lost each other though none died", at=time.time())
-            recent = [e for e in self.recovery.events if e.get("at", 0) > time.time() - _CONNECTION_SECONDS]
-            if len(recent) >= _CONNECTION_TIMES:
-                program.log(
-                    f"{len(recent)} such losses in ten minutes: look at the network between the nodes"
-                )
+            self._look_at_network(step)
+
+    def _look_at_network(self, step: int) -> None:
+        """Tell of connections that are lost again and again; once in so long."""
+        since = time.time() - _CONNECTION_SECONDS
+        recent = [event["kind"] for event in self.recovery.events if event.get("at", 0) > since]
+        if recent.count("connection") >= _CONNECTION_TIMES and "network" not in recent:
+            text = (
+                f"connections were lost {recent.count('connection')} times in ten minutes: look at the network "
+                "between the nodes"
+            )
+            self._event("network", step, text, at=time.time())
 
     def _leave_nodes_out(self, nodes: list[str], step: int) -> None:
         lost = [name for event in self.recovery.events if event["kind"] == "lost" for name in event["nodes"]]
