@@ -88,8 +88,10 @@ def pairs(count: int, first: int = 0) -> list[list[dict[str, Any]]]:
     ]
 
 
-def write_dataset(folder: Path, **splits: Sequence[list[dict[str, Any]]]) -> Path:
-    """A frozen dataset's folder: train, validation, test; rows numbered through."""
+def write_dataset(
+    folder: Path, weights: Sequence[float | None] = (), **splits: Sequence[list[dict[str, Any]]]
+) -> Path:
+    """A frozen dataset's folder: train (of these weights, or 1), validation, test; rows numbered through."""
     folder.mkdir(parents=True, exist_ok=True)
     first = 0
     for split in ("train", "validation", "test"):
@@ -99,7 +101,9 @@ def write_dataset(folder: Path, **splits: Sequence[list[dict[str, Any]]]) -> Pat
                 "row": pa.array(range(first, first + len(rows)), pa.int64()),
                 "text": pa.array(["text"] * len(rows), pa.string()),
                 "label": pa.array([f"l{n}" for n in range(len(rows))], pa.string()),
-                "weight": pa.array([1.0] * len(rows), pa.float32()),
+                "weight": pa.array(
+                    weights if split == "train" and weights else [1.0] * len(rows), pa.float32()
+                ),
                 "examples": pa.array([json.dumps(one) for one in rows], pa.string()),
             }
         )

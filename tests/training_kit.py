@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench._tiny import tiny_encoder as tiny_encoder
+from training.distributed import elastic
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -171,7 +172,7 @@ def start(
     """Start a program as a job does: torchrun if `processes`, a pipe as its leash, one thread a process."""
     spec_path.write_text(json.dumps(spec))
     options = launcher or ["--standalone", f"--nproc-per-node={processes}"]
-    launch = ["-m", "torch.distributed.run", *options] if processes or launcher else []
+    launch = ["-m", elastic.AGENT, *options] if processes or launcher else []
     environment = {
         **os.environ,
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",

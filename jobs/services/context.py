@@ -90,7 +90,7 @@ class JobContext:
             module: "training.programs.finetune"; it follows jobs/program.py.
             processes: how many, under torchrun.
             torchrun: start it by torch's own launcher; always so for more than one process.
-            launcher: its options; left out, one machine and no second start of a lost process.
+            launcher: its module and options; left out, one machine and no second start of a lost process.
             in_process: call `module.work(spec)` here; for programs that load no torch and take moments.
 
         Raises:

@@ -45,6 +45,7 @@ def run(
     """Run `python -m module spec_path` to its end and return `spec["result"]`, verified.
 
     `check` is called several times a second; whatever it raises ends the program with all its children first.
+    `launcher`: the module of torchrun, or of what stands in for it, and its options.
     """
     result = Path(spec["result"])
     if _is_finished(result, spec):
@@ -109,8 +110,8 @@ def _command(
 ) -> list[str]:
     if not torchrun:
         return [sys.executable, "-m", module, str(spec_path)]
-    options = launcher or ["--standalone", f"--nproc-per-node={processes}"]
-    return [sys.executable, "-m", "torch.distributed.run", *options, "-m", module, str(spec_path)]
+    launch = launcher or ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    return [sys.executable, "-m", *launch, "-m", module, str(spec_path)]
 
 
 def _environment(processes: int) -> dict[str, str]:

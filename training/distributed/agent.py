@@ -1,11 +1,12 @@
-"""One machine's agent of a run on several: torchrun, with a sentence where its own traceback would stand.
+"""One machine's agent of a run: torchrun, with a sentence where its own traceback would stand. It kills ranks of
+its own that stand still (`stillness`).
 
     python -m training.distributed.agent OPTIONS -m MODULE SPEC.json
 
-The agent on the machine of `--rdzv-endpoint` holds the place where all meet. When that one is lost, or cannot be
-reached, no other can form a group: they end, and the job takes the run up again from its newest checkpoint.
-torch's own agent waits for good for an answer that a broken network keeps back, so the place is called now and
-then.
+Of a run on several machines, the agent on the machine of `--rdzv-endpoint` holds the place where all meet. When
+that one is lost, or cannot be reached, no other can form a group: they end, and the job takes the run up again
+from its newest checkpoint. torch's own agent waits for good for an answer that a broken network keeps back, so
+the place is called now and then.
 
 A machine that is left out (`Survival` in its ranks says so by a signal) ends its part. If it holds the place it
 stays, without ranks, until the others are done: the store that all meet at is this process's own, made before
@@ -28,7 +29,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from jobs import program
-from training.distributed import elastic
+from training.distributed import elastic, stillness
 from training.distributed.recovery import FILE
 
 if TYPE_CHECKING:
@@ -172,6 +173,9 @@ def main(options: list[str]) -> int:
     work, result = Path(spec.get("work", "")), Path(spec.get("result", ""))
     place = hold(endpoint) if endpoint else None
     said = LEFT_OUT.format(node=node)
+    if spec.get("work"):
+        look = stillness.Watch(work, float(spec.get("heartbeat_s", elastic.PATIENCE)))
+        threading.Thread(target=look.run, name="stillness", daemon=True).start()
     if endpoint:
         if place is None and goes_on_without(work, node):
             print(said, file=sys.stderr, flush=True)
@@ -192,6 +196,9 @@ def main(options: list[str]) -> int:
         print(said + (HOLDS if place is not None else ""), file=sys.stderr, flush=True)
     else:
         return 0
+    finally:
+        if spec.get("work"):
+            stillness.end_left(work)
     if place is None:
         return 1
     gc.collect()  # torch's agent is gone now, and no longer a member of the group

@@ -1,9 +1,10 @@
 """Runs that lose ranks and nodes and go on: how they are launched, and the heart that beats in each rank.
 
 torchrun's agent (one a node) starts the ranks, starts all of them again when one ends, and forms the group
-anew when a node is lost or comes. What it does not see is watched here, in a thread of each rank (`Heart`): a
-rank that stands still, an agent that is gone, why a rank ended. Notes lie in files of the run's work folder,
-which all nodes share as they share the checkpoints.
+anew when a node is lost or comes. What it does not see is watched here, in a thread of each rank (`Heart`): an
+agent that is gone, a rank on another node that will not come back, why a rank ended. A rank that stands still
+its own node's agent ends (`stillness`). Notes lie in files of the run's work folder, which all nodes share as
+they share the checkpoints.
 """
 
 from __future__ import annotations
@@ -18,16 +19,20 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+AGENT = "training.distributed.agent"  # the module: torchrun, which also sees ranks that stand still
 RESTARTS = 10  # of the ranks on one node, before the job itself is tried again
 STOPPED = 143  # the code of a process that was told to stop
 LEAVE = signal.SIGUSR1  # tells the agent of a node that it is left out
 LEFT_OUT = "left out"  # the end in the notes of its ranks
 BEAT_SECONDS = 1.0
+PATIENCE = 5.0  # seconds without a beat, where a run says nothing else
 _SIZE = 1024  # bytes of a note: written in place, so that a full disk does not look like a dead rank
-FAR = 12  # a rank on another node may be silent so many times longer: its notes come through a shared disk
+FAR = 12  # ranks wait so many times longer for another one: of its node's agent they know nothing, and its notes
+# may come through a shared disk
+STILL = "stood still"  # how the note of a rank ends that its agent has killed for it
 LOST_PEER = "lost peer"  # how the note of a rank begins that ended because another one had
 # A lost agent is missed after interval * attempts seconds; torch's own 5 * 3 and a last call of 30 s cost 48 s.
 # Whoever comes after the last call has the group formed once more, so a short one costs no machine its place.
@@ -64,7 +69,7 @@ def launcher(
         f"--nproc-per-node={processes}",
         f"--max-restarts={restarts}",
         "--monitor-interval=0.1",
-        "--shutdown-timeout=5",
+        "--shutdown-timeout=3",  # less than a job waits that ends its program
     ]
     if not endpoint:
         return ["--standalone", *common]
@@ -101,7 +106,8 @@ class Note:
     Attributes:
         step: finished steps; -1 before the first.
         end: how it ended: "done", "stopped" (told to), "lost peer: ...", "memory", ...; "" where it said
-            nothing more, which is how a killed process, or one whose machine is gone, looks.
+            nothing more, which is how a killed process, or one whose machine is gone, looks; STILL, which
+            another wrote.
     """
 
     rank: int
@@ -122,21 +128,50 @@ def read_notes(folder: Path) -> list[Note]:
     return sorted(found, key=lambda note: note.rank)
 
 
+def newest_start(work: Path) -> Path | None:
+    """The folder of notes of the newest start in a run's work folder."""
+    starts = [path for path in (work / "starts").glob("*") if path.name.isdigit()]
+    return max(starts, key=lambda path: int(path.name), default=None)
+
+
 def newest_notes(work: Path) -> list[Note]:
     """The notes of the newest start in a run's work folder; none where there was none."""
-    starts = [path for path in (work / "starts").glob("*") if path.name.isdigit()]
-    return read_notes(max(starts, key=lambda path: int(path.name))) if starts else []
+    start = newest_start(work)
+    return read_notes(start) if start else []
+
+
+def say_of(folder: Path, note: Note, end: str) -> None:
+    """Write how a rank ended that can no longer say it itself."""
+    with contextlib.suppress(OSError), (folder / f"rank-{note.rank}.json").open("r+b", buffering=0) as file:
+        file.write(_bytes(replace(note, end=end)))
+
+
+def _bytes(note: Note) -> bytes:
+    return json.dumps(note.__dict__).encode()[:_SIZE].ljust(_SIZE)
+
+
+class Silence:
+    """How long ranks have not beaten, counted in looks at their notes: when the whole machine sleeps nobody is
+    missed.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[tuple[int, str, int], int]] = {}  # rank: what it was, looks since
+
+    def of(self, note: Note) -> int:
+        """Looks at this rank since its note last changed; one call is one look."""
+        mark = (note.pid, note.end, note.beats)
+        before, looks = self._seen.get(note.rank, (None, 0))
+        looks = looks + 1 if before == mark else 0
+        self._seen[note.rank] = (mark, looks)
+        return looks
 
 
 class Heart:
     """A thread that beats each second and looks after the other ranks.
 
     * It writes this rank's note: step, beats, how it ended.
-    * A rank on this node that takes part in training and has not beaten for `patience` seconds stands still
-      (stopped, or stuck holding the interpreter): it is killed, so that torchrun starts all again at once
-      instead of when the collectives time out. Time is counted in own beats: when the whole machine sleeps
-      nobody dies.
-    * A rank on another node that says it has ended, or is silent `FAR` times longer, will not come back: this
+    * A rank that says it has ended, or is silent `FAR` times longer than `patience`, will not come back: this
       one ends too. Where a cable was pulled no connection breaks, and the collective would wait for its whole
       time-out.
     * When torchrun's agent is gone (killed) the process ends at once, so that an orphan does not train on beside
@@ -153,7 +188,7 @@ class Heart:
         folder: Path,
         rank: int,
         *,
-        patience: float = 5.0,
+        patience: float = PATIENCE,
         signals: bool = False,
         interval: float = BEAT_SECONDS,
     ) -> None:
@@ -162,9 +197,7 @@ class Heart:
         self.node, self.beats, self.end = node_name(), 0, ""
         self._parent = os.getppid()
         self._agent = _followed(self._parent) if is_launched() else None
-        self._seen: dict[
-            int, tuple[tuple[str, int], int]
-        ] = {}  # rank: end and beats last seen, own beats since
+        self._silence = Silence()
         self._lock, self._ended = threading.Lock(), threading.Event()
         folder.mkdir(parents=True, exist_ok=True)
         self._file = os.open(folder / f"rank-{rank}.json", os.O_RDWR | os.O_CREAT, 0o644)
@@ -202,9 +235,8 @@ class Heart:
                 round(time.time(), 3),
                 self.end[:300],
             )
-            data = json.dumps(note.__dict__).encode()
             try:
-                os.pwrite(self._file, data[:_SIZE].ljust(_SIZE), 0)
+                os.pwrite(self._file, _bytes(note), 0)
             except OSError:
                 return False
             return True
@@ -233,32 +265,19 @@ class Heart:
 
     def _look(self) -> None:
         for note in read_notes(self.folder):
-            mark, silent = self._seen.get(note.rank, (("", -1), 0))
-            silent = silent + 1 if (note.end, note.beats) == mark else 0
-            self._seen[note.rank] = ((note.end, note.beats), silent)
-            trained = note.step >= 0 and note.rank != self.rank and self.step >= 0
-            seconds, is_far = silent * self.interval, note.node != self.node
-            if not trained or note.end == "done" or seconds < self.patience:
+            seconds = self._silence.of(note) * self.interval
+            trains = note.step >= 0 and note.rank != self.rank and self.step >= 0
+            if not trains or note.end == "done" or seconds < self.patience:
                 continue
             if note.end:
                 self._lose(f"rank {note.rank} on {note.node} ended: {note.end}")
-            elif is_far:
-                if seconds > FAR * self.patience:
-                    self._lose(
-                        f"rank {note.rank} on {note.node} has not beaten for {FAR * self.patience:g} s"
-                    )
-            else:
-                _say(
-                    f"rank {note.rank} has not beaten for {self.patience:g} s at step {note.step}: it is killed"
-                )
-                with contextlib.suppress(OSError):
-                    os.kill(note.pid, signal.SIGKILL)
-                self._seen[note.rank] = ((note.end, note.beats), 0)
+            elif seconds > FAR * self.patience:
+                self._lose(f"rank {note.rank} on {note.node} has not beaten for {FAR * self.patience:g} s")
 
     def _lose(self, what: str) -> None:
         """End because another rank has, so that torchrun forms the group anew without it."""
         if is_launched():  # a process of its own, which is started again
-            _say(f"{what}: the group is formed anew")
+            say(f"{what}: the group is formed anew")
             self._leave(f"{LOST_PEER}: {what}", 1)
 
     def _leave(self, end: str, code: int) -> None:
@@ -275,7 +294,7 @@ def _followed(process: int) -> int | None:
         return None
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """A log line from a thread; one write, so that it is not mixed with another's."""
     sys.stdout.write(json.dumps({"event": "log", "text": text}) + "\n")
     sys.stdout.flush()
@@ -299,5 +318,5 @@ def describe(note: Note, nodes: int) -> str:
 
 
 def lost_among(notes: Sequence[Note]) -> list[Note]:
-    """Those that ended without a word: killed, or on a node that is gone."""
-    return [note for note in notes if not note.end]
+    """Those that ended without a word of their own: killed, or on a node that is gone."""
+    return [note for note in notes if note.end in ("", STILL)]

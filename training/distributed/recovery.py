@@ -25,7 +25,7 @@ from training.distributed import checkpoint
 
 FILE, STEPS = "recovery.json", "steps.jsonl"
 MOST_PIECES = 64
-KINDS = ("lost", "connection", "memory", "anomaly", "diverged", "node", "checkpoint", "resumed")
+KINDS = ("lost", "connection", "network", "memory", "anomaly", "diverged", "node", "checkpoint", "resumed")
 
 
 @dataclass

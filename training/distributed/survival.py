@@ -299,9 +299,11 @@ class Survival:
         elif lost or any("agent" in note.end for note in notes):
             gone = lost or [note for note in notes if "agent" in note.end]
             names = ", ".join(elastic.describe(note, len(nodes)) for note in gone)
-            whom = f"{names} of {len(notes)} was lost"
+            still = all(note.end == elastic.STILL for note in gone)
+            how = "stood still and was killed" if still else "was lost"
+            whom = f"{names} of {len(notes)} {how}"
             if len(gone) == len(notes):  # the only process, or the worker or the machine with all of them
-                whom = "the process was lost" if len(notes) == 1 else f"all {len(notes)} ranks were lost"
+                whom = f"the process {how}" if len(notes) == 1 else f"all {len(notes)} ranks were lost"
             text = f"{whom} after step {max(step, 0)}; started again {seconds} s later"
             # Where all were lost (the power, the worker) no node is to blame: the job is tried again.
             blamed = [note.node for note in gone] if len(gone) < len(notes) else []
@@ -311,11 +313,18 @@ class Survival:
             pass  # the others lost it as they were meant to
         elif any(note.end.startswith(elastic.LOST_PEER) for note in notes):
             self._event("connection", step, "the ranks lost each other though none died", at=time.time())
-            recent = [e for e in self.recovery.events if e.get("at", 0) > time.time() - _CONNECTION_SECONDS]
-            if len(recent) >= _CONNECTION_TIMES:
-                program.log(
-                    f"{len(recent)} such losses in ten minutes: look at the network between the nodes"
-                )
+            self._look_at_network(step)
+
+    def _look_at_network(self, step: int) -> None:
+        """Tell of connections that are lost again and again; once in so long."""
+        since = time.time() - _CONNECTION_SECONDS
+        recent = [event["kind"] for event in self.recovery.events if event.get("at", 0) > since]
+        if recent.count("connection") >= _CONNECTION_TIMES and "network" not in recent:
+            text = (
+                f"connections were lost {recent.count('connection')} times in ten minutes: look at the network "
+                "between the nodes"
+            )
+            self._event("network", step, text, at=time.time())
 
     def _leave_nodes_out(self, nodes: list[str], step: int) -> None:
         lost = [name for event in self.recovery.events if event["kind"] == "lost" for name in event["nodes"]]

@@ -31,7 +31,14 @@ def token_batches(lengths: Sequence[int] | Ints, budget: int) -> list[Ints]:
     return batches
 
 
-def schedule(lengths: Sequence[int] | Ints, *, batch_size: int, steps: int, seed: int) -> list[Ints]:
+def schedule(
+    lengths: Sequence[int] | Ints,
+    *,
+    batch_size: int,
+    steps: int,
+    seed: int,
+    weights: Sequence[float] | None = None,
+) -> list[Ints]:
     """The global batches of a whole training run, one a step.
 
     Each pass visits every item once in an order of its own; items of alike length go together (a pass is
@@ -42,6 +49,8 @@ def schedule(lengths: Sequence[int] | Ints, *, batch_size: int, steps: int, seed
     Args:
         lengths: (n,) tokens of each item, n >= 1.
         steps: how many batches; the last pass is cut short.
+        weights: (n,) above 0; a pass then has as many items as ever, each as often as `drawn` says. For losses
+            that cannot be weighted themselves.
 
     Returns:
         `steps` arrays of item indices.
@@ -57,13 +66,31 @@ def schedule(lengths: Sequence[int] | Ints, *, batch_size: int, steps: int, seed
     batches: list[Ints] = []
     number = 0
     while len(batches) < steps:
-        batches += _one_pass(sizes, batch_size, np.random.default_rng([seed, 11, number]))
+        batches += _one_pass(sizes, batch_size, np.random.default_rng([seed, 11, number]), weights)
         number += 1
     return batches[:steps]
 
 
-def _one_pass(sizes: Ints, batch_size: int, rng: np.random.Generator) -> list[Ints]:
-    order = rng.permutation(len(sizes))
+def drawn(weights: Sequence[float], rng: np.random.Generator) -> Ints:
+    """(n,) items of one pass over n items, in a random order, each in proportion to its weight.
+
+    Systematic sampling (Madow 1949) over a random order: an item whose share is c = n * weight / sum of weights
+    comes floor(c) or ceil(c) times, c times on average. With equal weights each comes once.
+    """
+    order = rng.permutation(len(weights))
+    given = np.asarray(weights, dtype=np.float64)
+    if (given == given[0]).all():
+        return order
+    ends = np.cumsum(given[order])
+    marks = (np.arange(len(order)) + rng.random()) * (ends[-1] / len(order))
+    found = np.searchsorted(ends, marks, side="right").clip(max=len(order) - 1)  # the last may be rounded up
+    return rng.permutation(order[found])
+
+
+def _one_pass(
+    sizes: Ints, batch_size: int, rng: np.random.Generator, weights: Sequence[float] | None = None
+) -> list[Ints]:
+    order = rng.permutation(len(sizes)) if weights is None else drawn(weights, rng)
     run = batch_size * BUCKET_BATCHES
     batches: list[Ints] = []
     for start in range(0, len(order), run):

@@ -38,6 +38,7 @@ class Tokenised:
     row: int
     replies: tuple[Spoken, ...]
     characters: tuple[int, ...]  # of each reply as text
+    weight: float = 1.0
 
     @property
     def length(self) -> int:
@@ -91,7 +92,12 @@ def tokenised(tokenizer: Any, examples: Sequence[Example], max_length: int) -> H
             empty += 1
             continue
         kept.append(
-            Tokenised(row=example.row, replies=found, characters=tuple(len(r) for r in example.replies))
+            Tokenised(
+                row=example.row,
+                replies=found,
+                characters=tuple(len(r) for r in example.replies),
+                weight=example.weight,
+            )
         )
     return Held(examples=kept, too_long=too_long, empty=empty, longest=longest)
 

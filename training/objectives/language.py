@@ -25,11 +25,12 @@ Kind = Literal["response", "preference"]
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """`row`: the item. `replies`: what was written, or (chosen, rejected)."""
+    """`row`: the item. `replies`: what was written, or (chosen, rejected). `weight`: the item's."""
 
     row: int
     prompt: Turns
     replies: tuple[str, ...]
+    weight: float = 1.0
 
 
 def kind_of(objective: str) -> str:
@@ -45,8 +46,7 @@ def kind_of(objective: str) -> str:
 
 def read(folder: Path, split: str, objective: str) -> list[Example]:
     """The examples of one split, in the order of the rows. An item with three responses gives up to three
-    pairs; ties give none. Items of weight 0 are left out; other weights count alike, as TRL's trainers weigh
-    every example the same.
+    pairs, each with the item's weight; ties give none. Items of weight 0 are left out, those of none weigh 1.
 
     Raises:
         ValueError: the file is damaged, or holds examples of another kind.
@@ -61,8 +61,11 @@ def read(folder: Path, split: str, objective: str) -> list[Example]:
     for row, weight, told in zip(
         table["row"].to_pylist(), table["weight"].to_pylist(), table["examples"].to_pylist(), strict=True
     ):
-        if weight is None or weight > 0:
-            found += [replace(example_of(given, kind), row=row) for given in json.loads(told or "[]")]
+        weighs = 1.0 if weight is None else float(weight)
+        if weighs > 0:
+            found += [
+                replace(example_of(given, kind), row=row, weight=weighs) for given in json.loads(told or "[]")
+            ]
     return found
 
 

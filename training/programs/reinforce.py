@@ -14,6 +14,7 @@ Result folder:
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -142,7 +143,12 @@ class _Run:
     def _arguments(self, folder: Path) -> Any:
         from training.learning.reinforcing import GRPOConfig
 
-        spec = self.spec
+        spec, ranks = self.spec, int(os.environ.get("WORLD_SIZE", "1"))
+        if spec.batch_size % ranks:  # each rank draws whole groups or halves of them, all as many replies
+            raise ValueError(
+                f"batch_size: found {spec.batch_size}, which {ranks} processes cannot share evenly: use a "
+                f"multiple of every number of processes that may come together"
+            )
         told = shared(spec, folder, spec.steps, has_validation=False)
         told |= {
             "max_steps": spec.steps,

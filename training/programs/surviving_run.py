@@ -29,12 +29,13 @@ class SurvivingSpec(specs.Spec):
         heartbeat_s: a rank that does not beat for so long is killed. timeout_s: a collective that takes so
             long fails, and a checkpoint that one rank writes so much longer than another.
         second_copy: a folder on another disk for second copies of the checkpoints.
+        least_nodes: of a run on several; one that fails again and again is left out only while so many remain.
     """
 
     # Where and with how much help a run is done, not what is trained.
     APART: ClassVar[tuple[str, ...]] = (
         *("result", "work", "processes", "threads"),
-        *("rollbacks", "heartbeat_s", "timeout_s", "second_copy"),
+        *("rollbacks", "heartbeat_s", "timeout_s", "second_copy", "least_nodes"),
     )
 
     spec_version: int = specs.SPEC_VERSION
@@ -49,6 +50,7 @@ class SurvivingSpec(specs.Spec):
     heartbeat_s: float = 5.0
     timeout_s: int = 300
     second_copy: str = ""
+    least_nodes: int = 1
 
     def __post_init__(self) -> None:
         specs.check_range("seed", self.seed, 0, 2**31 - 1)
@@ -58,6 +60,7 @@ class SurvivingSpec(specs.Spec):
         specs.check_range("rollbacks", self.rollbacks, 0, 1000)
         specs.check_range("heartbeat_s", self.heartbeat_s, 1, 86_400)
         specs.check_range("timeout_s", self.timeout_s, 1, 86_400)
+        specs.check_range("least_nodes", self.least_nodes, 1, 1024)
 
     def limits(self) -> Limits:
         """When to step in, as `Survival` wants it."""
@@ -67,6 +70,7 @@ class SurvivingSpec(specs.Spec):
             timeout_s=self.timeout_s,
             compare_every=self.save_every,
             elsewhere=self.second_copy,
+            least_nodes=self.least_nodes,
         )
 
     def key(self) -> str:

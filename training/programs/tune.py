@@ -143,11 +143,13 @@ class _Run:
         assert self.survival is not None
         spec, skipped = self.spec, self.survival.recovery.skipped
         self.args.learning_rate = spec.learning_rate * self.survival.recovery.rate
+        weights = [one.weight for one in train.examples]
         schedule = batching.schedule(
             [one.length for one in train.examples],
             batch_size=spec.batch_size,
             steps=self.steps + len(skipped),
             seed=spec.seed,
+            weights=weights,  # TRL's losses are means over alike examples
         )
         taken = positions(self.steps, skipped)
         batches = [schedule[at] for at in taken]
@@ -173,6 +175,9 @@ class _Run:
             profile_steps=spec.profile_steps,
             folder=self.own / "profile",
         )
+        if communicate.rank() == 0 and min(weights) < max(weights):
+            least, most = min(weights), max(weights)
+            program.log(f"examples are drawn in proportion to their weights, {least:g} to {most:g}")
         if resume and communicate.rank() == 0:
             program.log(f"going on from step {checkpoint.step_of(resume)}")
         self.begun = time.monotonic()

@@ -9,11 +9,13 @@ from typing import Any
 from django.http import Http404
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.templatetags.gyre import file_size
 from jobs.services import artifacts
 from training import plan_words
 from training.models import ModelVersion, TrainingRun
+from training.objectives.language import DPO, REWARD, SFT
 
 TRACE = "trace.json.gz"
 _HIDDEN = ("labels", "field", "settings", "spec_version")  # of a spec: long, or told elsewhere
@@ -149,15 +151,63 @@ def compare(one: TrainingRun, other: TrainingRun) -> list[Difference]:
     return sorted(rows, key=lambda row: not row.differs)
 
 
-def outcome(run: TrainingRun) -> dict[str, Any]:
-    """The figures that a comparison shows; None for what a run does not tell."""
+@dataclass(frozen=True)
+class Outcome:
+    """One figure of two runs. `kind`: share, number, whole or bytes; `digits` of a share or number."""
+
+    name: str
+    kind: str
+    digits: int
+    one: float | None
+    other: float | None
+
+    @property
+    def pair(self) -> tuple[float | None, float | None]:
+        return self.one, self.other
+
+
+# What a comparison shows of results, under the same names as the pages of models: key, name, kind, digits.
+_OUTCOMES = (
+    ("accuracy", _lazy("Validation accuracy"), "share", 1),
+    ("guessed", _lazy("Tokens guessed"), "share", 1),
+    ("ordered", _lazy("Pairs ordered as people did"), "share", 1),
+    ("loss", _lazy("Validation loss"), "number", 4),
+    ("perplexity", _lazy("Perplexity"), "number", 2),
+    ("margin", _lazy("Margin"), "number", 3),
+    ("reward", _lazy("Mean reward"), "number", 3),
+    ("gained", _lazy("Mean reward gained"), "number", 3),
+    ("samples_per_s", _lazy("Texts a second"), "number", 1),
+    ("tokens_per_s", _lazy("Tokens a second"), "number", 1),
+    ("seconds", _lazy("Seconds in all"), "number", 1),
+    ("learning", _lazy("Weights that learn"), "whole", 0),
+    ("dropped", _lazy("Examples dropped"), "whole", 0),
+    ("peak", _lazy("Peak memory"), "bytes", 0),
+)
+_ACCURACY = {SFT: "guessed", DPO: "ordered", REWARD: "ordered"}
+
+
+def outcomes(one: TrainingRun, other: TrainingRun) -> list[Outcome]:
+    """The figures of two runs, side by side; those that neither tells are left out."""
+    found = [_outcome(run) for run in (one, other)]
+    return [
+        Outcome(name, kind, digits, *(told.get(key) for told in found))
+        for key, name, kind, digits in _OUTCOMES
+        if any(told.get(key) is not None for told in found)
+    ]
+
+
+def _outcome(run: TrainingRun) -> dict[str, Any]:
+    """What a run's result tells, by the keys of `_OUTCOMES`."""
     figures = _figures(run)
-    validation = figures.get("validation") or {}
+    validation, dropped = figures.get("validation") or {}, (figures.get("dropped") or {}).get("train") or {}
+    before, reward = figures.get("reward_before"), figures.get("reward")
     return {
-        "accuracy": validation.get("accuracy"),
-        "loss": validation.get("loss"),
-        "samples_per_s": figures.get("samples_per_s"),
-        "seconds": figures.get("seconds"),
+        _ACCURACY.get(figures.get("objective", ""), "accuracy"): validation.get("accuracy"),
+        **{name: validation.get(name) for name in ("loss", "perplexity", "margin")},
+        **{name: figures.get(name) for name in ("reward", "samples_per_s", "tokens_per_s", "seconds")},
+        "gained": None if before is None or reward is None else reward - before,
+        "learning": figures.get("parameters_learning"),
+        "dropped": dropped["dropped_too_long"] + dropped["dropped_empty"] if dropped else None,
         "peak": (figures.get("resources") or {}).get("peak_bytes") or None,
     }
 

@@ -19,6 +19,7 @@ LOG_LINES = 300
 EVENTS = {
     "lost": _lazy("a process was lost"),
     "connection": _lazy("the processes lost each other"),
+    "network": _lazy("the processes lost each other again and again"),
     "memory": _lazy("memory ran out"),
     "anomaly": _lazy("a step was not taken"),
     "diverged": _lazy("a process held other weights"),

@@ -31,12 +31,11 @@ from jobs.models import State
 from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
 from training import learners, reinforcement
-from training.distributed import elastic
 from training.errors import BadSettings, NothingToEvaluate, NotTrainable
 from training.models import Evaluation, ModelVersion, TrainingRun
 from training.objectives.language import REWARD, TYPES
 from training.selectors import base_models as bases
-from training.services import base_models, curves, decisions, evaluations, runs, tuning
+from training.services import base_models, curves, decisions, evaluations, programs, runs, tuning
 from training.services.numbering import next_number
 
 logger = logging.getLogger(__name__)
@@ -215,8 +214,7 @@ def _train(ctx: JobContext, run: TrainingRun) -> Path:
         "reward_model": str(artifacts.path(reward.artifact)),
         "reward_base": tuning.paths_of(run.project, run.spec["reward_base"])["base_model"],
     }
-    options = elastic.launcher(spec["processes"])
-    return ctx.run_program(PROGRAM, spec, processes=spec["processes"], torchrun=True, launcher=options)
+    return programs.run_ranks(ctx, run, PROGRAM, spec)
 
 
 def _as_base(run: TrainingRun, model: ModelVersion) -> Path:

@@ -23,7 +23,6 @@ from jobs.models import State as JobState
 from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
 from training import learners
-from training.distributed import elastic
 from training.errors import BadSettings, NotTrainable
 from training.learners import FinetuneSettings
 from training.models import ModelVersion, TrainingRun
@@ -242,8 +241,7 @@ def _train(ctx: JobContext, run: TrainingRun) -> Any:
     spec["second_copy"] = str(copies)
     if run.learner == TrainingRun.Learner.TUNE:
         spec |= tuning.paths_of(run.project, spec["base"])
-        options = elastic.launcher(spec["processes"])
-        return ctx.run_program(module, spec, processes=spec["processes"], torchrun=True, launcher=options)
+        return programs.run_ranks(ctx, run, module, spec)
     told = spec.pop("base", None) or bases.packaged_encoder().told()
     if start := run.spec.get("start_model"):
         known = ModelVersion.objects.select_related("artifact", "run__dataset__artifact").get(uuid=start)
@@ -254,17 +252,7 @@ def _train(ctx: JobContext, run: TrainingRun) -> Any:
         }
     else:
         spec["base_model"] = base_models.unchanged(run.project, told, bases.Kind.ENCODER).path
-    spec["least_nodes"] = elastic.least_of(conf.TRAINING_NODES)
-    options = elastic.launcher(
-        spec["processes"],
-        nodes=conf.TRAINING_NODES,
-        endpoint=conf.TRAINING_RENDEZVOUS,
-        run_id=f"{run.uuid}-{ctx.attempt}",
-    )
-    if conf.TRAINING_RENDEZVOUS:
-        command = " ".join(["python -m training.distributed.agent", *options, "-m", module])
-        ctx.log(f"on each of the other machines: {command} {ctx.attempt_folder()}/finetune-1.spec.json")
-    return ctx.run_program(module, spec, processes=spec["processes"], torchrun=True, launcher=options)
+    return programs.run_ranks(ctx, run, module, spec)
 
 
 def book(run: TrainingRun, figures: dict[str, Any], artifact: Any) -> ModelVersion:

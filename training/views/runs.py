@@ -72,7 +72,7 @@ def compare(request: HttpRequest, slug: str) -> HttpResponse:
         "other": other,
         "different": [row for row in rows if row.differs],
         "same": [row for row in rows if not row.differs],
-        "outcomes": [resources.outcome(one), resources.outcome(other)],
+        "outcomes": resources.outcomes(one, other),
         "chart": charts.losses(*named),
     }
     return render(request, "training/runs/compare.html", context)

@@ -1,6 +1,6 @@
 """Under torchrun with two ranks: parts of an FSDP2 model are written beside the training, though one rank's disk
 is full once and another part is damaged later; they are read again by DDP. A rank whose weights were changed is
-found and reset. Run by tests/training/programs/test_survival.py.
+named and reset by the survival of the run. Run by tests/training/programs/test_survival.py.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 from training.distributed import checkpoint, checkpoint_writer, communicate, replicas, sharded
 from training.distributed.checkpoint_writer import Writer
 from training.distributed.spread import load_state, room_for_state, state_of
+from training.distributed.survival import Limits, Survival
 
 
 def made() -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -118,15 +119,22 @@ def main(folder: Path) -> None:
         for name, value in plain.state_dict().items():
             torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-6)
 
+    survival = Survival(
+        folder / "run", folder / "run" / "attempt-1", "run", torch.device("cpu"), Limits(compare_every=2)
+    )
+    survival.begin(0, plain, optimizer)
+    for step in (1, 2, 3, 4):
+        train(ddp, optimizer, step)
+        if step == 3 and rank == 1:
+            with torch.no_grad():
+                plain[0].weight[0, 0] += 1e-6
+        differed = replicas.compare(plain, torch.device("cpu"))
+        assert differed == (0, [1] if step > 2 else []), (step, differed)
+        survival.check(step, 1.0, 1.0)
+        survival.stepped(step, step - 1, plain, optimizer)
     assert replicas.compare(plain, torch.device("cpu")) == (0, [])
-    if rank == 1:
-        with torch.no_grad():
-            plain[0].weight[0, 0] += 1e-6
-    differed = replicas.compare(plain, torch.device("cpu"))
-    replicas.reset(plain, optimizer, differed[0])
-    assert replicas.compare(plain, torch.device("cpu")) == (0, [])
-    if rank == 0:
-        (folder / "differed.json").write_text(json.dumps(differed))
+    (folder / f"diverged-{rank}.json").write_text(json.dumps(survival.recovery.events))
+    survival.heart.stop("done")
     dist.barrier()
     dist.destroy_process_group()
 

@@ -45,6 +45,33 @@ def test_it_gives_passes_and_seeds_orders_of_their_own() -> None:
     assert batches != [tuple(batch) for batch in batching.schedule([5] * 64, batch_size=8, steps=16, seed=1)]
 
 
+def test_weights_say_how_often_an_item_comes() -> None:
+    weights = [1.0, 1.0, 4.0, 1.0, 0.5, 0.5]  # of eight in all: shares of 0.75, 3 and 0.375 of six
+    batches = batching.schedule([5] * 6, batch_size=3, steps=800, seed=0, weights=weights)
+    passes = [np.bincount(np.concatenate(batches[at : at + 2]), minlength=6) for at in range(0, 800, 2)]
+    assert {int(one.sum()) for one in passes} == {6}
+    assert {int(one[2]) for one in passes} == {3}
+    assert all(set(np.array(passes)[:, item]) == {0, 1} for item in (0, 1, 3, 4, 5))
+    np.testing.assert_allclose(np.mean(passes, axis=0), [0.75, 0.75, 3, 0.75, 0.375, 0.375], atol=0.05)
+    again = batching.schedule([5] * 6, batch_size=3, steps=800, seed=0, weights=weights)
+    assert all((one == other).all() for one, other in zip(batches, again, strict=True))
+
+
+def test_equal_weights_change_nothing() -> None:
+    sizes = [7, 3, 9, 4, 4, 8, 1]
+    plain = batching.schedule(sizes, batch_size=2, steps=20, seed=3)
+    alike = batching.schedule(sizes, batch_size=2, steps=20, seed=3, weights=[2.0] * 7)
+    assert [one.tolist() for one in plain] == [one.tolist() for one in alike]
+
+
+@given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=40), st.integers(0, 9))
+def test_an_item_comes_as_often_as_its_share_rounded_down_or_up(weights: list[float], seed: int) -> None:
+    found = batching.drawn(weights, np.random.default_rng(seed))
+    shares = len(weights) * np.array(weights) / sum(weights)
+    assert len(found) == len(weights)
+    assert (np.abs(np.bincount(found, minlength=len(weights)) - shares) < 1 + 1e-9).all()
+
+
 def test_it_puts_items_of_alike_length_together() -> None:
     sizes = np.random.default_rng(0).integers(5, 100, 1600)
     batches = batching.schedule(sizes, batch_size=16, steps=100, seed=0)

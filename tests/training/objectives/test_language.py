@@ -31,6 +31,14 @@ def test_it_reads_pairs_of_texts_and_of_dialogues_alike(tmp_path: Path) -> None:
     assert one.row == other.row == 0  # two pairs of one item; the item with a tie gives none
 
 
+def test_it_reads_weights_and_leaves_out_what_weighs_nothing(tmp_path: Path) -> None:
+    two = [*language_kit.pairs(1), *language_kit.pairs(1, 9)]
+    rows = [*language_kit.pairs(3), [two[0][0], two[1][0]]]
+    data = language_kit.write_dataset(tmp_path, [0.5, 0.0, None, 2.0], train=rows)
+    found = language.read(data, "train", "dpo")
+    assert [(one.row, one.weight) for one in found] == [(0, 0.5), (2, 1.0), (3, 2.0), (3, 2.0)]
+
+
 def test_it_refuses_examples_of_another_kind_and_unknown_objectives(tmp_path: Path) -> None:
     data = language_kit.write_dataset(tmp_path, train=language_kit.pairs(1))
     with pytest.raises(

@@ -110,13 +110,18 @@ def test_it_goes_on_from_its_checkpoint_with_the_same_replies_when_it_was_killed
     assert one["history"][-1]["reward"] == pytest.approx(other["history"][-1]["reward"], rel=1e-5)
 
 
-def test_it_says_in_a_sentence_what_it_cannot_learn_from(tmp_path: Path, made: dict[str, Path]) -> None:
+def test_it_says_in_a_sentence_what_it_cannot_learn_from(
+    tmp_path: Path, made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(program.Refused, match="is a model of dpo, expected a reward model: tune one"):
         reinforce.work(spec_of(tmp_path, made, reward_model=str(made["dpo"])))
     with pytest.raises(program.Refused, match="found 12, expected a multiple of the 8 replies"):
         reinforce.work(spec_of(tmp_path, made, batch_size=12))
     with pytest.raises(program.Refused, match="expected one of a response"):
         reinforce.work(spec_of(tmp_path, made, kind="response"))
+    monkeypatch.setenv("WORLD_SIZE", "3")  # a third machine came
+    with pytest.raises(program.Refused, match="found 32, which 3 processes cannot share evenly"):
+        reinforce.work(spec_of(tmp_path, made))
 
 
 def test_each_pass_meets_every_prompt_once() -> None:

@@ -21,6 +21,7 @@ from bench._survival_runs import Run, same
 from jobs import program
 from tests import training_kit as kit
 from training.distributed import checkpoint, communicate, elastic, sharded
+from training.distributed.recovery import Recovery
 from training.learning.trainer import ExactTrainer
 from training.programs import finetune
 
@@ -64,22 +65,29 @@ def batch_of(trainer: ExactTrainer) -> int:
     return int(trainer.schedule_positions[trainer.state.global_step])
 
 
-def test_it_leaves_out_a_batch_whose_loss_is_no_number(
-    make: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("times", "batch", "says"),
+    [(float("nan"), 12, "the loss became nan at step 13:"), (1e4, 22, "the loss jumped to ")],
+)
+def test_it_leaves_out_a_batch_whose_loss_is_no_number_or_jumps(
+    make: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, times: float, batch: int, says: str
 ) -> None:
     run = make("run")
-    broken(
-        monkeypatch, lambda trainer, _inputs, loss: loss * float("nan") if batch_of(trainer) == 12 else loss
-    )
+    broken(monkeypatch, lambda trainer, _inputs, loss: loss * times if batch_of(trainer) == batch else loss)
     finetune.work(run.spec)
     figures = run.figures()
+    back = batch // 5 * 5
     (event,) = figures["recovered"]
-    assert (event["kind"], event["step"], event["batch"], event["back_to"]) == ("anomaly", 13, 12, 10)
-    assert event["text"].startswith("the loss became nan at step 13: back to step 10, its batch left out")
-    assert figures["steps"] == 24 and figures["resumed_from_step"] == 10
+    assert (event["kind"], event["step"], event["batch"]) == ("anomaly", batch + 1, batch)
+    assert event["back_to"] == figures["resumed_from_step"] == back
+    assert event["text"].startswith(says)
+    assert f": back to step {back}, its batch left out, learning rate halved" in event["text"]
+    assert figures["steps"] == 24
+    losses = [entry["loss"] for entry in figures["history"] if "loss" in entry]
+    assert len(losses) == 24 and max(losses) < 10  # what was not learnt from is in no curve
     rates = {entry["step"]: entry["learning_rate"] for entry in figures["history"] if "loss" in entry}
-    assert rates[10] == pytest.approx(1e-3 * (24 - 9) / 22, rel=1e-6)
-    assert rates[11] == pytest.approx(0.5e-3 * (24 - 10) / 22, rel=1e-6)
+    assert rates[back] == pytest.approx(1e-3 * (24 - back + 1) / 22, rel=1e-6)
+    assert rates[back + 1] == pytest.approx(0.5e-3 * (24 - back) / 22, rel=1e-6)
     assert all(np.isfinite(value).all() for value in run.weights().values())
     assert list(run.work.iterdir()) == []
 
@@ -225,7 +233,9 @@ def test_it_survives_ranks_that_are_killed_or_stand_still_at_random_steps(make: 
     assert figures["layout_ran"]["name"] == "FSDP2 2 (ZeRO-3)"
     assert figures["resumed_from_step"] >= steps[-1] // 20 * 20 - 40  # at most one was being written
     assert [event["kind"] for event in figures["recovered"]] == ["lost"] * 3
-    assert all("of 2 was lost after step" in event["text"] for event in figures["recovered"])
+    for event, fault in zip(figures["recovered"], faults, strict=True):
+        how = "stood still and was killed" if fault == signal.SIGSTOP else "was lost"
+        assert f"of 2 {how} after step" in event["text"]
     losses = [
         [entry["loss"] for entry in one["history"] if "loss" in entry] for one in (figures, plain.figures())
     ]
@@ -266,4 +276,9 @@ def test_it_reads_parts_of_two_ranks_with_one_and_resets_a_rank_that_differs(tmp
     expected = torch.load(tmp_path / "expected.pt", weights_only=True)
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-6)
-    assert json.loads((tmp_path / "differed.json").read_text()) == [0, [1]]
+    told = {"step": 4, "text": "rank 1 held other weights than rank 0: reset from it", "ranks": [1]}
+    for rank in (0, 1):
+        events = json.loads((tmp_path / f"diverged-{rank}.json").read_text())
+        assert events == [{"kind": "diverged", **told}]
+    assert Recovery.read(tmp_path / "run", "run").events == events
+    assert '"text": "rank 1 held other weights' in done.stdout

@@ -78,6 +78,27 @@ def weights_of(spec: dict[str, Any]) -> dict[str, np.ndarray]:
     return dict(load_file(path))
 
 
+@pytest.mark.parametrize(("liked", "disliked", "accuracy"), [(3.0, 0.2, 1.0), (0.2, 3.0, 0.0)])
+def test_it_learns_what_weighs_more(
+    tmp_path: Path, base: Path, liked: float, disliked: float, accuracy: float
+) -> None:
+    """Half of the pairs say the contrary of the other half."""
+    pairs = language_kit.pairs(16)
+    swapped = [
+        [{**one, "chosen": one["rejected"], "rejected": one["chosen"]}] for (one,) in language_kit.pairs(16)
+    ]
+    folder = language_kit.write_dataset(
+        tmp_path / "data",
+        [liked] * 16 + [disliked] * 16,
+        train=pairs + swapped,
+        validation=language_kit.pairs(8, 40),
+    )
+    spec = make_spec(tmp_path / "run", {"preference": folder}, base, "reward", epochs=2)
+    tune.work(spec)
+    assert result_of(spec)["steps"] == 8
+    assert result_of(spec)["validation"]["accuracy"] == accuracy
+
+
 @pytest.mark.parametrize(
     ("objective", "adapter"), [("sft", "lora"), ("dpo", "lora"), ("dpo", "full"), ("reward", "lora")]
 )

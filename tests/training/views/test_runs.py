@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -191,6 +192,69 @@ def test_it_compares_two_runs_by_their_settings_and_figures(page: Client, projec
     assert '<th scope="row">base</th><td>–</td><td>smollm2</td>' in different
     assert "seed" not in different and "dataset" not in different
     assert "98.5" in text and "50.0" in text and "900 MB" in text and "90.0 %" in text
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of the table of figures, row by row."""
+    table = text[text.rindex("<tbody>") : text.rindex("</tbody>")]
+    return [re.findall(r"<t[hd][^>]*>([^<]*)", row) for row in table.split("<tr>")[1:]]
+
+
+def test_it_compares_what_came_of_runs_of_language_models(page: Client, project: Project) -> None:
+    """A run says what its objective has; a dash where only the other one has such a figure."""
+    sft = {
+        "objective": "sft",
+        "validation": {"n": 8, "accuracy": 0.512, "loss": 1.25, "perplexity": 3.4903, "tokens": 90},
+        "dropped": {"train": {"examples": 38, "dropped_too_long": 3, "dropped_empty": 1}},
+        "tokens_per_s": 812.34,
+        "parameters_learning": 921_600,
+        "seconds": 30.0,
+        "resources": {"peak_bytes": 9 * 10**8},
+    }
+    reward = {
+        **sft,
+        "objective": "reward",
+        "validation": {"n": 8, "accuracy": 0.875, "loss": 0.4, "margin": 1.5},
+    }
+    taught = {"objective": "dpo", "tokens_per_s": 24.0, "reward_before": -0.25, "reward": 0.5, "seconds": 9.0}
+    runs = [trained(project, **sft).run]
+    runs += [trained(project, runs[0].dataset, **told).run for told in (reward, taught)]
+    address = reverse("training:run_compare", args=[project.slug])
+    text = page.get(address, {"one": runs[0].number, "other": runs[1].number}).text
+    assert rows_of(text) == [
+        ["Tokens guessed", "51.2 %", "–"],
+        ["Pairs ordered as people did", "–", "87.5 %"],
+        ["Validation loss", "1.2500", "0.4000"],
+        ["Perplexity", "3.49", "–"],
+        ["Margin", "–", "1.500"],
+        ["Tokens a second", "812.3", "812.3"],
+        ["Seconds in all", "30.0", "30.0"],
+        ["Weights that learn", "921,600", "921,600"],
+        ["Examples dropped", "4", "4"],
+        ["Peak memory", "900 MB", "900 MB"],
+    ]
+    text = page.get(address, {"one": runs[2].number, "other": runs[2].number}).text
+    assert rows_of(text) == [
+        ["Mean reward", "0.500", "0.500"],
+        ["Mean reward gained", "0.750", "0.750"],
+        ["Tokens a second", "24.0", "24.0"],
+        ["Seconds in all", "9.0", "9.0"],
+    ]
+
+
+def test_it_tells_what_a_run_went_through(page: Client, project: Project) -> None:
+    events = [
+        {"kind": "network", "step": 7, "text": "connections were lost 3 times in ten minutes", "at": 1.0},
+        {"kind": "diverged", "step": 8, "text": "rank 1 held other weights than rank 0", "ranks": [1]},
+    ]
+    run = trained(project, recovered=events).run
+    text = page.get(reverse("training:run", args=[project.slug, run.number])).text
+    for words in (
+        "<dt>step 7 · the processes lost each other again and again</dt>"
+        "<dd>connections were lost 3 times in ten minutes</dd>",
+        "<dt>step 8 · a process held other weights</dt><dd>rank 1 held other weights than rank 0</dd>",
+    ):
+        assert words in text, words
 
 
 def test_a_comparison_needs_two_runs_of_the_project(page: Client, project: Project) -> None:
