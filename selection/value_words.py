@@ -31,6 +31,10 @@ METHODS: dict[str, tuple[str | Promise, str | Promise]] = {
         _("data Shapley"),
         _("What the label adds to a model retrained with it, averaged over random orders of all labels."),
     ),
+    "loss": (
+        _("held-out loss"),
+        _("How surprised a model is that has not seen the label, the greatest first; 0 not at all."),
+    ),
 }
 
 ATTACKS: dict[str, str | Promise] = {

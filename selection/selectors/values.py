@@ -24,7 +24,8 @@ from selection.models import Column
 from selection.selectors import column_files
 
 KIND = "selection.value_labels"
-METHODS = ("value", "influence", "tracin", "gradient_similarity", "data_shapley")
+LOSS = "loss"  # of models that have not seen the item: the greatest comes first
+METHODS = ("value", "influence", "tracin", "gradient_similarity", "data_shapley", LOSS)
 PER_PAGE = 25
 SHOWN = 5  # items for and against a prediction
 
@@ -125,11 +126,13 @@ def methods(job: Job) -> list[str]:
 def suspects(
     project: Project, job: Job, page: int = 1, per_page: int = PER_PAGE, by: str = ""
 ) -> SuspectPage:
-    """A page of the cleaning order, most suspect first; or by one method alone, what is worth least first."""
+    """A page of the cleaning order, most suspect first; or by one method alone, what is worth least, or has the
+    greatest loss, first.
+    """
     path = folder(job) / "values.parquet"
     table = pq.read_table(path)
     if by in METHODS and by in table.column_names:
-        table = table.sort_by([(by, "ascending"), ("row", "ascending")])
+        table = table.sort_by([(by, "descending" if by == LOSS else "ascending"), ("row", "ascending")])
         ranks = pa.array(np.arange(len(table)))
         table = table.set_column(table.column_names.index("rank"), "rank", ranks)
     pages = max(1, -(-len(table) // per_page))

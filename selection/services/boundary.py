@@ -14,6 +14,8 @@ from selection.selectors import column_files
 from selection.selectors import values as reads
 from selection.services import neighbours, pool
 from selection.services.neighbours import Neighbour
+from selection.strategies.hardness import loss_ranking
+from selection.strategies.ranking import top
 
 FLIP, FGSM, PGD = "flip", "fgsm", "pgd"
 ATTACKS = (FLIP, FGSM, PGD)
@@ -45,11 +47,13 @@ class Boundary:
 
 
 def hard_rows(job: Job) -> list[int]:
-    """The labelled items of greatest loss by models that have not seen them, hardest first."""
-    table = pq.read_table(reads.folder(job) / "values.parquet", columns=["row", "loss"]).sort_by(
-        [("loss", "descending"), ("row", "ascending")]
-    )
-    return [int(row) for row in table["row"].to_pylist()[:HARD]]
+    """The labelled items of hard loss by models that have not seen them, hardest first: those above the 95th
+    percentile, or where none is (losses that are equal), those of greatest loss.
+    """
+    table = pq.read_table(reads.folder(job) / "values.parquet", columns=["row", "loss"]).sort_by("row")
+    rows, losses = table["row"].to_numpy(), table["loss"].to_numpy()
+    hard = loss_ranking.above_percentile(losses)[:HARD]
+    return [int(row) for row in rows[hard if len(hard) else top(losses, min(HARD, len(losses)))]]
 
 
 def is_current(project: Project, job: Job) -> bool:

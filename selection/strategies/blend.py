@@ -10,6 +10,7 @@ import numpy as np
 
 from selection.strategies.apart import Gain, apart_among, similarity
 from selection.strategies.blend_factors import FactorSettings, factors_by_name, product, quotas_of
+from selection.strategies.errors import PoolError
 from selection.strategies.pool import Floats, Indices, Picks, Pool, among, candidates
 from selection.strategies.ranking import Scale, Scaling
 from selection.strategies.schedule import Weights, weights_at
@@ -166,6 +167,12 @@ def _greedy(
     settings: FactorSettings | None = None,
 ) -> Picks:
     assert pool.embeddings is not None
+    near = None if pool.labelled_near is None else pool.labelled_near[open_]
+    if near is not None and not np.isfinite(near).all():
+        raise PoolError(
+            "some similarities to labelled items (labelled_near) are not finite numbers: work them out again, "
+            "or leave them out"
+        )
     places, found = apart_among(
         pool.embeddings,
         open_,
@@ -174,7 +181,7 @@ def _greedy(
         count,
         weight=factor,
         members=pool.labelled_embeddings,
-        members_near=None if pool.labelled_near is None else pool.labelled_near[open_],
+        members_near=near,
         quotas=() if settings is None else quotas_of(pool, open_, count, settings),
     )
     kept = {"uncertainty": parts["uncertainty"][places], "diversity": np.full(count, np.nan)}

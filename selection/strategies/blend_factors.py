@@ -123,14 +123,21 @@ def rarity(probs: Floats, power: float, class_counts: Floats | Indices | None = 
 
     frequency: labelled items of each label plus one, or where not known the expected share in the pool. O(n' k).
 
+    Raises:
+        PoolError: not one count a label, or a count that is not a finite number of at least 0.
+
     >>> rarity(np.array([[1.0, 0.0], [0.0, 1.0]]), 1.0, np.array([3, 1])).tolist()
     [0.5, 1.0]
     """
-    often = (
-        probs.mean(axis=0, dtype=np.float64)
-        if class_counts is None
-        else np.asarray(class_counts, dtype=np.float64) + 1
-    )
+    if class_counts is None:
+        often = probs.mean(axis=0, dtype=np.float64)
+    else:
+        counts = np.asarray(class_counts, dtype=np.float64)
+        if not (np.isfinite(counts) & (counts >= 0)).all():
+            raise PoolError(
+                "some counts of labelled items by class are not numbers of at least 0: count them again"
+            )
+        often = counts + 1
     if len(often) != probs.shape[1]:
         raise PoolError(
             f"found counts of {len(often)} classes and probabilities of {probs.shape[1]}: give one each"

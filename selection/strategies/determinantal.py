@@ -54,7 +54,7 @@ def pick_determinantal(
     Parts: uncertainty u_i; diversity, the squared height of the item over what is chosen, in [0, 1]; score, the
     gain of the log determinant (-inf never: cut off at log 1e-9 + 2 a u_i).
     """
-    open_ = candidates(pool, count, {"probs", "embeddings"})
+    open_ = candidates(pool, count, {"unsure", "embeddings"})
     assert pool.embeddings is not None
     relevance = measured(pool, open_, settings.relevance).astype(np.float64)
     short = np.sort(top(relevance, min(len(open_), settings.candidates_per_pick * count)))

@@ -102,7 +102,7 @@ def pick_margin_diverse(
     Parts: uncertainty, the margin turned to higher = more uncertain; diversity, the similarity to the
     cluster's centre (how well the item stands for its cluster); score, the one of the two that chose it.
     """
-    open_ = candidates(pool, count, {"probs", "embeddings"})
+    open_ = candidates(pool, count, {"unsure", "embeddings"})
     assert pool.embeddings is not None
     uncertain = measured(pool, open_, "margin")
     wanted = min(settings.candidates_per_pick * count, len(open_))

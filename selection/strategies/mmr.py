@@ -39,7 +39,7 @@ def pick_mmr(pool: Pool, count: int, *, settings: MmrSettings, rng: np.random.Ge
 
     Parts: uncertainty u_i; diversity 1 - max similarity (NaN for the first pick from an empty S); score.
     """
-    open_ = candidates(pool, count, {"probs", "embeddings"})
+    open_ = candidates(pool, count, {"unsure", "embeddings"})
     assert pool.embeddings is not None
     relevance = measured(pool, open_, settings.relevance)
     share = settings.relevance_share

@@ -129,6 +129,7 @@ def candidates(pool: Pool, count: int, needs: Iterable[str] = ()) -> Indices:
     Args:
         count: the batch size.
         needs: columns the strategy reads: "probs", "versions", "embeddings", "hardness". Others are left alone.
+            "unsure" says that it asks only how unsure the model is: `pool.unsure`, or without it "probs".
 
     Returns:
         (n',) positions by ascending row: the lowest row of each duplicate cluster that has no taken item.
@@ -147,10 +148,11 @@ def candidates(pool: Pool, count: int, needs: Iterable[str] = ()) -> Indices:
             "lower the batch size or import more data"
         )
     for name in sorted(set(needs)):
-        column = getattr(pool, name)
-        if name == "probs" and pool.unsure is not None:
+        if name == "unsure" and pool.unsure is not None:
             check_unsure(pool.unsure)
             continue
+        name = "probs" if name == "unsure" else name
+        column = getattr(pool, name)
         if column is None:
             raise MissingColumn(f"the strategy needs {name}, and the pool has none: {_REMEDIES[name]}")
         if name == "probs":

@@ -175,7 +175,7 @@ def pick_margin_clipped(
 
 
 def _pick(pool: Pool, count: int, measure: Measure, *, skip_share: float = 0.0) -> Picks:
-    open_ = candidates(pool, count, {"probs"})
+    open_ = candidates(pool, count, {"unsure"})
     scores = measured(pool, open_, measure)
     skipped = min(int(skip_share * len(open_)), len(open_) - count)
     chosen = top(scores, skipped + count)[skipped:]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from accounts.models import User
 from annotation.models import Project, Resolution, Role
 from annotation.services import projects
 from jobs.models import Job
 from jobs.services import artifacts, running
+from selection import value_words
 from selection.errors import BadSpec, NothingToValue
 from selection.models import Round
 from selection.selectors import values as reads
@@ -224,7 +228,7 @@ def test_its_page_shows_the_boundary_and_queues_what_lies_there(
 def test_its_page_orders_labels_by_the_method_chosen(
     client: Client, project: Project, engineer: User, valued: Job
 ) -> None:
-    assert reads.methods(valued) == ["", "value", "influence", "tracin", "gradient_similarity"]
+    assert reads.methods(valued) == ["", "value", "influence", "tracin", "gradient_similarity", "loss"]
     client.force_login(engineer)
     url = reverse("selection:values", args=[project.slug])
     for by in ("value", "influence", "tracin", "gradient_similarity"):
@@ -234,6 +238,42 @@ def test_its_page_orders_labels_by_the_method_chosen(
         assert page.rows[0].row == 0, f"the wrong label is worth least by {by}"
         assert f'<option value="{by}" selected>' in client.get(f"{url}?by={by}").text
     assert '<option value="" selected>' in client.get(f"{url}?by=data_shapley").text
+
+
+def test_its_page_puts_the_greatest_held_out_loss_first(
+    client: Client, project: Project, engineer: User, valued: Job
+) -> None:
+    page = reads.suspects(project, valued, by="loss", per_page=36)
+    shown = [one.value for one in page.rows]
+    assert shown == sorted(shown, reverse=True) and min(shown) > 0
+    assert (page.rows[0].row, page.rows[0].rank) == (0, 1)
+    hard = boundary.hard_rows(valued)
+    assert hard == [one.row for one in page.rows[:2]]  # of 36 losses two are above the 95th percentile
+    client.force_login(engineer)
+    url = reverse("selection:values", args=[project.slug])
+    text = client.get(f"{url}?by=loss").text
+    assert '<option value="loss" selected>held-out loss</option>' in text and ">Loss</th>" in text
+    assert f'href="?edge={hard[0]}&amp;attack=flip#boundary"' in text
+    with translation.override("zh-hans"):
+        assert [str(words) for words in value_words.METHODS["loss"]] == [
+            "留出损失",
+            "没有见过该标签的模型有多意外，最大的在前；0 表示毫不意外。",
+        ]
+
+
+def test_the_hard_items_are_those_of_greatest_loss_where_none_stands_out(
+    valued: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(reads, "folder", lambda _job: tmp_path)
+    for losses, expected in (
+        ([0.3] * 8, [7, 9, 11, 13, 15]),  # all equal: the lower rows
+        ([0.3, 2.0, *[0.1] * 18], [9]),
+        ([0.2, 0.1], [7]),
+        ([float(n) for n in range(200)], [405, 403, 401, 399, 397]),
+    ):
+        rows = range(7, 7 + 2 * len(losses), 2)
+        pq.write_table(pa.table({"row": list(rows), "loss": losses}), tmp_path / "values.parquet")
+        assert boundary.hard_rows(valued) == expected
 
 
 def test_data_shapley_is_asked_for_and_refused_where_it_cannot_be(

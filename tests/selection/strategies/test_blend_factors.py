@@ -7,6 +7,7 @@ from selection.strategies import errors
 from selection.strategies.blend import BlendSettings, pick_blend
 from selection.strategies.blend_factors import FactorSettings, density, factors, rarity
 from selection.strategies.pool import Pool
+from selection.strategies.registry import STRATEGIES
 
 RNG = np.random.default_rng
 
@@ -68,6 +69,29 @@ def test_it_lets_rare_classes_count_more():
     assert rarity(probs, 1.0) == pytest.approx([2 / 3, 2 / 3, 2 / 3, 1.0])
     with pytest.raises(errors.PoolError, match="counts of 2 classes and probabilities of 3"):
         rarity(probs, 1.0, np.array([1, 2]))
+
+
+@pytest.mark.parametrize("fault", [np.nan, np.inf, -1.0])
+def test_it_refuses_counts_of_classes_that_are_none(fault):
+    pool = _pool(class_counts=np.array([9, fault, 2]))
+    with pytest.raises(
+        errors.PoolError, match="some counts of labelled items by class are not numbers of at"
+    ):
+        _pick(pool, 5, balance=1.0)
+    assert len(_pick(pool, 5).indices) == 5  # nothing asks for them
+
+
+@pytest.mark.parametrize("fault", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("balance", [0.0, 1.0])
+@pytest.mark.parametrize("pick", ["blend", "blend_published"])
+def test_it_refuses_a_nearness_to_what_is_labelled_that_is_no_number(fault, balance, pick):
+    pool = _pool(labelled_embeddings=_unit(RNG(3).normal(size=(4, 5))), class_counts=np.array([9, 1, 2]))
+    near = (pool.embeddings @ pool.labelled_embeddings.T).max(axis=1)
+    near[7] = fault
+    strategy = STRATEGIES[pick]
+    chosen = strategy.settings(balance=balance) if pick == "blend" else strategy.settings()
+    with pytest.raises(errors.PoolError, match="similarities to labelled items .* are not finite numbers"):
+        strategy.function(replace(pool, labelled_near=near), 5, settings=chosen, rng=RNG(0))
 
 
 def test_it_prefers_what_is_worth_more_a_second():

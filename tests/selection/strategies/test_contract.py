@@ -235,6 +235,30 @@ def test_it_names_the_column_that_is_missing(name, need):
         pick(name, replace(make_pool(12), **{need: None}), 3)
 
 
+@each_strategy
+def test_it_says_whether_how_unsure_a_model_is_will_do_for_its_probabilities(name):
+    strategy = STRATEGIES[name]
+    pool = replace(make_pool(12), probs=None, unsure=np.random.default_rng(0).random((12, 4)))
+    if strategy.any_model or "probs" not in strategy.needs:
+        assert len(pick(name, pool, 3).indices) == 3
+    else:
+        with pytest.raises(
+            errors.MissingColumn, match="the strategy needs probs, and the pool has none: train"
+        ):
+            pick(name, pool, 3)
+    spoilt = replace(pool, unsure=np.full((12, 4), np.nan))
+    if strategy.any_model:
+        with pytest.raises(errors.BadProbabilities, match="uncertainties of shape"):
+            pick(name, spoilt, 3)
+
+
+@pytest.mark.parametrize("name", ["blend", "badge", "smallest_flip", "version_disagreement"])
+def test_it_checks_the_probabilities_it_reads_where_it_is_told_both(name):
+    pool = replace(_spoil_probs(make_pool(12), "nan"), unsure=np.full((12, 4), 0.5))
+    with pytest.raises(errors.BadProbabilities, match="1 of 12 rows"):
+        pick(name, pool, 3)
+
+
 def _spoil_probs(pool: Pool, fault: str) -> Pool:
     probs = pool.probs.copy()
     if fault == "nan":
