@@ -2,8 +2,8 @@
 them, so that torchrun starts all again at once instead of when the collectives time out, or never where there is
 only one rank.
 
-Told to stop more than once, as a job and the leashes of all its ranks do, torchrun leaves such a rank behind:
-what is left when it has ended is killed as well.
+Told to stop three times while it ends its ranks (by a job, and by the leashes of the others), torchrun leaves
+such a rank behind: what is left when it has ended is killed as well.
 """
 
 from __future__ import annotations
