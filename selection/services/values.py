@@ -29,10 +29,7 @@ PROGRAM = "selection.programs.value"
 LEAST_ITEMS, LEAST_VALIDATION, MOST_RETRAINED = 10, 30, 200  # as the program's own
 
 
-NEW_LABELS, NEW_SHARE = (
-    100,
-    0.1,
-)  # so many labels, and such a share of those valued, call for the next valuation
+NEW_LABELS, NEW_SHARE = 100, 0.1  # so many labels, and such a share of those valued, make it due again
 
 
 def launch(project: Project, *, retrain: bool = False, by: User | None = None, key: str | None = None) -> Job:
