@@ -79,8 +79,8 @@ def pick_saturated_coverage(
     """As facility location, but an item wants several of its neighbours: see `submodular.SaturatedCoverage`.
 
     Labelled items count where they are as near as an item's own neighbours. Greedy, ties by row. Deterministic
-    on one machine. O(n (800 d + k)) for the graph and O(k) a gain on average, of which a pick needs few; O(n m d)
-    more for m labelled items. Parts as there.
+    on one machine. O(n (800 d + k)) for the graph and O(k) a gain on average, of which a pick needs few;
+    O(n m d) more for m labelled items. Parts as there.
     """
     open_, vectors = _candidates(pool, count)
     graph = _graph(vectors, settings)
