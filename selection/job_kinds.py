@@ -46,5 +46,6 @@ for _name, _function, _label in (
     )
 registry.register_periodic("selection.advance_builds", 3.0, builds.advance_all)
 registry.register_periodic("selection.refresh_batches", 3.0, refreshes.refresh_due)
+registry.register_periodic("selection.revalue_labels", 30.0, values.revalue_due)
 registry.register_periodic("selection.build_indexes", 30.0, indexing.build_due)
 registry.register_periodic("selection.advance_rounds", 3.0, rounds.advance_all)

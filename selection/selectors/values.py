@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 
-from accounts.figures import percent
+from accounts.figures import number, percent
 from annotation.models import Item, Project
 from annotation.selectors import schemas
 from annotation.selectors.choices import in_language
@@ -32,7 +33,9 @@ SHOWN = 5  # items for and against a prediction
 
 @dataclass(frozen=True, kw_only=True)
 class Suspect:
-    """One label to look at again. `reasons`: sentences; empty where nothing speaks against it."""
+    """One label to look at again. `reasons`: sentences; empty where nothing speaks against it. `dynamics`: how
+    it fared in training, with figures; empty where that is not known.
+    """
 
     row: int
     text: str
@@ -41,6 +44,7 @@ class Suspect:
     suspicion: float
     value: float
     reasons: list[str]
+    dynamics: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +153,7 @@ def suspects(
             suspicion=row["suspicion"],
             value=row[by or "value"],
             reasons=_reasons(row, names),
+            dynamics=_dynamics(row),
         )
         for row in rows
     ]
@@ -178,6 +183,29 @@ def _reasons(row: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     if row["region"] == "hard":
         reasons.append(_("Training does not come to agree with it."))
     return reasons
+
+
+def _dynamics(row: Mapping[str, Any]) -> str:
+    """How training came to agree with the label, or "" where the valuation has no such figures."""
+    known = [row.get(name) for name in ("confidence", "variability", "forgotten")]
+    if row.get("region") not in _REGIONS or any(value is None or np.isnan(value) for value in known):
+        return ""
+    confidence, variability, forgotten = known
+    return _(
+        "In training: %(region)s, confidence %(confidence)s, variability %(variability)s, forgotten %(times)s×."
+    ) % {
+        "region": _REGIONS[row["region"]],
+        "confidence": number(confidence, 2),
+        "variability": number(variability, 2),
+        "times": int(forgotten),
+    }
+
+
+_REGIONS = {
+    "easy": pgettext_lazy("training dynamics", "easy"),
+    "ambiguous": pgettext_lazy("training dynamics", "ambiguous"),
+    "hard": pgettext_lazy("training dynamics", "hard"),
+}
 
 
 def attribution(project: Project, job: Job, row: int) -> Attribution | None:

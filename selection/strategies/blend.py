@@ -121,8 +121,9 @@ def pick_blend_published(
     * H = the loss over its 95th percentile, cut off at 1 (0 everywhere if that is 0).
 
     Greedy, D falling as the batch grows. One outlying item can squeeze D, and for U the weight of a label set
-    of many unlikely labels is high: `blend` does better (see docs). Ties by row. Deterministic. Cost and parts
-    as in `pick_blend`.
+    of many unlikely labels is high: `blend` does better (see docs). Ties by row. Deterministic.
+    O(n k + n d (m + c)) at worst for m labelled items; the greatest distance needs all of the n m. Parts as in
+    `pick_blend`.
     """
     open_ = candidates(pool, count, {"probs", "embeddings", "hardness"})
     assert pool.probs is not None and pool.embeddings is not None and pool.hardness is not None

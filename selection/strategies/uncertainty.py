@@ -145,31 +145,36 @@ def check_share(name: str, value: float, *, below_one: bool = False) -> None:
 
 
 def pick_entropy(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.Generator) -> Picks:
-    """The items of highest entropy; ties by row. Deterministic. O(n k)."""
+    """The items of highest entropy, -sum p log p; ties by row. Deterministic. O(n k)."""
     return _pick(pool, count, "entropy")
 
 
 def pick_least_confidence(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.Generator) -> Picks:
-    """The items whose likeliest label is least likely; ties by row. Deterministic. O(n k)."""
+    """The items whose likeliest label is least likely, 1 - max p; ties by row. Deterministic. O(n k)."""
     return _pick(pool, count, "least_confidence")
 
 
 def pick_margin(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.Generator) -> Picks:
-    """The items whose two likeliest labels are closest; ties by row. Deterministic. O(n k)."""
+    """The items whose two likeliest labels are closest, 1 - (p(1st) - p(2nd)); ties by row. Deterministic.
+    O(n k).
+    """
     return _pick(pool, count, "margin")
 
 
 def pick_ratio(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.Generator) -> Picks:
-    """The items whose second likeliest label is the greatest share of the likeliest; ties by row. O(n k)."""
+    """The items whose second likeliest label is the greatest share of the likeliest, p(2nd) / p(1st); ties by
+    row. Deterministic. O(n k).
+    """
     return _pick(pool, count, "ratio")
 
 
 def pick_margin_clipped(
     pool: Pool, count: int, *, settings: ClippedSettings, rng: np.random.Generator
 ) -> Picks:
-    """By margin, after passing over the most uncertain `skip_share` of the pool; ties by row. O(n k).
+    """By margin, 1 - (p(1st) - p(2nd)), after passing over the most uncertain `skip_share` of the pool; ties by
+    row. Deterministic. O(n k).
 
-    Fewer are passed over where the batch needs them.
+    Passed over are min(skip_share n, n - c): fewer where the batch needs them.
     """
     return _pick(pool, count, "margin", skip_share=settings.skip_share)
 

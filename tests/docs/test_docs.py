@@ -65,9 +65,10 @@ def _section(page: str, title: str) -> str:
 
 
 def _anchors(page: Path) -> set[str]:
-    """Anchors as GitHub makes them of headings."""
-    titles = HEADING.findall(FENCE.sub("", page.read_text()))
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    """Anchors as GitHub makes them of headings, and those that the page sets itself."""
+    text = FENCE.sub("", page.read_text())
+    titles = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in HEADING.findall(text)}
+    return titles | set(re.findall(r'<a id="([^"]+)">', text))
 
 
 def test_it_finds_the_settings_and_commands_it_checks() -> None:
@@ -102,7 +103,7 @@ def test_it_explains_no_command_that_is_not_there() -> None:
 @pytest.mark.parametrize("name", list(STRATEGIES))
 def test_it_explains_every_strategy(name: str) -> None:
     rows = (DOCS / "explanation" / "strategies.md").read_text().splitlines()
-    assert [row for row in rows if row.startswith(f"| `{name}`")]
+    assert [row for row in rows if row.startswith(f"| [`{name}`](#picture-{name}) |")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -136,3 +137,4 @@ def test_every_strategy_has_its_picture() -> None:
     assert drawn == set(STRATEGIES)
     page = (DOCS / "explanation" / "strategies.md").read_text()
     assert [name for name in STRATEGIES if f"../img/strategies/{name}.svg" not in page] == []
+    assert [name for name in STRATEGIES if f'<a id="picture-{name}"></a>' not in page] == []

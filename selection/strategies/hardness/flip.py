@@ -55,6 +55,12 @@ def pick_smallest_flip(pool: Pool, count: int, *, settings: NoSettings, rng: np.
 
     Unlike the margin it asks how far the item has to move, not how far the probabilities are apart: between
     labels that the head tells apart softly, a wide band has a small margin.
+
+    h_i = 1 / (1 + r_i),  r_i = min over c of (log p_y - log p_c) / |w_y - w_c|  (`flip_distance`), w the head of
+    `head_of`. (Moosavi-Dezfooli, Fawzi & Frossard 2016.) Deterministic. O(n k + k^2 d) beside the head,
+    O(min(n, 20000) d (d + k)).
+
+    Parts: hardness and score, h_i.
     """
     open_ = candidates(pool, count, {"probs", "embeddings"})
     assert pool.probs is not None and pool.embeddings is not None

@@ -136,7 +136,9 @@ def carry_with_nearness(
 
 
 def pick_hardness(pool: Pool, count: int, *, settings: NoSettings, rng: np.random.Generator) -> Picks:
-    """The items of greatest predicted loss; ties by row. Deterministic. O(n)."""
+    """The items of greatest predicted loss, h_i = sum of w_ij loss_j / sum of w_ij over the nearest labelled
+    items j (`carry_to_pool`, which the caller has done); ties by row. Deterministic. O(n + c log c).
+    """
     open_ = candidates(pool, count, {"hardness"})
     assert pool.hardness is not None
     scores = pool.hardness[open_]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from annotation.models import Item, Role, SavedView, Tag
 from annotation.selectors.item_columns import COLUMNS
@@ -240,3 +241,20 @@ def test_pages_take_a_bounded_number_of_queries(
         get(client, project)
     with django_assert_max_num_queries(45):
         client.get(url(project, "item", 1))
+
+
+def test_an_item_says_how_likely_its_pick_was_or_that_nobody_can(client: Client, project, reviewer) -> None:
+    greedy, drawn, by_hand = factories.make_items(project, 3, split="train")
+    chosen = [
+        batches.Pick(row=greedy.row, design="badge", explanation={"parts": {"score": 0.9}, "round": 2}),
+        batches.Pick(row=drawn.row, design="random", inclusion_probability=0.25, explanation={"round": 2}),
+        batches.Pick(row=by_hand.row, design="by hand"),
+    ]
+    batches.publish(project, chosen, origin="round-2")
+    said = "no inclusion probability"
+    texts = [client.get(url(project, "item", one.row)).text for one in (greedy, drawn, by_hand)]
+    assert [said in text for text in texts] == [True, False, False]
+    assert f'badge · <span class="quiet">{said}</span>' in texts[0] and "random · p 0.2500" in texts[1]
+    with translation.override("en"):  # so that what the request sets does not outlast it
+        answer = client.get(url(project, "item", greedy.row), headers={"Accept-Language": "zh-hans"})
+    assert "无入选概率" in answer.text

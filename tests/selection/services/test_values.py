@@ -104,6 +104,36 @@ def test_it_says_that_a_label_misleads_where_its_value_is_below_zero() -> None:
     assert reason == "Of its nearest labelled items 60 % are Bee."
 
 
+def test_each_label_tells_how_it_fared_in_training(
+    client: Client, project: Project, engineer: User, valued: Job
+) -> None:
+    page = reads.suspects(project, valued, per_page=36)
+    table = pq.read_table(reads.folder(valued) / "values.parquet").to_pylist()
+    assert (table[0]["row"], table[0]["region"], table[-1]["region"]) == (0, "hard", "easy")
+    for one, row in zip(page.rows, table, strict=True):
+        assert one.row == row["row"]
+        assert one.dynamics == (
+            f"In training: {row['region']}, confidence {row['confidence']:.2f}, variability "
+            f"{row['variability']:.2f}, forgotten {row['forgotten']}×."
+        )
+    client.force_login(engineer)
+    url = reverse("selection:values", args=[project.slug])
+    assert f'<div class="quiet small">{page.rows[0].dynamics}</div>' in client.get(url).text
+    with translation.override("en"):  # so that what the request sets does not outlast it
+        text = client.get(url, headers={"Accept-Language": "zh-hans"}).text
+    first = table[0]
+    assert f"训练过程：困难，置信度 {first['confidence']:.2f}，波动 {first['variability']:.2f}，遗忘" in text
+
+
+@pytest.mark.parametrize("lost", ["confidence", "variability", "forgotten", "region"])
+def test_it_tells_no_course_of_training_that_it_does_not_know(lost: str) -> None:
+    row = {"region": "ambiguous", "confidence": 0.456, "variability": 0.25, "forgotten": 2}
+    said = "In training: ambiguous, confidence 0.46, variability 0.25, forgotten 2×."
+    assert reads._dynamics(row) == said
+    assert reads._dynamics({**row, lost: None}) == ""
+    assert reads._dynamics({name: value for name, value in row.items() if name != lost}) == ""
+
+
 def test_it_never_looks_at_test_items(project: Project, valued: Job) -> None:
     rows = {one.row for one in reads.suspects(project, valued, per_page=100).rows}
     assert rows == set(range(36))
