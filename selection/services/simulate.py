@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 
 from accounts.models import User
 from annotation.models import Batch, Item, Project, Resolution, Slot, Source
@@ -162,7 +163,8 @@ def _embed(project: Project, spec: SimulationSpec) -> None:
     """Fill the embedding column from what was embedded ahead, else by the job."""
     if spec.embeddings:
         rows, vectors = examples.embedded_ahead(project, Path(spec.embeddings))
-        folder = Path(spec.embeddings) / f"project-{project.pk}"
+        folder = settings.DATA_DIR / "work" / f"embedded-{project.pk}"  # the worker's own, unlike the other
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with program.result_folder(folder) as target:
             np.save(target / "rows.npy", rows)
             np.save(target / "embeddings.npy", vectors)
