@@ -14,6 +14,9 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PO := $(wildcard locale/*/LC_MESSAGES/*.po)
 MO := $(PO:.po=.mo)
 
+# Where this is set (containers like it), every process that is started compiles all our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 NAME ?= $(basename $(notdir $(wildcard bench/[a-z]*.py)))
 
 .PHONY: help run setup setup-dev setup-smollm2 test lint format bench clean
