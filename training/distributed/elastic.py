@@ -320,3 +320,9 @@ def describe(note: Note, nodes: int) -> str:
 def lost_among(notes: Sequence[Note]) -> list[Note]:
     """Those that ended without a word of their own: killed, or on a node that is gone."""
     return [note for note in notes if note.end in ("", STILL)]
+
+
+def lost_each_other(notes: Sequence[Note]) -> bool:
+    """Whether ranks ended since they no longer reached another one, though no node was made to leave."""
+    ends = [note.end for note in notes]
+    return any(end.startswith(LOST_PEER) for end in ends) and LEFT_OUT not in ends

@@ -309,9 +309,7 @@ class Survival:
             blamed = [note.node for note in gone] if len(gone) < len(notes) else []
             self._event("lost", step, text, nodes=blamed, seconds=seconds)
             self._leave_nodes_out(nodes, step)
-        elif any(note.end == elastic.LEFT_OUT for note in notes):
-            pass  # the others lost it as they were meant to
-        elif any(note.end.startswith(elastic.LOST_PEER) for note in notes):
+        elif elastic.lost_each_other(notes):
             self._event("connection", step, "the ranks lost each other though none died", at=time.time())
             self._look_at_network(step)
 
