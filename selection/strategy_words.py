@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from selection.strategies.registry import STRATEGIES
 
-_OVER_CLUSTERS = _(
-    "Takes many of the most uncertain items, groups them, and asks for one of each group: sure to be unsure, "
-    "and never ten times the same."
+_HERDING = _(
+    "Of the most uncertain items, asks for those that stand for the most others of them and that no label "
+    "covers yet: one answer settles many."
 )
 
 WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
@@ -87,7 +87,14 @@ WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
     ),
     "margin_diverse": (
         _("Margin over clusters: many uncertain items, the most typical of each cluster"),
-        _OVER_CLUSTERS,
+        _(
+            "Takes many of the most uncertain items, groups them, and asks for one of each group: sure to be "
+            "unsure, and never ten times the same."
+        ),
+    ),
+    "herding": (
+        _("Uncertainty herding: unsure items that stand for other unsure ones, unlike the labelled"),
+        _HERDING,
     ),
     "hardness": (
         _("Hardness: near to labelled items that models get wrong"),
@@ -113,7 +120,10 @@ WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
         _("Cold start: half random, half spread over clusters"),
         _("For the first round, before there is a model."),
     ),
-    "default": (_("Default: uncertain items, one of each cluster"), _OVER_CLUSTERS),
+    "default": (
+        _("Default: unsure items that stand for other unsure ones, unlike the labelled"),
+        _HERDING,
+    ),
 }
 
 

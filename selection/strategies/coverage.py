@@ -69,7 +69,7 @@ def pick_facility_location(
     open_, vectors = _candidates(pool, count)
     cover = None
     if pool.labelled_embeddings is not None and len(pool.labelled_embeddings):
-        cover = _labelled(vectors, pool.labelled_embeddings, 1)[:, 0]
+        cover = nearest_labelled(vectors, pool.labelled_embeddings, 1)[:, 0]
     return _picks(open_, FacilityLocation(_graph(vectors, settings), cover), count)
 
 
@@ -130,7 +130,7 @@ def _picks(open_: Indices, function: SetFunction, count: int) -> Picks:
     return Picks(open_[chosen], {"diversity": gains, "score": gains.copy()})
 
 
-def _labelled(vectors: Floats, labelled: Floats, k: int) -> Floats:
+def nearest_labelled(vectors: Floats, labelled: Floats, k: int) -> Floats:
     """(n, k) similarities of each item to its nearest labelled items, at least 0, in steps of 2^-16."""
     from selection.index.flat import nearest
 
@@ -143,7 +143,7 @@ def _near_labelled(pool: Pool, vectors: Floats, least: Floats, neighbours: int) 
     labelled = pool.labelled_embeddings
     if labelled is None or not len(labelled):
         return None
-    close = _labelled(vectors, labelled, min(neighbours, len(labelled)))
+    close = nearest_labelled(vectors, labelled, min(neighbours, len(labelled)))
     return np.where(close >= least[:, None], close, 0.0).sum(axis=1)
 
 

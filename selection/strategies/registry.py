@@ -15,6 +15,7 @@ from selection.strategies import (
     determinantal,
     diversity,
     hardness,
+    herding,
     k_center,
     mmr,
     random_sampling,
@@ -212,6 +213,15 @@ _ALL = (
         source="Zhdanov 2019; Citovsky et al. 2021",
     ),
     Strategy(
+        name="herding",
+        label="Uncertainty herding: unsure items that stand for other unsure ones, unlike the labelled",
+        function=herding.pick_herding,
+        settings=herding.HerdingSettings,
+        needs=_BOTH,
+        any_model=True,
+        source="Bae, Oliveira & Sutherland 2025",
+    ),
+    Strategy(
         name="hardness",
         label="Hardness: near to labelled items that models get wrong",
         function=hardness.pick_hardness,
@@ -260,13 +270,12 @@ _ALL = (
     # `python -m bench.label_efficiency --choose`.
     Strategy(
         name="default",
-        label="Default: uncertain items, one of each cluster",
-        function=diversity.pick_margin_diverse,
-        settings=diversity.DiverseSettings,
+        label="Default: unsure items that stand for other unsure ones, unlike the labelled",
+        function=herding.pick_herding,
+        settings=herding.HerdingSettings,
         needs=_BOTH,
         any_model=True,
-        stochastic=True,
-        source="Zhdanov 2019; Citovsky et al. 2021",
+        source="Bae, Oliveira & Sutherland 2025",
     ),
 )
 

@@ -95,20 +95,23 @@ class _Edges:
 
 
 class FacilityLocation:
-    """f(S) = sum over items i of max over j in S of s_ij: each item is served by its nearest chosen one.
+    """f(S) = sum over items i of w_i max over j in S of s_ij: each item is served by its nearest chosen one.
 
     (Mirchandani & Francis 1990; Wei, Iyer & Bilmes 2015 for active learning.) `cover`: (n,) how well each item
-    is served at the start, by what is labelled; in [0, 1].
+    is served at the start, by what is labelled; in [0, 1]. `weights`: (n,) w, >= 0; None: all are 1.
     """
 
-    def __init__(self, graph: Graph, cover: Floats | None = None) -> None:
+    def __init__(self, graph: Graph, cover: Floats | None = None, weights: Floats | None = None) -> None:
         self.size = len(graph.neighbours)
         self._edges = _Edges(graph)
         self._cover = np.zeros(self.size) if cover is None else np.array(cover, dtype=np.float64)
+        self._weights = weights
 
     def gains(self, rows: Indices) -> Wide:
         which, covered, close = self._edges.of_all(rows)
         more = np.maximum(close - self._cover[covered], 0.0)
+        if self._weights is not None:
+            more *= self._weights[covered]
         return np.bincount(which, weights=more, minlength=len(rows)).astype(np.float64, copy=False)
 
     def add(self, row: int) -> None:
