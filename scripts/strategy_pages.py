@@ -88,7 +88,7 @@ def page(strategy: Strategy) -> str:
 def contents() -> str:
     """The list of all strategies."""
     rows = [
-        f'| <a href="{one.name}.md"><img src="../../img/strategies/{one.name}.svg" width="120" alt=""></a> '
+        f'| <img src="../../img/strategies/{one.name}.svg" width="120" alt=""> '
         f"| [`{one.name}`]({one.name}.md) | {one.label} | {asked(one)} | {'yes' if one.stochastic else 'no'} |"
         for one in STRATEGIES.values()
     ]

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from scripts import strategy_pages
+from selection.round_spec import RoundSpec
+from selection.services import picking
 from selection.strategies.pool import Pool
 from selection.strategies.registry import STRATEGIES, Strategy, strategy_named
 
@@ -42,6 +44,13 @@ def test_it_says_what_a_round_goes_by_where_something_is_lacking() -> None:
         "[`default`](default.md) where the labels are not categories"
     )
     assert "[`margin`](margin.md)" in strategy_pages.fallback(strategy_named("version_disagreement"))
+
+
+@pytest.mark.parametrize("name", list(STRATEGIES))
+def test_what_it_says_of_the_cold_start_is_what_a_round_does(name: str) -> None:
+    spec = RoundSpec(strategy=name, learner="probe")
+    planned = picking.plan_for(None, has_labels=False, spec=spec).strategy
+    assert planned == ("cold_start" if "cold_start.md" in strategy_pages.fallback(STRATEGIES[name]) else name)
 
 
 def test_it_links_the_figures_of_a_strategy_and_no_others(monkeypatch, tmp_path) -> None:
