@@ -138,6 +138,11 @@ def help_of(strategy: str) -> str:
     return str(WORDS[strategy][1]) if strategy in WORDS else ""
 
 
+def picture_of(strategy: str) -> str:
+    """The static file of its map of picks (`scripts.draw_strategies`); none for a deployment's own."""
+    return f"img/strategies/{strategy}.svg" if strategy in WORDS else ""
+
+
 def choices() -> list[tuple[str, str]]:
     """Key and name of every strategy, in the order of the registry."""
     return [(key, name_of(key)) for key in STRATEGIES]

@@ -72,6 +72,7 @@ def launch(request: HttpRequest, slug: str) -> HttpResponse:
         "strategies": strategy_words.choices(),
         "strategy_name": strategy_words.name_of(spec.strategy),
         "strategy_help": strategy_words.help_of(spec.strategy),
+        "strategy_picture": strategy_words.picture_of(spec.strategy),
         "learners": _learners(project),
         "estimate": estimates.estimate(project, spec),
         "preview": preview,

@@ -25,7 +25,7 @@ IN_PROJECT = [
     ),
     *("annotation:import", "annotation:export", "annotation:agreement", "annotation:people"),
     *("annotation:settings", "annotation:jobs", "selection:rounds", "selection:values", "training:models"),
-    *("annotation:check", "annotation:accept", "annotation:patterns"),
+    *("annotation:check", "annotation:accept", "annotation:patterns", "selection:launch"),
 ]
 ELSEWHERE = [
     *("annotation:home", "annotation:dashboard", "annotation:me"),

@@ -55,7 +55,7 @@ def test_every_part_of_a_score_has_words(part: str) -> None:
 
 def test_what_a_deployment_adds_shows_its_own_words() -> None:
     assert strategy_words.name_of("gone_since") == "gone_since"
-    assert strategy_words.help_of("gone_since") == ""
+    assert strategy_words.help_of("gone_since") == strategy_words.picture_of("gone_since") == ""
     assert score_words.name_of("novelty") == "novelty"
     assert setting_words.words_of("own", "least_seen") == ("Least seen", "")
     assert setting_words.choice_name("least_seen", "often") == "often"

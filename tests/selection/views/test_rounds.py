@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
 
@@ -14,6 +17,7 @@ from selection.models import Round
 from selection.round_spec import RoundSpec
 from selection.services import previews, rounds
 from selection.strategies.blend import BlendSettings
+from selection.strategies.registry import STRATEGIES
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +80,18 @@ def test_it_draws_the_settings_of_the_strategy_that_is_chosen(page: Client, proj
     assert 'name="strategy-skip_share"' in text and 'name="learner-learning_rate"' in text
     text = page.get(url("launch", project), {"strategy": "random", "learner": "probe"}).text
     assert 'name="strategy-skip_share"' not in text and 'name="learner-c"' in text
+
+
+def test_it_shows_the_picture_and_the_sentence_of_the_strategy_that_is_chosen(
+    page: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = page.get(url("launch", project), {"strategy": "k_center"}).text
+    assert '<img src="/static/img/strategies/k_center.svg"' in text
+    assert 'alt="Map of a made-up pool with the picks of “K-center: the item farthest' in text
+    assert "Reaches every corner of the pool" in text
+    assert finders.find("img/strategies/k_center.svg")
+    monkeypatch.setitem(STRATEGIES, "own", replace(STRATEGIES["k_center"], name="own"))
+    assert "<figure" not in page.get(url("launch", project), {"strategy": "own"}).text
 
 
 def test_a_setting_that_may_be_empty_does_not_hold_the_form_back() -> None:
