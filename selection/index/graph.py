@@ -18,9 +18,10 @@ from training.learning.threads import one_blas_thread
 
 Vectors = npt.NDArray[np.float32]
 
-EXACT = 8192  # vectors up to which all are compared with all
+EXACT = 12_288  # vectors up to which all are compared with all
 CELL = 200  # vectors in a cell on average
 PROBES = 4  # cells that a cell is compared with, itself among them
+MORE_PROBES, FEW = 16, 50_000  # up to so many vectors: a second or two, and fewer neighbours are missed
 STEPS = 2.0**16  # similarities are multiples of 1 / STEPS
 PART = 1024
 
@@ -33,15 +34,16 @@ class Graph:
     similarity: npt.NDArray[np.float32]
 
 
-def neighbour_graph(vectors: npt.ArrayLike, k: int, *, seed: int = 0, probes: int = PROBES) -> Graph:
+def neighbour_graph(vectors: npt.ArrayLike, k: int, *, seed: int = 0, probes: int | None = None) -> Graph:
     """Each vector's k most similar ones, itself included, among those of its cell and the nearest cells.
 
     Args:
         vectors: (n, d), rows of length one.
         k: 1 <= k; min(k, n) are found.
-        probes: cells looked through for each cell; more cost more and miss fewer neighbours.
+        probes: cells looked through for each cell; more cost more and miss fewer neighbours. None: 16 up to
+            50,000 vectors, 4 beyond.
 
-    Exact up to 8,192 vectors. Similarities are inner products cut off at 0 and rounded to multiples of 2^-16,
+    Exact up to 12,288 vectors. Similarities are inner products cut off at 0 and rounded to multiples of 2^-16,
     so that sums of them are exact in float64 and do not depend on BLAS. The same seed gives the same graph on
     the same machine. No order within a row. O(n 200 probes d) and as much again for the cells.
     """
@@ -52,7 +54,7 @@ def neighbour_graph(vectors: npt.ArrayLike, k: int, *, seed: int = 0, probes: in
         parts = np.array_split(np.arange(n), -(-n // PART))
         tasks = [(part, np.arange(n)) for part in parts]
     else:
-        tasks = _cells(held, seed, probes)
+        tasks = _cells(held, seed, probes or (MORE_PROBES if n <= FEW else PROBES))
     with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(lambda task: _fill(graph, held, *task), tasks))
     return graph
@@ -63,13 +65,20 @@ def _fill(graph: Graph, held: Vectors, rows: npt.NDArray[np.int64], others: npt.
     theirs = held[others]
     for start in range(0, len(rows), PART):
         own = rows[start : start + PART]
-        close = np.round(np.maximum(held[own] @ theirs.T, 0.0) * STEPS) / np.float32(STEPS)
+        close = held[own] @ theirs.T
         if len(others) <= k:
-            graph.neighbours[own, : len(others)], graph.similarity[own, : len(others)] = others, close
+            graph.neighbours[own, : len(others)], graph.similarity[own, : len(others)] = (
+                others,
+                _stepped(close),
+            )
             continue
         at = np.argpartition(close, len(others) - k, axis=1)[:, len(others) - k :]
         graph.neighbours[own] = others[at]
-        graph.similarity[own] = np.take_along_axis(close, at, axis=1)
+        graph.similarity[own] = _stepped(np.take_along_axis(close, at, axis=1))
+
+
+def _stepped(close: Vectors) -> Vectors:
+    return np.round(np.maximum(close, 0.0) * STEPS) / np.float32(STEPS)
 
 
 def _cells(

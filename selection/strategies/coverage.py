@@ -61,7 +61,7 @@ def pick_facility_location(
     """Every item of the pool shall have a chosen or labelled one like it: see `submodular.FacilityLocation`.
 
     Similarities below 0 and to items that are not among the k nearest count as 0. Greedy, ties by row. The
-    graph is exact up to 8,192 candidates, beyond that made over FAISS cells with a fixed seed. Deterministic
+    graph is exact up to 12,288 candidates, beyond that made over FAISS cells with a fixed seed. Deterministic
     on one machine. O(n (800 d + k)) and little a pick; O(n m d) more for m labelled items.
 
     Parts: diversity and score, the gain: how much better the pool is served, in items.
