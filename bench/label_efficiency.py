@@ -14,7 +14,7 @@ on after those of the same code and data.
 
     python -m bench.label_efficiency [--quick] [--json FILE] [--resume] [--minutes M] [--processes N]
         [--sets A,B] [--seeds N] [--strategies A,B] [--no-finetune]
-    python -m bench.label_efficiency --choose
+    python -m bench.label_efficiency --choose [--resume] [--strategies A,B]
 """
 
 from __future__ import annotations
@@ -229,11 +229,14 @@ def _gains(name: str, labels: list[int], curves: dict[str, Curves]) -> Iterator[
             yield Figure(figure, round(100 * value.value, 3), "accuracy points", interval)
 
 
-def choose(means: Means) -> None:
-    """Print the comparison that the default is chosen by; test files are not looked at."""
+def choose(means: Means, strategies: tuple[str, ...] | None) -> None:
+    """Print the comparison that the default is chosen by, of these strategies and random (None: of all of
+    ours); test files are not looked at.
+    """
+    compared = STRATEGIES if strategies is None else (BASELINE, *strategies)
     for name in CHOSEN_ON:
         try:
-            found = measure(name, dict.fromkeys(STRATEGIES, CHOICE_SEEDS), means, choosing=True)
+            found = measure(name, dict.fromkeys(compared, CHOICE_SEEDS), means, choosing=True)
             show(f"{name} (a quarter of the training file held out)", found.labels, found.curves)
         except _sets.SetMissing as missing:
             print(f"{name} skipped: {missing}")
@@ -282,7 +285,7 @@ def command(arguments: list[str]) -> int:
 
     try:
         if given.choose:
-            choose(means)
+            choose(means, given.strategies)
             return 0
         return main(measured, arguments, options=options)
     except OutOfTime:

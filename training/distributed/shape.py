@@ -68,7 +68,7 @@ class Shape:
             hidden=config.hidden_size,
             heads=config.num_attention_heads,
             kv_heads=getattr(config, "num_key_value_heads", None),
-            intermediate=config.intermediate_size,
+            intermediate=getattr(config, "intermediate_size", None) or config.hidden_dim,  # DistilBERT's name
             vocabulary=config.vocab_size if table is None else table.num_embeddings,
             sequence=sequence,
             gated=hasattr(config, "rms_norm_eps"),

@@ -21,7 +21,10 @@ _MOST_HEADER = 100 * 2**20
 _INDEX = "model.safetensors.index.json"
 # Encoders that fine-tunes were tried on, by `model_type`; those that count positions from their padding's number
 # on reach so many tokens fewer.
-ENCODERS = ("bert", "camembert", "electra", "mpnet", "roberta", "xlm-roberta")
+ENCODERS = (
+    *("bert", "camembert", "deberta-v2", "distilbert", "electra", "ernie"),
+    *("modernbert", "mpnet", "roberta", "xlm-roberta"),
+)
 _FROM_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")
 _SETTINGS = (
     "config.json",

@@ -64,7 +64,8 @@ def limits(path: Path) -> Limits:
     """
     try:
         config = json.loads((path / "config.json").read_text("utf-8"))
-        return Limits(int(config["num_attention_heads"]), base_folder.context_of(config))
+        heads = config["num_attention_heads"] if "num_attention_heads" in config else config["n_heads"]
+        return Limits(int(heads), base_folder.context_of(config))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SentenceError(
             gettext_noop("%(path)s holds no configuration of an encoder (%(why)s): put its config.json back"),

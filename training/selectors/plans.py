@@ -45,11 +45,11 @@ def shape_of(folder: Path, sequence: int) -> Shape:
     named = {
         name: next((int(config[key]) for key in keys if config.get(key)), None)
         for name, keys in {
-            "layers": ("num_hidden_layers", "n_layer"),
-            "hidden": ("hidden_size", "n_embd"),
-            "heads": ("num_attention_heads", "n_head"),
+            "layers": ("num_hidden_layers", "n_layer", "n_layers"),
+            "hidden": ("hidden_size", "n_embd", "dim"),
+            "heads": ("num_attention_heads", "n_head", "n_heads"),
             "vocabulary": ("vocab_size",),
-            "intermediate": ("intermediate_size", "n_inner"),
+            "intermediate": ("intermediate_size", "n_inner", "hidden_dim"),
             "kv_heads": ("num_key_value_heads",),
         }.items()
     }
