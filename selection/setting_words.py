@@ -168,7 +168,11 @@ WORDS: dict[str, tuple[str | Promise, str | Promise]] = {
     ),
     "gradient_surgery": (
         _("Gradient surgery"),
-        _("Going on: where new and replayed items pull against each other, each gives way (PCGrad)."),
+        _("Where two tasks pull against each other, each gives way (PCGrad)."),
+    ),
+    "surgery_tasks": (
+        _("Tasks of the surgery"),
+        _("Other than what is new and learnt again: parts of the question, at most eight groups of them."),
     ),
     "c": (_("Fit (C)"), _("Inverse strength of the regularisation: larger fits the labels closer.")),
 }
@@ -221,6 +225,12 @@ CHOICES: dict[str, dict[str, str | Promise]] = {
         "tp": _("every layer divided (tensor parallel)"),
     },
     "tagging": {"bio": _("beginnings (BIO)"), "bilou": _("beginnings and ends (BILOU)")},
+    "surgery_tasks": {
+        "increment": _("what is new, and what is learnt again"),
+        "dimensions": _("dimensions of a rating"),
+        "levels": _("levels of a label tree"),
+        "labels": _("several labels, each yes or no"),
+    },
     "start_from": {"base": _("the base model"), "deployed": _("go on with the deployed model")},
     "preferences": {"dpo": _("by the model itself (DPO)"), "reward": _("by a model that scores (reward)")},
     "adapter": {"lora": _("a small adapter (LoRA)"), "full": _("all weights")},

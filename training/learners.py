@@ -15,7 +15,7 @@ from accounts.sentences import SentenceError, gettext_noop
 from annotation.task_types import labels as label_lists
 from training import settings_schema
 from training.distributed.layout import check_name
-from training.objectives import language, registry
+from training.objectives import language, parts, registry
 from training.objectives.task import Choices, Field
 
 LOOKS = 10  # checkpoints of a run that may stop early
@@ -42,7 +42,8 @@ class FinetuneSettings:
     trained, so that one column has one precision.
     `soft_labels`: learn from what people believed instead of the final label. `tagging`: how spans are cut into
     tags. `start_from`: the base model, or the deployed one, which then learns what is new and a share `replay`
-    of what it knows. `gradient_surgery`: PCGrad between the two, see training.learning.incremental_surgery.
+    of what it knows. `gradient_surgery`: PCGrad between tasks, see training.learning.task_surgery.
+    `surgery_tasks`: which, the two of a run that goes on or parts of the loss, see training.objectives.parts.
     """
 
     base_model: str = ""
@@ -66,6 +67,7 @@ class FinetuneSettings:
     start_from: Literal["base", "deployed"] = "base"
     replay: float = 0.25
     gradient_surgery: bool = False
+    surgery_tasks: parts.Among = parts.INCREMENT
 
     def __post_init__(self) -> None:
         if not 0 <= self.replay <= 1:
@@ -93,10 +95,12 @@ class FinetuneSettings:
                 f"compression_share: found {self.compression_share}, expected a number above 0, at most 1"
             )
         check_name(self.layout, self.processes, self.compression, self.gradient_surgery)
-        if self.gradient_surgery and (self.start_from == "base" or not self.replay):
+        learns_again = self.start_from == "deployed" and self.replay > 0
+        if self.gradient_surgery and self.surgery_tasks == parts.INCREMENT and not learns_again:
             raise ValueError(
                 "gradient_surgery: found a run that learns nothing again, expected start_from deployed and a "
-                "replay above 0: it stands between what is new and what is learnt again"
+                "replay above 0: it stands between what is new and what is learnt again, unless surgery_tasks "
+                "says dimensions, levels or labels"
             )
         if not 0 <= self.autotune_s <= 3600:
             raise ValueError(f"autotune_s: found {self.autotune_s}, expected 0 (none) to 3600 seconds")
@@ -290,6 +294,8 @@ def aim(learner: str, field: Field, settings: Any) -> dict[str, Any]:
         return {"labels": label_lists.label_ids(field)}
     objective = registry.objective_for(field)
     task = objective.bind(field, Choices(soft_labels=settings.soft_labels, tagging=settings.tagging))
+    if settings.gradient_surgery:
+        parts.check(settings.surgery_tasks, task)
     return {"labels": task.columns, "objective": objective.name, "field": dict(field)}
 
 

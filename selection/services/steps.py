@@ -16,6 +16,7 @@ from selection.round_spec import RoundSpec
 from selection.services import pool, stations
 from training.models import ModelVersion, TrainingRun
 from training.objectives import language
+from training.objectives.parts import INCREMENT
 from training.services import comparisons, evaluations, runs, tuning
 
 KINDS = {
@@ -133,8 +134,9 @@ def _train_fresh(round_: Round, own: TrainingRun) -> Job:
         **spec.learner_settings,
         "start_from": "base",
         "base_model": own.spec["base"]["name"],
-        "gradient_surgery": False,  # it stands between what is new and what is learnt again
     }
+    if settings.get("surgery_tasks", INCREMENT) == INCREMENT:
+        settings["gradient_surgery"] = False  # it stands between what is new and what is learnt again
     assert round_.dataset is not None
     run = runs.launch(
         round_.project,

@@ -63,6 +63,7 @@ def test_it_reads_the_settings_of_both_learners() -> None:
         ("finetune", {"compression_share": 1.5}, "compression_share: found 1.5, expected a number above 0"),
         ("finetune", {"layout": "zero3", "compression": "topk"}, "found topk with the layout zero3"),
         ("finetune", {"gradient_surgery": True}, "found a run that learns nothing again"),
+        ("finetune", {"surgery_tasks": "moods"}, "surgery_tasks: found 'moods', expected one of increment"),
         (
             "finetune",
             {"gradient_surgery": True, "start_from": "deployed", "layout": "zero3"},

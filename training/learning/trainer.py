@@ -36,10 +36,10 @@ from training.distributed.spread import Spread
 from training.distributed.survival import Survival
 from training.learning import packed
 from training.learning.curriculum import Batches, Forgetting
-from training.learning.incremental_surgery import Surgery
 from training.learning.loading import Collate, Loading, RankBatches, TokenData, loader
 from training.learning.precision import Precision
 from training.learning.surviving import Steps, SurvivingTrainer
+from training.learning.task_surgery import Surgery
 from training.learning.text_model import TextClassifier, Tokens, infer
 from training.learning.vocabulary import CutVocabulary
 from training.objectives.task import Task
@@ -62,7 +62,7 @@ class ExactTrainer(SurvivingTrainer):
         precision: of the products; weights, gradients and the optimiser's state are float32.
         loading: who prepares batches; None: this process.
         spread: the layout over ranks, applied to `model` already; None: copies.
-        surgery: between items that are new and that are known; needs copies. None: none.
+        surgery: between tasks, in place of the plain backward pass; needs copies. None: none.
     """
 
     def __init__(

@@ -30,16 +30,22 @@ class LabelTree(Task):
     """One label of a tree. Columns: the labels that may be answered; outputs: a logit for each choice, group by
     group (`groups` are slices of the outputs: the root's children first).
 
-    `paths` (w, k) is 1 where a choice lies on the path to an answer.
+    `paths` (w, k) is 1 where a choice lies on the path to an answer, `levels` (k, m) where it is one of a level.
+    The parts are the levels, "1" the choice at the root; an answer that lies higher adds nothing to those below.
     """
 
     writes_answers = False
+    parts_are = "levels"
 
     def __init__(self, given: Field, choices: Choices) -> None:
         super().__init__(given, choices)
         self.columns = label_lists.answers_of(given)
-        self.groups, choice_at = _groups(given)
+        self.groups, depths, choice_at = _groups(given)
         self.outputs = len(choice_at)
+        self.parts = [str(depth + 1) for depth in range(max(depths) + 1)]
+        self.levels = np.zeros((self.outputs, len(self.parts)), dtype=np.float32)
+        for group, depth in zip(self.groups, depths, strict=True):
+            self.levels[group, depth] = 1.0
         inner = set(label_lists.parents_of(given["labels"]).values())
         self.paths = np.zeros((len(self.columns), self.outputs), dtype=np.float32)
         for at, answer in enumerate(self.columns):
@@ -59,20 +65,19 @@ class LabelTree(Task):
     def counts(self, train: Examples) -> dict[str, int]:
         return classification.counts(train, self.columns)
 
-    def log_probabilities(self, outputs: torch.Tensor) -> torch.Tensor:
-        """(b, w) log probability of each answer, from logits (b, k)."""
+    def losses(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """(b,) loss along the path in nats, from logits (b, k) and columns (b,) or shares (b, w)."""
+        return self.part_losses(outputs, targets).sum(dim=1)
+
+    def part_losses(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """(b, m) loss of the choice at each level."""
         import torch
 
         wide = outputs.float()
         choices = torch.cat([torch.log_softmax(wide[:, group], dim=1) for group in self.groups], dim=1)
-        return choices @ torch.from_numpy(self.paths).to(wide.device).T
-
-    def losses(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """(b,) loss along the path in nats, from logits (b, k) and columns (b,) or shares (b, w)."""
-        logs = self.log_probabilities(outputs)
-        if targets.ndim == 1:
-            return -logs.gather(1, targets[:, None])[:, 0]
-        return -(targets * logs).sum(dim=1)
+        paths, levels = (torch.from_numpy(one).to(wide.device) for one in (self.paths, self.levels))
+        taken = paths[targets] if targets.ndim == 1 else targets @ paths  # (b, k) the share that goes there
+        return -(choices * taken) @ levels
 
     def correct(self, outputs: Any, targets: Any) -> npt.NDArray[np.bool_]:
         found: npt.NDArray[np.bool_] = self._logs(outputs, 1.0).argmax(axis=1) == hard(targets)
@@ -147,14 +152,14 @@ def is_tree(given: Field) -> bool:
     return bool(label_lists.parents_of(given["labels"]))
 
 
-def _groups(given: Field) -> tuple[list[slice], dict[str, int]]:
-    """The groups of sister choices, and the place of each choice: a label id, or "<id> here" for an inner node
-    that may itself be answered."""
+def _groups(given: Field) -> tuple[list[slice], list[int], dict[str, int]]:
+    """The groups of sister choices, how many labels stand above each group, and the place of each choice: a
+    label id, or "<id> here" for an inner node that may itself be answered."""
     parents = label_lists.parents_of(given["labels"])
     children: dict[str, list[str]] = {"": []}
     for identity in label_lists.label_ids(given):
         children.setdefault(parents.get(identity, ""), []).append(identity)
-    groups, place = [], dict[str, int]()
+    groups, depths, place = [], [], dict[str, int]()
     for parent, members in children.items():
         start = len(place)
         if parent and given.get("any_node"):
@@ -162,7 +167,8 @@ def _groups(given: Field) -> tuple[list[slice], dict[str, int]]:
         for member in members:
             place[member] = len(place)
         groups.append(slice(start, len(place)))
-    return groups, place
+        depths.append(len(label_lists.path(given["labels"], parent)) if parent else 0)
+    return groups, depths, place
 
 
 def _log_softmax(logits: Floats) -> Floats:

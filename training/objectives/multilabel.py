@@ -30,11 +30,14 @@ LEAST_POSITIVES = 10  # validation items that name a label, below which its thre
 
 
 class SeveralLabels(Task):
-    """Any number of labels. Columns: the labels that may be answered; outputs: a logit each."""
+    """Any number of labels. Columns: the labels that may be answered; outputs: a logit each. The parts are the
+    labels."""
+
+    parts_are = "labels"
 
     def __init__(self, given: Field, choices: Choices) -> None:
         super().__init__(given, choices)
-        self.columns = label_lists.answers_of(given)
+        self.parts = self.columns = label_lists.answers_of(given)
         self.outputs = len(self.columns)
 
     def read(self, folder: Path, split: str) -> Examples:
@@ -68,9 +71,13 @@ class SeveralLabels(Task):
 
     def losses(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """(b,) mean over labels of the binary cross-entropy in nats, from logits and shares, both (b, k)."""
+        return self.part_losses(outputs, targets).sum(dim=1)
+
+    def part_losses(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """(b, k) the k-th part of each label's binary cross-entropy."""
         from torch.nn.functional import binary_cross_entropy_with_logits
 
-        return binary_cross_entropy_with_logits(outputs.float(), targets, reduction="none").mean(dim=1)
+        return binary_cross_entropy_with_logits(outputs.float(), targets, reduction="none") / self.outputs
 
     def correct(self, outputs: Any, targets: Any) -> npt.NDArray[np.bool_]:
         """(n, k): whether each label is on the right side of 1/2."""

@@ -30,12 +30,14 @@ class Ratings(Task):
     """A point for each dimension. Columns: "dimension=point", dimension by dimension; outputs: for each
     dimension a logit for every step between two points.
 
-    d dimensions, p points: w = d p, k = d (p - 1).
+    d dimensions, p points: w = d p, k = d (p - 1). The parts are the dimensions.
     """
+
+    parts_are = "dimensions"
 
     def __init__(self, given: Field, choices: Choices) -> None:
         super().__init__(given, choices)
-        self.dimensions = [str(one["id"]) for one in given["dimensions"]]
+        self.parts = self.dimensions = [str(one["id"]) for one in given["dimensions"]]
         self.points = list(task_type.scale(given))
         self.columns = [f"{one}={point}" for one in self.dimensions for point in self.points]
         self.outputs = len(self.dimensions) * (len(self.points) - 1)
@@ -79,6 +81,10 @@ class Ratings(Task):
     def losses(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """(b,) mean over dimensions of the negative log likelihood in nats, from logits (b, k) and shares
         (b, d, p)."""
+        return self.part_losses(outputs, targets).sum(dim=1)
+
+    def part_losses(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """(b, d) the d-th part of each dimension's negative log likelihood."""
         import torch
         from torch.nn.functional import logsigmoid
 
@@ -86,7 +92,7 @@ class Ratings(Task):
         above = torch.cumsum(logsigmoid(steps), dim=2)  # log of the chance to lie above each step
         reached = torch.cat([torch.zeros_like(above[:, :, :1]), above], dim=2)
         stays = torch.cat([logsigmoid(-steps), torch.zeros_like(above[:, :, :1])], dim=2)
-        return -(targets * (reached + stays)).sum(dim=2).mean(dim=1)
+        return -(targets * (reached + stays)).sum(dim=2) / len(self.dimensions)
 
     def _logs(self, outputs: Any, temperatures: Any) -> Floats:
         """(n, d, p) float64 log chances of the points; temperatures (d,)."""

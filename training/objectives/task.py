@@ -1,8 +1,8 @@
 """What a fine-tune of an encoder learns, as the program sees it: an objective bound to a field of the schema.
 
-Shapes: n items, b items of a batch, t tokens, k outputs of the head, w columns of what is predicted. Outputs
-and targets of n items are an array whose first axis are the items, or for `per_token` a list of one (t, k) array
-an item.
+Shapes: n items, b items of a batch, t tokens, k outputs of the head, w columns of what is predicted, m parts of
+the loss. Outputs and targets of n items are an array whose first axis are the items, or for `per_token` a list
+of one (t, k) array an item.
 """
 
 from __future__ import annotations
@@ -61,12 +61,16 @@ class Task(ABC):
     Attributes:
         columns: w names of what `probabilities` gives, in order.
         outputs: k, the width of the head.
+        parts: m names of what the loss is the sum of, such as dimensions; empty where it is one thing.
+        parts_are: what they are: "dimensions", "levels" or "labels"; "" without any.
         per_token: whether the head stands on every token instead of on the mean of all.
         writes_answers: whether an answer is more than the likeliest of the columns.
     """
 
     per_token: ClassVar[bool] = False
     writes_answers: ClassVar[bool] = True
+    parts_are: ClassVar[str] = ""
+    parts: Sequence[str] = ()
     columns: list[str]
     outputs: int
 
@@ -105,6 +109,10 @@ class Task(ABC):
     @abstractmethod
     def losses(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """(b,) loss of each item, from the head's outputs (b, k) or (b, t, k). The trainer weighs them."""
+
+    def part_losses(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """(b, m) what each part adds to the loss of an item; without parts (b, 1), the loss itself."""
+        return self.losses(outputs, targets)[:, None]
 
     def watch(self, outputs: Any, targets: Any) -> tuple[float, float]:
         """Mean loss and share of right answers on validation items, while a run goes on."""

@@ -34,9 +34,9 @@ from training.distributed.survival import Survival
 from training.learning import base_folder, faster, precision
 from training.learning.batching import schedule
 from training.learning.exchange import Exchange, name_of
-from training.learning.incremental_surgery import Surgery
 from training.learning.increments import increment
 from training.learning.loading import Collate, TokenData
+from training.learning.task_surgery import Surgery
 from training.learning.text_model import (
     TextClassifier,
     Tokeniser,
@@ -194,8 +194,8 @@ class _Run:
             precision=self.precision.precision,
             loading=self.faster.loading if self.faster else None,
             spread=spread,
-            surgery=Surgery(self.known, spec.seed)
-            if spec.gradient_surgery and self.known is not None
+            surgery=Surgery.of(spec.surgery_tasks, self.task, self.known, spec.seed)
+            if spec.gradient_surgery
             else None,
         )
         if self.faster:

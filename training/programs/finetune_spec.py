@@ -12,6 +12,7 @@ from training.distributed.layout import check_name
 from training.distributed.survival import Limits
 from training.learning import curriculum, precision
 from training.learning.precision import Asked
+from training.objectives import parts
 from training.objectives.registry import flat_field, objective
 from training.objectives.task import Choices, Tagging, Task
 from training.programs import specs
@@ -47,7 +48,8 @@ class FinetuneSpec(SurvivingSpec):
         base_penalty: how strongly the encoder's weights are pulled back to the base's, see towards_base.
         compression: of gradients between processes: none, topk, powersgd, fp16, or bf16 over NCCL
             (`distributed.compress`). compression_share: of its entries that topk sends.
-        gradient_surgery: PCGrad between new and replayed items (`learning.incremental_surgery`); with `before`.
+        gradient_surgery: PCGrad between tasks (`learning.task_surgery`). surgery_tasks: which they are
+            (`objectives.parts`); increment with `before` alone.
         layout: how model and optimiser lie on the processes (`distributed.layout.NAMES`); "auto": the simplest
             that fits. One process is one process under any of them.
         autotune_s: seconds to look for faster settings before the training begins; 0: none. What they are is
@@ -92,6 +94,7 @@ class FinetuneSpec(SurvivingSpec):
     compression: str = "none"
     compression_share: float = compress.SHARE
     gradient_surgery: bool = False
+    surgery_tasks: parts.Among = parts.INCREMENT
     layout: str = "auto"
     autotune_s: float = 0.0
     profile_steps: int = 0
@@ -117,16 +120,22 @@ class FinetuneSpec(SurvivingSpec):
         specs.check_range("profile_steps", self.profile_steps, 0, 1000)
         compress.check(self.compression, self.compression_share)
         check_name(self.layout, self.processes, self.compression, self.gradient_surgery)
-        if self.gradient_surgery and not self.before:
-            raise ValueError(
-                "gradient_surgery: found no data learnt before, expected `before`: it stands between what is "
-                "new and what is learnt again"
-            )
+        self._check_surgery()
         self._check_exchange()
         precision.check(self.precision)
         precision.check(self.scoring)
         curriculum.check(self.curriculum)
         specs.check_range("base_penalty", self.base_penalty, 0, 10_000)
+
+    def _check_surgery(self) -> None:
+        if not self.gradient_surgery:
+            return
+        parts.check(self.surgery_tasks, self.task)
+        if self.surgery_tasks == parts.INCREMENT and not self.before:
+            raise ValueError(
+                "gradient_surgery: found no data learnt before, expected `before`: it stands between what is "
+                "new and what is learnt again"
+            )
 
     def _check_exchange(self) -> None:
         specs.check_range("exchange_every", self.exchange_every, 1, 10**6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -263,8 +263,12 @@ def _language_row(name: str, own: dict[str, Any]) -> LanguageRow:
 
 
 def label_names(evaluation: Evaluation) -> dict[str, str]:
-    """Label or dimension id -> name in the reader's language, by the schema that the dataset was frozen with."""
+    """As `names_in`, by the schema that the dataset was frozen with."""
+    return names_in(task_types.field_of(evaluation.dataset.schema_version.definition))
+
+
+def names_in(field: Mapping[str, Any]) -> dict[str, str]:
+    """Label or dimension id -> name in the reader's language."""
     key = "name_zh" if (get_language() or "").startswith("zh") else "name"
-    field = task_types.field_of(evaluation.dataset.schema_version.definition)
     named = [*field.get("labels", ()), *field.get("dimensions", ())]
     return {one["id"]: one.get(key) or one["name"] for one in named}

@@ -1,13 +1,18 @@
-"""How a finished run was taught, as its result tells it: precision, curriculum, the pull towards its base."""
+"""How a finished run was taught, as its result tells it: precision, curriculum, gradient surgery."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from training.models import ModelVersion, TrainingRun
+from training.objectives.parts import INCREMENT
+from training.selectors.evaluations import names_in
 
 _SOURCES: dict[str, str | Promise] = {
     "column": _("the dataset's column “difficulty”"),
@@ -33,13 +38,35 @@ class Stopping:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Two tasks: in how many `steps` they came together, in what share of these their gradients pointed against
+    each other (None where in none), and how dark that is shown, 0 to 4."""
+
+    steps: int
+    rate: float | None
+    shade: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surgery:
+    """Between which tasks a run had gradients give way. `steps`: how often two of them came together, all pairs
+    counted; `rate`: the share of these in which they conflicted. `rows`: of more than two tasks, each with its
+    cells; None for a task and itself.
+    """
+
+    among: str
+    steps: int
+    rate: float
+    rows: list[tuple[str, list[Cell | None]]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Taught:
     """`scoring`: the precision in which the model reads the pool. `first`, `last`: shares of the items
-    admitted by the curriculum; `looks`: how often that was decided. `met_together`: steps in which new and
-    replayed items came together, `conflicts`: in what share of these their gradients pointed against each
-    other. `base_distance`: how far the weights went, as a share of their size. `stopping`: None where it was
-    to train to the end. `heard`: gradients of other runs, in so many `exchanges`; `unheard` could not be used.
-    Empty or None: not of this run.
+    admitted by the curriculum; `looks`: how often that was decided. `surgery`: None where there was none, or no
+    two tasks came together. `base_distance`: how far the weights went, as a share of their size. `stopping`:
+    None where it was to train to the end. `heard`: gradients of other runs, in so many `exchanges`; `unheard`
+    could not be used. Empty or None: not of this run.
     """
 
     precision: str = ""
@@ -53,8 +80,7 @@ class Taught:
     once_right: int = 0
     forgotten: int = 0
     base_distance: float | None = None
-    met_together: int = 0
-    conflicts: float | None = None
+    surgery: Surgery | None = None
     stopping: Stopping | None = None
     exchanges: int = 0
     heard: int = 0
@@ -67,13 +93,12 @@ def taught(run: TrainingRun) -> Taught | None:
     if model is None or "precision" not in model.figures:
         return None
     figures = model.figures
-    surgery, exchange = figures.get("surgery") or {}, figures.get("exchange") or {}
+    exchange = figures.get("exchange") or {}
     basics = {
         "precision": figures["precision"],
         "scoring": figures.get("scoring", ""),
         "base_distance": figures.get("base_distance"),
-        "met_together": surgery.get("steps", 0),
-        "conflicts": surgery.get("conflict_rate"),
+        "surgery": _surgery(figures.get("surgery") or {}, figures.get("field") or {}),
         "stopping": Stopping(**figures["stopping"]) if figures.get("stopping") else None,
         "exchanges": exchange.get("times", 0),
         "heard": exchange.get("heard", 0),
@@ -93,3 +118,30 @@ def taught(run: TrainingRun) -> Taught | None:
         once_right=found["once_right"],
         forgotten=found["forgotten"],
     )
+
+
+def _surgery(found: Mapping[str, Any], field: Mapping[str, Any]) -> Surgery | None:
+    if found.get("conflict_rate") is None:
+        return None
+    tasks, rows = found["tasks"], []
+    if len(tasks) > 2:
+        cells = {
+            frozenset(pair["tasks"]): Cell(
+                steps=pair["steps"], rate=pair["conflict_rate"], shade=round(4 * (pair["conflict_rate"] or 0))
+            )
+            for pair in found["pairs"]
+        }
+        names = names_in(field)
+        rows = [
+            (_task_name(one, found["among"], names), [cells.get(frozenset((one, other))) for other in tasks])
+            for one in tasks
+        ]
+    among = found.get("among", INCREMENT)  # older runs had no other
+    return Surgery(among=among, steps=found["steps"], rate=found["conflict_rate"], rows=rows)
+
+
+def _task_name(task: str, among: str, names: Mapping[str, str]) -> str:
+    """Of a group of levels by their numbers, of one of dimensions or labels by their names."""
+    if among == "levels":
+        return _now("level %(number)s") % {"number": task.replace(" ", ", ")}
+    return ", ".join(names.get(part, part) for part in task.split())

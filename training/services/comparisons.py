@@ -54,7 +54,7 @@ def _book(
     model: ModelVersion, fresh: ModelVersion, dataset: DatasetVersion, figures: dict[str, Any]
 ) -> Comparison:
     given = figures["difference"]
-    chosen, why = compare.choose(compare.Difference(**given) if given else None, _costs(model, fresh))
+    chosen, why = compare.choose(compare.Difference(**given) if given else None, costs(model, fresh))
     with transaction.atomic():
         comparison, made = Comparison.objects.get_or_create(
             model=model,
@@ -80,12 +80,12 @@ def _book(
     return comparison
 
 
-def _costs(*both: ModelVersion) -> tuple[float, float]:
+def costs(*both: ModelVersion) -> tuple[float, float]:
     """Of their training, in steps: with one batch size they tell the work, and unlike seconds they are the same
-    on a busy machine, after a kill and when the round is done again. Gradient surgery goes back twice a step.
+    on a busy machine, after a kill and when the round is done again. Gradient surgery goes back once a task.
     """
     first, second = (
-        float(one.figures.get("steps") or 0) * (2 if one.run.spec.get("gradient_surgery") else 1)
+        float(one.figures.get("steps") or 0) * len((one.figures.get("surgery") or {"tasks": [""]})["tasks"])
         for one in both
     )
     return first, second

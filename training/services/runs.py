@@ -17,6 +17,7 @@ from accounts.models import User
 from accounts.services import audit
 from accounts.wording import said
 from annotation.models import DatasetVersion, Project
+from annotation.selectors import schemas
 from annotation.task_types import registry
 from jobs.models import Job
 from jobs.models import State as JobState
@@ -152,11 +153,16 @@ def check(project: Project, learner: str, given: dict[str, Any]) -> None:
     """Refuse settings that no run of the project could have.
 
     Raises:
-        BadSettings: an unknown learner or settings that it refuses, by themselves or with its base model.
+        BadSettings: an unknown learner or settings that it refuses, by themselves, with its base model or for
+            what the project asks.
         BadBaseModel: there is no such base model.
     """
+    schema = schemas.current(project)
+    field = schemas.label_field(schema) if schema else None
     try:
         settings = learners.settings_of(learner, given)
+        if isinstance(settings, FinetuneSettings) and field and learners.learns(learner, field["type"]):
+            learners.aim(learner, field, settings)
     except ValueError as error:
         raise BadSettings(said(error)) from error
     if isinstance(settings, FinetuneSettings) and settings.start_from == "base":

@@ -78,12 +78,15 @@ def test_a_round_trains_both_ways_compares_and_puts_one_forward(client: Client, 
     deployed = models.deployed(project)
     add(project, "train", 12, start=32)
 
-    second = run(project, ON, compare_fresh=True)
+    surgery = {"gradient_surgery": True, "surgery_tasks": "levels"}
+    second = run(project, ON | surgery, compare_fresh=True)
     assert second.state == Round.State.DONE, second.error
     comparison = Comparison.objects.get()
     model, fresh = comparison.model, comparison.fresh
     assert model.run.spec["start_model"] == str(deployed.uuid) and "start_model" not in fresh.run.spec
     assert {one.run.dataset for one in (model, fresh)} == {second.dataset}
+    for one in (model, fresh):  # the two levels of the tree are tasks of both
+        assert one.run.spec["gradient_surgery"] and one.figures["surgery"]["tasks"] == ["1", "2"]
     assert model.run.spec["seed"] == fresh.run.spec["seed"] == 3
     assert model.run.spec["base"] == fresh.run.spec["base"]
     judged = {one.model_id: one for one in Evaluation.objects.filter(dataset=second.dataset)}
@@ -144,7 +147,7 @@ def test_without_test_items_there_is_nothing_to_compare_and_nothing_is_trained_t
     add(project, "train", 16)
     assert run(project, QUICK).state == Round.State.DONE
     add(project, "train", 4, start=16)
-    second = run(project, ON, compare_fresh=True)
+    second = run(project, {**ON, "gradient_surgery": True}, compare_fresh=True)
     assert second.state == Round.State.DONE, second.error
     assert TrainingRun.objects.count() == 2 and not Comparison.objects.exists()
     assert "start_model" in second.run.spec

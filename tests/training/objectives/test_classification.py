@@ -9,7 +9,8 @@ import pytest
 
 from tests.training_kit import write_dataset
 from training.objectives import classification
-from training.objectives.registry import OBJECTIVES, objective
+from training.objectives.registry import OBJECTIVES, flat_field, objective
+from training.objectives.task import Choices
 
 LABELS = ["a", "b", "never"]
 
@@ -90,3 +91,12 @@ def test_it_finds_objectives_by_name() -> None:
     assert all(objective(name).name == name for name in OBJECTIVES)
     with pytest.raises(ValueError, match="there is no objective 'none': use one of classification"):
         objective("none")
+
+
+def test_its_loss_has_no_parts() -> None:
+    import torch
+
+    task = objective("classification").bind(flat_field(LABELS), Choices())
+    outputs, targets = torch.tensor([[1.0, -1.0, 0.0]]), torch.tensor([1])
+    assert (task.parts_are, list(task.parts)) == ("", [])
+    assert torch.equal(task.part_losses(outputs, targets)[:, 0], task.losses(outputs, targets))

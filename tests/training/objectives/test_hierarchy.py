@@ -103,3 +103,33 @@ def test_a_tree_is_learnt_as_one() -> None:
     assert objective_for(flat).name == "classification"
     with pytest.raises(ValueError, match="no objective of an encoder learns from the type 'response'"):
         objective_for({"name": "reply", "type": "response"})
+
+
+def test_the_losses_of_its_levels_are_its_loss() -> None:
+    import torch
+
+    task = LabelTree(FIELD, Choices())
+    assert (task.parts_are, list(task.parts)) == ("levels", ["1", "2", "3"])
+    logits = np.array([0.5, -0.2, 1.0, 0.1, -1.0, 2.0])
+    outputs = torch.from_numpy(logits[None].repeat(3, axis=0))
+    targets = torch.tensor([2, 3, 0])  # card-fee, other, refund
+    found = task.part_losses(outputs, targets)
+    exp = np.exp(logits)
+    top, money, fee = (np.log(exp[at] / exp[at].sum()) for at in (slice(0, 2), slice(2, 4), slice(4, 6)))
+    wanted = -np.array([[top[0], money[1], fee[1]], [top[1], 0, 0], [top[0], money[0], 0]])
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-5)
+    assert torch.equal(found.sum(dim=1), task.losses(outputs, targets))
+    shares = torch.tensor([[0.2, 0.3, 0.5, 0.0]])
+    soft = task.part_losses(outputs[:1], shares)
+    assert torch.equal(soft.sum(dim=1), task.losses(outputs[:1], shares))
+    assert soft[0].tolist() == pytest.approx(
+        [-top[0], -(0.2 * money[0] + 0.8 * money[1]), -(0.3 * fee[0] + 0.5 * fee[1])], rel=1e-5
+    )
+
+
+def test_an_answer_at_an_inner_node_is_a_choice_of_the_level_below() -> None:
+    import torch
+
+    task = LabelTree({**FIELD, "any_node": True}, Choices())
+    found = task.part_losses(torch.zeros(1, 8), torch.tensor([0]))  # money itself
+    assert found[0].tolist() == pytest.approx([np.log(2), np.log(3), 0.0])

@@ -97,3 +97,19 @@ def test_it_refuses_what_teaches_nothing(tmp_path: Path) -> None:
     write_answers(tmp_path, FIELD, [("one", ["alien"])], checked=False)
     with pytest.raises(ValueError, match="labels that the schema does not know: alien"):
         task().read(tmp_path, "train")
+
+
+def test_the_losses_of_its_labels_are_its_loss() -> None:
+    import torch
+
+    logits, wanted = torch.tensor([[2.0, -1.0, 0.5]]), torch.tensor([[1.0, 0.0, 0.25]])
+    found = task().part_losses(logits, wanted)
+    assert (task().parts_are, list(task().parts)) == ("labels", ["a", "b", "c"])
+    assert torch.equal(found.sum(dim=1), task().losses(logits, wanted))
+    assert found[0].tolist() == pytest.approx(
+        [
+            float(-np.log(expit(2.0))) / 3,
+            float(-np.log(expit(1.0))) / 3,
+            float(np.log1p(np.exp(0.5)) - 0.125) / 3,
+        ]
+    )

@@ -83,3 +83,17 @@ def test_it_refuses_ratings_that_are_all_alike(tmp_path: Path) -> None:
     task = Ratings(FIELD, Choices())
     with pytest.raises(ValueError, match="all 3 items to train on are rated alike"):
         task.check(task.read(tmp_path, "train"))
+
+
+def test_the_losses_of_its_dimensions_are_its_loss() -> None:
+    import torch
+
+    task = Ratings(FIELD, Choices())
+    assert (task.parts_are, list(task.parts)) == ("dimensions", ["helpful", "honest"])
+    rng = np.random.default_rng(3)
+    outputs = torch.from_numpy(rng.normal(size=(7, 6)).astype(np.float32))
+    targets = torch.from_numpy(rng.dirichlet(np.ones(4), size=(7, 2)).astype(np.float32))
+    found = task.part_losses(outputs, targets)
+    assert torch.equal(found.sum(dim=1), task.losses(outputs, targets))
+    alone = Ratings({**FIELD, "dimensions": FIELD["dimensions"][1:]}, Choices())  # type: ignore[index]
+    torch.testing.assert_close(found[:, 1] * 2, alone.losses(outputs[:, 3:], targets[:, 1:]))

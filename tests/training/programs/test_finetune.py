@@ -24,6 +24,13 @@ from training.programs import finetune, predict
 from training.programs.finetune_spec import FinetuneSpec
 
 MODULE = "training.programs.finetune"
+RATING = {
+    "name": "tone",
+    "type": "rating",
+    "lowest": 0,
+    "points": 3,
+    "dimensions": [{"id": "kind", "name": "Kind"}, {"id": "brief", "name": "Brief"}],
+}
 
 
 @pytest.fixture(scope="module")
@@ -432,6 +439,26 @@ def test_it_lets_new_and_replayed_items_give_way_to_each_other(
     assert losses_of(plain)[0] == pytest.approx(losses_of(spec)[0], abs=1e-6)  # before any step
 
 
+def test_it_lets_dimensions_of_a_rating_give_way_to_each_other(tmp_path: Path, tiny: Path) -> None:
+    texts = [text for text, _topic in kit.messages(24)]
+    rows = [(text, {"kind": at % 3, "brief": at // 3 % 3}) for at, text in enumerate(texts)]
+    data = kit.write_answers(tmp_path / "data", RATING, rows)
+    given = {"field": RATING, "objective": "rating", "labels": [], "dropout": 0.0, "head_start": False}
+    spec = make_spec(
+        tmp_path, data, tiny, **given, max_steps=4, gradient_surgery=True, surgery_tasks="dimensions"
+    )
+    finetune.work(spec)
+    found = result_of(spec)["surgery"]
+    rate = found["conflict_rate"]
+    pair = {"tasks": ["kind", "brief"], "steps": 4, "conflict_rate": rate}
+    assert found == {"among": "dimensions", **pair, "pairs": [pair]}
+    assert 4 * rate in (1, 2, 3, 4)
+    plain = {**spec, "result": str(tmp_path / "plain"), "gradient_surgery": False}
+    finetune.work(plain)
+    assert losses_of(plain)[0] == pytest.approx(losses_of(spec)[0], abs=1e-6)  # before any step
+    assert losses_of(plain)[-1] != losses_of(spec)[-1]
+
+
 def test_it_keys_a_checkpoint_by_what_is_trained_not_where() -> None:
     spec = FinetuneSpec.from_json(make_spec(Path("x"), Path("d"), Path("b")))
     same = FinetuneSpec.from_json(
@@ -460,6 +487,7 @@ def test_it_keys_a_checkpoint_by_what_is_trained_not_where() -> None:
         ({"layout": "hsdp", "processes": 2}, "found hsdp for 2 processes, expected an even number of 4"),
         ({"layout": "zero3", "compression": "topk"}, "found topk with the layout zero3, expected none"),
         ({"gradient_surgery": True}, "gradient_surgery: found no data learnt before"),
+        ({"gradient_surgery": True, "surgery_tasks": "levels"}, "found levels, and this question has no two"),
         (
             {"exchange": "x", "layout": "zero3"},
             "exchange: found it with the layout zero3, expected auto, ddp",

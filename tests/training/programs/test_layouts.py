@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from tests import training_kit as kit
 from tests.training.programs.test_finetune import (
+    RATING,
     assert_same_weights,
     losses_of,
     make_spec,
@@ -70,6 +71,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
         shutil.copytree(folder / "told" / "group", folder / "groups" / name)
         found[name] = spec(name, exchange=str(folder / "groups" / name), seed=1, **exchanged)
     finetune.work(found["heard"])
+    rated = [(text, {"kind": at % 3, "brief": at // 3 % 3}) for at, (text, _) in enumerate(kit.messages(37))]
+    kit.write_answers(folder / "rated", RATING, rated)
+    for name in ("surgery", "surgery by two"):
+        found[name] = spec(
+            name,
+            **{"field": RATING, "objective": "rating", "labels": []},
+            **{"gradient_surgery": True, "surgery_tasks": "dimensions", "head_start": False},
+        ) | {"data": str(folder / "rated")}
+    finetune.work(found["surgery"])
     found |= {name: spec(name, layout=layout) for name, (layout, _first) in RUNS.items()}
     begun = {name: first for name, (_layout, first) in RUNS.items()} | SPARSE
     found |= {
@@ -77,7 +87,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
         for name in SPARSE
     }
     found |= {name: spec(name, layout=name, max_steps=20) for name in OF_FOUR}
-    together = [{**found[name], "begun_as": begun.get(name, "")} for name in (*begun, "heard by two")]
+    together = [
+        {**found[name], "begun_as": begun.get(name, "")}
+        for name in (*begun, "heard by two", "surgery by two")
+    ]
     for name in AGAIN:  # as if memory had run out before
         key = FinetuneSpec.from_json(found[name]).key()
         Recovery(key=key, again=0.5).write(Path(found[name]["work"]))
@@ -154,6 +167,16 @@ def test_two_ranks_learn_what_one_process_learns(runs: Specs, name: str) -> None
     assert two["base_distance"] == pytest.approx(one["base_distance"], rel=1e-3)
     first, second = weights_of(runs["alone"]), weights_of(runs[name])
     assert first.keys() == second.keys()
+    for weight, value in first.items():
+        np.testing.assert_allclose(value, second[weight], atol=1e-4, err_msg=weight)
+
+
+def test_two_ranks_find_the_conflicts_that_one_process_finds(runs: Specs) -> None:
+    one, two = result_of(runs["surgery"]), result_of(runs["surgery by two"])
+    assert two["world_size"] == 2
+    assert one["surgery"] == two["surgery"] and one["surgery"]["conflict_rate"] > 0
+    assert losses_of(runs["surgery by two"]) == pytest.approx(losses_of(runs["surgery"]), abs=1e-5)
+    first, second = weights_of(runs["surgery"]), weights_of(runs["surgery by two"])
     for weight, value in first.items():
         np.testing.assert_allclose(value, second[weight], atol=1e-4, err_msg=weight)
 

@@ -64,6 +64,20 @@ def test_it_says_in_the_reader_s_language_what_the_encoder_cannot(project: Proje
         runs.check(project, "finetune", given)
 
 
+def test_it_says_in_the_reader_s_language_that_a_question_has_no_such_tasks(project: Project) -> None:
+    given = {"gradient_surgery": True, "surgery_tasks": "dimensions"}
+    with pytest.raises(
+        BadSettings, match="found dimensions, and this question has no two of them that could"
+    ):
+        runs.check(project, "finetune", given)
+    with (
+        translation.override("zh-hans"),
+        pytest.raises(BadSettings, match="此问题没有两个可能冲突的此类任务"),
+    ):
+        runs.check(project, "finetune", given)
+    runs.check(project, "finetune", {**given, "gradient_surgery": False})
+
+
 @pytest.mark.parametrize("train", [0, 1])
 def test_it_refuses_data_that_can_teach_nothing(project: Project, train: int) -> None:
     dataset = factories.make_dataset(project, train=train)

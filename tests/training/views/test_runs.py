@@ -133,6 +133,60 @@ def test_it_tells_how_often_new_and_replayed_items_conflicted(page: Client, proj
     assert "new items against those learnt again, in 35 % of 40 steps; each gave way (PCGrad)" in text
 
 
+@pytest.mark.parametrize(
+    ("among", "told"),
+    [
+        ("dimensions", "one dimension against another, in 35 % of 40 meetings; each gave way (PCGrad)"),
+        ("levels", "one level of the tree against another, in 35 % of 40 meetings"),
+        ("labels", "one group of labels against another, in 35 % of 40 meetings"),
+    ],
+)
+def test_it_tells_which_tasks_conflicted(page: Client, project: Project, among: str, told: str) -> None:
+    surgery = {"among": among, "tasks": ["1", "2"], "steps": 40, "conflict_rate": 0.35, "pairs": []}
+    run = trained(project, precision="fp32", surgery=surgery).run
+    text = page.get(reverse("training:run", args=[project.slug, run.number])).text
+    assert told in text and "<table" not in text.split("How it was taught")[1].split("</section>")[0]
+    none_met = {**surgery, "conflict_rate": None, "steps": 0}
+    run = trained(project, run.dataset, precision="fp32", surgery=none_met).run
+    assert (
+        "Conflicting gradients" not in page.get(reverse("training:run", args=[project.slug, run.number])).text
+    )
+
+
+def test_it_shows_how_often_each_two_of_several_tasks_conflicted(page: Client, project: Project) -> None:
+    rates = {
+        ("helpful", "honest"): (10, 0.9),
+        ("helpful", "brief"): (10, 0.04),
+        ("honest", "brief"): (0, None),
+    }
+    surgery = {
+        "among": "dimensions",
+        "tasks": ["helpful", "honest", "brief"],
+        "steps": 20,
+        "conflict_rate": 0.47,
+        "pairs": [
+            {"tasks": list(pair), "steps": steps, "conflict_rate": rate}
+            for pair, (steps, rate) in rates.items()
+        ],
+    }
+    named = [{"id": one, "name": one.title()} for one in surgery["tasks"]]  # type: ignore[attr-defined]
+    field = {"name": "quality", "type": "rating", "dimensions": named}
+    run = trained(project, precision="fp32", surgery=surgery, field=field).run
+    text = page.get(reverse("training:run", args=[project.slug, run.number])).text
+    rows = re.findall(r'<tr><th scope="row">(\w+)</th>(.*?)</tr>', text)
+    assert [
+        (name, re.findall(r'class="number(?: shade-(\d))?">([^<]*)<', cells)) for name, cells in rows
+    ] == [
+        ("Helpful", [("", "·"), ("4", "90 %"), ("0", "4 %")]),
+        ("Honest", [("4", "90 %"), ("", "·"), ("0", "–")]),
+        ("Brief", [("0", "4 %"), ("0", "–"), ("", "·")]),
+    ]
+    levels = {**surgery, "among": "levels", "tasks": ["1", "2", "3 4"], "pairs": []}
+    run = trained(project, run.dataset, precision="fp32", surgery=levels, field=field).run
+    text = page.get(reverse("training:run", args=[project.slug, run.number])).text
+    assert '<th scope="col">level 2</th><th scope="col">level 3, 4</th>' in text
+
+
 def test_it_tells_what_a_layout_was_seen_to_do(page: Client, project: Project) -> None:
     ran = {
         "name": "FSDP2 2 (ZeRO-3)",
