@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training.learning.columns import Rows, Shard, gather
+from training.learning.columns import Rows, Shard, gather, gather_doubles
 
-__all__ = ["Rows", "Shard", "gather", "held"]
+__all__ = ["Rows", "Shard", "gather", "gather_doubles", "held"]
 
 
 def held(shards: Iterable[Shard]) -> Rows:

@@ -10,6 +10,9 @@ Result folder:
     map.json        a sample of pool, labelled and picked points in two dimensions
     rows.npy, clusters.npy, labelled.parquet, and seconds.npy, sources.npy, drawn.npy where the strategy asked
                     what was given, so that the folder alone says what was chosen from
+    hardness.npy    (n, 2) float64, of each of `rows` the predicted loss and the similarity to the nearest
+                    labelled item; where the strategy asks for hardness
+    losses.npy      (m, 1) float64, cross-validated, of the items in labelled.parquet; where they were needed
     result.json     strategy, note, counts
 """
 
@@ -27,16 +30,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs import program
-from selection.programs import columns, plane
+from selection.programs import columns, losses, plane
 from selection.programs.columns import Rows, Shard
-from selection.strategies import hardness, registry
+from selection.programs.losses import Losses
+from selection.strategies import registry
 from selection.strategies.batch import CONTROL, Batch, pick_batch
 from selection.strategies.hardness import tags as hard_tags
 from selection.strategies.pool import Pool, distinct
 from training import settings_schema
 
 MAP_POINTS = 1_200
-HARDNESS_FOLDS = 5
 TAG_SAMPLE = 5_000  # labelled items that tags are judged against: 50 GFLOP among themselves
 
 
@@ -65,6 +68,8 @@ class PickSpec:
             disagrees.
         label_names: labels of the probabilities, by column; with them the picks are tagged by what makes them
             hard, and a balance of classes goes by how many items of each are labelled.
+        hardness, losses: shards of what hardness.npy and losses.npy hold, of these labels and this seed; what
+            they lack is worked out.
     """
 
     spec_version: int = 1
@@ -89,6 +94,8 @@ class PickSpec:
     draws: list[Shard] = field(default_factory=list)
     drawn: str = ""
     label_names: list[str] = field(default_factory=list)
+    hardness: list[Shard] = field(default_factory=list)
+    losses: list[Shard] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         registry.add_from(self.modules)
@@ -115,7 +122,7 @@ def work(data: dict[str, Any]) -> None:
         spec = PickSpec.from_json(data)
         given = settings_schema.read(registry.STRATEGIES[spec.strategy].settings, spec.settings)
         program.progress(0, 3, "reading columns")
-        pool, labels = read_pool(spec)
+        pool, labels, hard = read_pool(spec)
         count = min(spec.count, len(distinct(pool)))
         program.progress(1, 3, f"picking {count} of {len(pool.rows)}")
         batch = pick_batch(
@@ -131,11 +138,14 @@ def work(data: dict[str, Any]) -> None:
     program.progress(2, 3, "writing")
     with program.result_folder(spec.result) as folder:
         write(folder, spec, pool, batch, labels)
+        losses.write(folder, hard)
 
 
-def read_pool(spec: PickSpec, *, with_embeddings: bool = False) -> tuple[Pool, npt.NDArray[np.str_]]:
-    """The pool as the strategy wants it, and the labels of the labelled items ((m,) text, aligned with their
-    embeddings).
+def read_pool(
+    spec: PickSpec, *, with_embeddings: bool = False
+) -> tuple[Pool, npt.NDArray[np.str_], Losses | None]:
+    """The pool as the strategy wants it, the labels of the labelled items ((m,) text, aligned with their
+    embeddings), and the losses that hardness was made of.
 
     Hardness is worked out only for strategies that ask for it, since it trains probes; and of embeddings, the
     widest column by far, nothing is read for strategies that look at none, unless `with_embeddings`.
@@ -147,12 +157,18 @@ def read_pool(spec: PickSpec, *, with_embeddings: bool = False) -> tuple[Pool, n
     if with_embeddings or needs & {"embeddings", "hardness"}:
         embeddings = columns.gather(spec.embeddings, rows)
     labelled_embeddings = columns.gather(spec.embeddings, labelled) if len(labelled) else None
-    hard = near = None
+    hard = None
     if "hardness" in needs and labelled_embeddings is not None and embeddings is not None:
-        losses = hardness.cross_validated_losses(
-            labelled_embeddings, labels, folds=HARDNESS_FOLDS, seed=spec.seed
+        hard = losses.of_pool(
+            rows,
+            embeddings,
+            labelled,
+            labels,
+            labelled_embeddings,
+            kept=spec.hardness,
+            kept_labelled=spec.losses,
+            seed=spec.seed,
         )
-        hard, near = hardness.carry_with_nearness(labelled_embeddings, losses, embeddings)
     probs = columns.gather(spec.probabilities, rows) if spec.probabilities else None
     pool = Pool(
         rows=rows,
@@ -160,16 +176,16 @@ def read_pool(spec: PickSpec, *, with_embeddings: bool = False) -> tuple[Pool, n
         versions=_versions(spec, rows, probs) if "versions" in needs else None,
         unsure=columns.gather(spec.unsure, rows) if spec.unsure else None,
         embeddings=embeddings,
-        hardness=hard,
+        hardness=None if hard is None else np.ascontiguousarray(hard.pool[:, 0]),
         labelled_embeddings=labelled_embeddings,
-        labelled_near=near,
+        labelled_near=None if hard is None else hard.pool[:, 1].astype(np.float32),
         clusters=np.load(spec.clusters),
         seconds=np.load(spec.seconds) if spec.seconds else None,
         sources=np.load(spec.sources) if spec.sources else None,
         class_counts=_class_counts(spec, labels, probs),
         turn=spec.turn,
     )
-    return pool, labels
+    return pool, labels, hard
 
 
 def _class_counts(

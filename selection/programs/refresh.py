@@ -49,7 +49,7 @@ def work(data: dict[str, Any]) -> None:
         spec = RefreshSpec.from_json(data)
         given = settings_schema.read(registry.STRATEGIES[spec.strategy].settings, spec.settings)
         program.progress(0, 4, "reading columns")
-        pool, labels = pick.read_pool(spec, with_embeddings=True)
+        pool, labels, _losses = pick.read_pool(spec, with_embeddings=True)
         assert pool.embeddings is not None
         if pool.labelled_embeddings is None:
             raise ValueError("found no labelled item, expected some of two labels at least: label more items")

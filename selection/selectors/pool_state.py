@@ -14,7 +14,7 @@ from jobs.errors import BrokenArtifact
 from jobs.models import Job
 from jobs.models.job import ENDED
 from selection.models import Column, PoolIndex, Refresh, RefreshPolicy, Round
-from selection.programs import columns
+from selection.programs import columns, losses
 from selection.selectors import builds, column_files, integers
 from selection.selectors.builds import BuildView
 from training.models import ModelVersion
@@ -100,7 +100,9 @@ def _columns(project: Project, encoder: str, items: int) -> list[ColumnView]:
         Column.objects.filter(project=project)
         .order_by()
         .values("kind", "model_key")
-        .annotate(rows=Sum("count"), shards=Count("pk"), newest=Max("pk"), width=Max("width"))
+        .annotate(
+            rows=Sum("count"), shards=Count("pk"), newest=Max("pk"), width=Max("width"), dtype=Max("dtype")
+        )
         .order_by("kind", "-newest")
     )
     names = {str(model.uuid): model for model in ModelVersion.objects.filter(project=project)}
@@ -114,8 +116,17 @@ def _column(
 ) -> ColumnView:
     key = entry["model_key"]
     is_embedding = entry["kind"] == Column.Kind.EMBEDDING
+    is_current = key == (encoder if is_embedding else serving)
     name = _("encoder %(key)s") % {"key": key[:8]}
-    if (drawn := key.removesuffix("-dropout")) != key and drawn in names:
+    if entry["kind"] == Column.Kind.LOSS:
+        is_current = losses.is_by(key, encoder)  # only the newest labels' are kept
+        is_pool = key.endswith(losses.POOL)
+        name = (
+            _("labelled neighbours (pool items)")
+            if is_pool
+            else _("probes of the other folds (labelled items)")
+        )
+    elif (drawn := key.removesuffix("-dropout")) != key and drawn in names:
         name = f"{names[drawn]} · dropout"
     elif key in names:
         precision = scoring_precision(names[key])
@@ -126,9 +137,9 @@ def _column(
         by=name,
         rows=entry["rows"],
         shards=entry["shards"],
-        megabytes=entry["rows"] * entry["width"] * 4 / 1e6,
+        megabytes=entry["rows"] * entry["width"] * np.dtype(entry["dtype"]).itemsize / 1e6,
         share=min(1.0, entry["rows"] / max(1, items)),
-        is_current=key == (encoder if is_embedding else serving),
+        is_current=is_current,
     )
 
 

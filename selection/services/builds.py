@@ -40,6 +40,11 @@ from training.services import evaluations, tuning
 
 KIND = "selection.embed_pool"
 UNSURE = "uncertainty.npy"
+ARTIFACTS = {
+    Column.Kind.EMBEDDING: "embeddings",
+    Column.Kind.PROBABILITY: "probabilities",
+    Column.Kind.LOSS: "losses",
+}
 EMBED_KIND, SCORE_KIND = "selection.embed_shard", "selection.score_shard"
 PART_KINDS = (EMBED_KIND, SCORE_KIND)
 EMBED_PROGRAM = "selection.programs.embed"
@@ -227,7 +232,6 @@ def _unsure(result: Path, model: ModelVersion) -> Path:
 
 def book(project: Project, kind: str, key: str, result: Path, file_name: str) -> None:
     """Add the result to the column, less what another job has added meanwhile: shards do not overlap."""
-    name = "embeddings" if kind == Column.Kind.EMBEDDING else "probabilities"
     while True:
         rows = np.load(result / "rows.npy")
         wanted = pool.missing(project, kind, key, rows)
@@ -235,7 +239,7 @@ def book(project: Project, kind: str, key: str, result: Path, file_name: str) ->
             return
         if len(wanted) < len(rows):
             result = _part_of(result, file_name, np.isin(rows, wanted))
-        artifact = artifacts.store(result, name)
+        artifact = artifacts.store(result, ARTIFACTS[Column.Kind(kind)])
         column = pool.add_shard(project, kind, key, artifact, file_name)
         if column.artifact_id == artifact.pk:
             return

@@ -18,7 +18,7 @@ from selection.programs import columns
 from selection.programs.columns import Rows
 from selection.round_spec import COLD_START_LIMIT, DEFAULT_STRATEGY, RoundSpec
 from selection.selectors import column_files
-from selection.services import draws, item_columns, pool
+from selection.services import draws, item_columns, losses, pool
 from selection.strategies.registry import STRATEGIES
 from training import learners
 from training.models import ModelVersion
@@ -163,14 +163,16 @@ def order(project: Project, plan: Plan, spec: RoundSpec, folder: Path, *, labell
     rows, clusters = pool.ready(project, limit, spec.seed, *models)
     np.save(folder / "rows.npy", rows)
     np.save(folder / "clusters.npy", clusters)
+    key = pool.embedding_key(project)
     return {
         "rows": str(folder / "rows.npy"),
         "clusters": str(folder / "clusters.npy"),
         **_scores(project, plan.model),
         **_draws(plan, rows, folder),
         **item_columns.write(project, rows, plan.strategy, plan.settings, folder),
-        "embeddings": pool.embedding_shards(project),
-        "embedding_key": pool.embedding_key(project),
+        **losses.order(project, plan.strategy, labelled=labelled, seed=spec.seed, embedding_key=key),
+        "embeddings": pool.embedding_shards(project, key),
+        "embedding_key": key,
         "labelled": labelled,
         "strategy": plan.strategy,
         "settings": plan.settings,

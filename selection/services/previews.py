@@ -19,7 +19,7 @@ from selection.errors import PoolTooSmall
 from selection.models import Round
 from selection.round_spec import RoundSpec
 from selection.selectors import picks as picks_of
-from selection.services import builds, picking, pool
+from selection.services import builds, losses, picking, pool
 from training.models import ModelVersion
 from training.selectors import models
 from training.services import programs
@@ -63,7 +63,9 @@ def perform(ctx: JobContext) -> dict[str, Any]:
     picking.ensure_draws(ctx, project, plan, spec)
     order = picking.order(project, plan, spec, ctx.attempt_folder(), labelled=labelled_file)
     order["turn"] = Round.objects.filter(project=project).count()  # as the next round would pick
-    picks = picks_of.read_picks(programs.run_light(ctx, picking.PROGRAM, order))
+    result = programs.run_light(ctx, picking.PROGRAM, order)
+    losses.keep(project, order, result)
+    picks = picks_of.read_picks(result)
     texts = dict(pool.texts_of(project, np.asarray(sorted(pick.row for pick in picks), dtype=np.int64)))
     return {
         "strategy": plan.strategy,

@@ -35,7 +35,7 @@ from selection.round_spec import RoundSpec
 from selection.selectors import column_files
 from selection.selectors import picks as picks_of
 from selection.selectors.picks import Picked
-from selection.services import item_columns, picking, pool, publishing
+from selection.services import item_columns, losses, picking, pool, publishing
 from selection.strategies.registry import STRATEGIES
 from training import learners
 from training.services import programs
@@ -201,12 +201,16 @@ def _order(ctx: JobContext, round_: Round, count: int, labelled: str) -> dict[st
     folder = ctx.attempt_folder()
     np.save(folder / "rows.npy", rows[free])
     np.save(folder / "clusters.npy", clusters[free])
-    model, strategy = round_.model, _strategy(spec)
+    model, strategy, key = round_.model, _strategy(spec), pool.embedding_key(round_.project)
+    kept = losses.order(
+        round_.project, strategy["strategy"], labelled=labelled, seed=spec.seed, embedding_key=key
+    )
     return {
         "rows": str(folder / "rows.npy"),
         "clusters": str(folder / "clusters.npy"),
-        "embeddings": pool.embedding_shards(round_.project),
+        "embeddings": pool.embedding_shards(round_.project, key),
         "labelled": labelled,
+        **kept,
         **strategy,
         **item_columns.write(round_.project, rows[free], **strategy, folder=folder),
         "modules": list(settings.STRATEGY_MODULES),

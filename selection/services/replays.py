@@ -14,6 +14,7 @@ from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
 from selection.errors import NothingToReplay
 from selection.models import Column, Round
+from selection.programs import losses
 from selection.round_spec import RoundSpec
 from selection.selectors import column_files
 from selection.selectors import picks as picks_of
@@ -66,11 +67,16 @@ def _order(round_: Round, stored: Path) -> dict[str, Any]:
     drawn: dict[str, Any] = {}
     if (stored / "drawn.npy").is_file() and round_.model is not None:
         drawn = {"draws": draws.shards(round_.model), "drawn": str(stored / "drawn.npy")}
+    hard: dict[str, Any] = {}
+    if (stored / losses.POOL_FILE).is_file():
+        shard = {"values": str(stored / losses.POOL_FILE), "rows": str(stored / "rows.npy")}
+        hard = {"hardness": [shard]}
     return {
         "rows": str(stored / "rows.npy"),
         "clusters": str(stored / "clusters.npy"),
         **scores,
         **drawn,
+        **hard,
         **{
             name: str(stored / f"{name}.npy")
             for name in (item_columns.SECONDS, item_columns.SOURCES)

@@ -25,7 +25,7 @@ from selection.models import Round, Station
 from selection.round_spec import RoundSpec
 from selection.selectors import picks as picks_of
 from selection.selectors import values
-from selection.services import builds, changes, item_columns, picking, pool, publishing
+from selection.services import builds, changes, item_columns, losses, picking, pool, publishing
 from training import learners
 from training.models import Evaluation, ModelVersion
 from training.objectives import language
@@ -182,6 +182,7 @@ def pick(ctx: JobContext) -> Outcome:
     order = picking.write_order(round_, plan, spec, ctx.attempt_folder())
     result = programs.run_light(ctx, picking.PROGRAM, order)
     summary = picks_of.read_summary(result)
+    losses.keep(round_.project, order, result)
     with transaction.atomic():
         Round.objects.filter(pk=round_.pk).update(picks=artifacts.store(result, "picks"))
     words = {"count": summary["picked"], "control": summary["control"], "strategy": summary["strategy"]}

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,15 @@ def gather(shards: Sequence[Shard], rows: Rows) -> npt.NDArray[np.float32]:
 
     Cost O(r log n) for r ascending rows and shards that do not interleave, O(s r log n) at worst for s shards.
     """
+    return _gathered(shards, rows, np.float32)
+
+
+def gather_doubles(shards: Sequence[Shard], rows: Rows) -> npt.NDArray[np.float64]:
+    """As `gather`, in float64: for values whose ties must stay what they were when they were stored."""
+    return _gathered(shards, rows, np.float64)
+
+
+def _gathered(shards: Sequence[Shard], rows: Rows, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     if not shards:
         raise ValueError("no features were given: compute the embeddings first")
     opened = [_opened(shard) for shard in shards]
@@ -48,7 +57,7 @@ def gather(shards: Sequence[Shard], rows: Rows) -> npt.NDArray[np.float32]:
     for values, _held in opened:
         if values.shape[1] != width:
             raise ValueError(f"shards of one column are {width} and {values.shape[1]} wide: compute it again")
-    out = np.empty((len(rows), width), dtype=np.float32)
+    out = np.empty((len(rows), width), dtype=dtype)
     missing = np.ones(len(rows), dtype=bool)
     ascending = bool((np.diff(rows) >= 0).all())
 
@@ -81,7 +90,7 @@ def _take(
     values: npt.NDArray[np.floating],
     held: Rows,
     rows: Rows,
-    out: npt.NDArray[np.float32],
+    out: npt.NDArray[np.floating],
     missing: npt.NDArray[np.bool_],
 ) -> None:
     """Copy what one shard holds of `rows` to its places in `out`, and note there what was missing no more."""

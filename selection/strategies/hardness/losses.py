@@ -113,19 +113,30 @@ def carry_to_pool(
 
 
 def carry_with_nearness(
-    labelled_embeddings: Floats, losses: Floats, pool_embeddings: Floats, *, neighbours: int = NEIGHBOURS
+    labelled_embeddings: Floats,
+    losses: Floats,
+    pool_embeddings: Floats,
+    *,
+    neighbours: int = NEIGHBOURS,
+    of: int | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
     """As `carry_to_pool`, and (n,) the similarity to the nearest labelled item found: at most the true one. It
     comes for nothing, and `apart` needs it as well.
+
+    of: how many items the pool has of which these are a part. Neighbours are looked for as they would be for all
+    of them, so that a part has the values that it has within the whole.
     """
-    from selection.index.for_many import nearest_for_many
+    from selection.index.for_many import EXACT_PAIRS, nearest_for_many
 
     if not len(labelled_embeddings):
         raise NothingLabelled(_NONE)
     if not np.isfinite(losses).all():
         raise BadHardness("a loss of a labelled item is not a number: measure the losses again")
     k = min(neighbours, len(labelled_embeddings))
-    found, similarity = nearest_for_many(labelled_embeddings, pool_embeddings, k)
+    share = len(pool_embeddings) / max(1, of or len(pool_embeddings))
+    found, similarity = nearest_for_many(
+        labelled_embeddings, pool_embeddings, k, exact_pairs=int(share * EXACT_PAIRS)
+    )
     given, carried = np.asarray(losses), np.empty(len(pool_embeddings))
     for start in range(0, len(carried), BLOCK):
         # The tiny floor keeps a row defined whose neighbours all lie exactly opposite.

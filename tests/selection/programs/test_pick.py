@@ -196,7 +196,7 @@ def test_a_balance_of_classes_goes_by_the_labels_that_there_are(order: dict[str,
     k = np.load(order["probabilities"][0]["values"]).shape[1]
     names = [f"l{number}" for number in range(k)]
     spec = pick.PickSpec.from_json({**order, "label_names": names})
-    pool, labels = pick.read_pool(spec)
+    pool, labels, _losses = pick.read_pool(spec)
     assert pool.class_counts.tolist() == [int((labels == name).sum()) for name in names]
     assert pick.read_pool(pick.PickSpec.from_json(order))[0].class_counts is None
 

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selection.index import for_many
 from selection.strategies import errors
 from selection.strategies.hardness import (
     LEAST_PROBABILITY,
@@ -120,6 +121,23 @@ def test_it_says_how_near_the_nearest_labelled_item_is():
     carried, near = carry_with_nearness(labelled, rng.random(30), pool)
     np.testing.assert_allclose(near, (pool @ labelled.T).max(axis=1), atol=1e-6)
     assert carried.shape == near.shape == (9,)
+
+
+def test_a_part_of_the_pool_has_the_values_that_it_has_within_the_whole(monkeypatch):
+    """The whole is looked up in cells, which miss a neighbour now and then; the part alone would be exact."""
+    monkeypatch.setattr(for_many, "EXACT_PAIRS", 100_000)
+    rng = np.random.default_rng(2)
+    labelled, pool, losses = (
+        _unit(rng.normal(size=(600, 8))),
+        _unit(rng.normal(size=(400, 8))),
+        rng.random(600),
+    )
+    whole, near = carry_with_nearness(labelled, losses, pool)
+    part, part_near = carry_with_nearness(labelled, losses, pool[100:150], of=400)
+    alone, _near = carry_with_nearness(labelled, losses, pool[100:150])
+    np.testing.assert_allclose(part, whole[100:150], atol=1e-6)
+    np.testing.assert_allclose(part_near, near[100:150], atol=1e-6)
+    assert np.abs(alone - whole[100:150]).max() > 1e-4
 
 
 def test_it_refuses_a_loss_that_is_no_number():
