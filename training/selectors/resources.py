@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.templatetags.gyre import file_size
 from jobs.services import artifacts
-from training import plan_words
+from training import plan_words, setting_words
 from training.models import ModelVersion, TrainingRun
 from training.objectives.language import DPO, REWARD, SFT
 
@@ -109,7 +109,10 @@ def _tuned(found: dict[str, Any] | None) -> str:
             _("Nothing was faster than the settings as they were: %(tried)s tried in %(seconds)s s.") % told
         )
     changed = {name: value for name, value in found["settings"].items() if value != found["start"][name]}
-    words = ", ".join(f"{name} {found['start'][name]} → {value}" for name, value in changed.items())
+    words = ", ".join(
+        f"{setting_words.words_of('finetune', name)[0]} {found['start'][name]} → {value}"
+        for name, value in changed.items()
+    )
     return _("%(gain)s %% faster with %(words)s: %(tried)s tried in %(seconds)s s.") % {
         **told,
         "gain": number_format(100 * found["gain"], 0),
@@ -129,8 +132,17 @@ def trace(run: TrainingRun) -> Path:
 
 
 def settings_of(run: TrainingRun) -> dict[str, Any]:
-    """What a person wants to read of its spec, in its order; fractions in six digits."""
-    return {name: _readable(value) for name, value in run.spec.items() if name not in _HIDDEN}
+    """What a person wants to read of its spec, in its order; fractions in six digits, choices in words."""
+    return {
+        name: setting_words.value_words(name, _readable(value))
+        for name, value in run.spec.items()
+        if name not in _HIDDEN
+    }
+
+
+def name_of(run: TrainingRun, setting: str) -> str:
+    """What people read as the name of a setting of a run."""
+    return str(setting_words.words_of(run.learner, setting)[0])
 
 
 def _readable(value: Any) -> Any:
@@ -144,7 +156,12 @@ def _readable(value: Any) -> Any:
 def compare(one: TrainingRun, other: TrainingRun) -> list[Difference]:
     """All settings of two runs, those that differ first; None where a run has not such a setting."""
     specs = [
-        {"learner": run.learner, "dataset": str(run.dataset), **settings_of(run)} for run in (one, other)
+        {
+            _("Learner"): run.get_learner_display(),
+            _("Dataset"): str(run.dataset),
+            **{name_of(run, name): value for name, value in settings_of(run).items()},
+        }
+        for run in (one, other)
     ]
     names = list(dict.fromkeys([*specs[0], *specs[1]]))
     rows = [Difference(name, specs[0].get(name), specs[1].get(name)) for name in names]

@@ -93,7 +93,9 @@ def _context(project: Project, run: TrainingRun) -> dict[str, Any]:
         "project": project,
         "run": run,
         "job": job,
-        "settings": resources.settings_of(run),
+        "settings": [
+            (resources.name_of(run, name), value) for name, value in resources.settings_of(run).items()
+        ],
         "live_charts": [chart for chart in (charts.reward(job), charts.loss(job)) if chart] if job else [],
         "figures": runs.newest(job) if job else {},
         "log": runs.log(job) if job else [],

@@ -93,7 +93,7 @@ def test_of_a_run_that_draws_replies_it_tells_how_long_that_took(page: Client, p
 @pytest.mark.parametrize(
     ("gain", "threads", "words"),
     [
-        (0.31, 2, "31 % faster with threads 1 → 2: 5 tried in 12.4 s."),
+        (0.31, 2, "31 % faster with Threads 1 → 2: 5 tried in 12.4 s."),
         (0.0, 1, "Nothing was faster than the settings as they were: 5 tried in 12.4 s."),
     ],
 )
@@ -242,9 +242,9 @@ def test_it_compares_two_runs_by_their_settings_and_figures(page: Client, projec
     text = page.get(address, {"one": one.number, "other": other.number}).text
     assert f"Run {one.number} and run {other.number}" in text
     different = text[text.index("Settings that differ") : text.index("The same in both")]
-    assert '<th scope="row">c</th><td>10.0</td><td>99.0</td>' in different
-    assert '<th scope="row">base</th><td>–</td><td>smollm2</td>' in different
-    assert "seed" not in different and "dataset" not in different
+    assert '<th scope="row">Fit (C)</th><td>10.0</td><td>99.0</td>' in different
+    assert '<th scope="row">Base model</th><td>–</td><td>smollm2</td>' in different
+    assert "Seed" not in different and "Dataset" not in different
     assert "98.5" in text and "50.0" in text and "900 MB" in text and "90.0 %" in text
 
 
