@@ -31,7 +31,9 @@ class ColumnSerializer(serializers.Serializer):
 class IndexSerializer(serializers.ModelSerializer):
     class Meta:
         model = PoolIndex
-        fields = ["kind", "factory", "count", "probes", "recall_at_10", "queries", "note", "created_at"]
+        fields = [
+            *("kind", "factory", "count", "probes", "recall_at_10", "queries", "tried", "note", "created_at")
+        ]
 
 
 class PoolSerializer(serializers.Serializer):

@@ -8,8 +8,10 @@ from typing import Literal
 Kind = Literal["flat", "ivf", "ivf_sq8", "ivf_rabitq", "ivf_pq", "hnsw"]
 KINDS: tuple[Kind, ...] = ("flat", "ivf", "ivf_sq8", "ivf_rabitq", "ivf_pq", "hnsw")
 
+BY_LOSS: tuple[Kind, ...] = ("ivf_rabitq", "ivf_pq", "ivf_sq8", "ivf", "hnsw", "flat")  # the most lossy first
 LOSSY: tuple[Kind, ...] = ("ivf_sq8", "ivf_rabitq", "ivf_pq")  # codes: more candidates, ranked by the column
 
+FLOOR = 0.93  # recall at 10 that is aimed at: below it a less lossy kind is tried
 FLAT_BELOW = 20_000  # vectors that one exact product looks at in a few milliseconds
 LEAST_LISTS, MOST_LISTS = 64, 16_384
 PROBES = 16
@@ -57,6 +59,17 @@ def choose(count: int, width: int, memory_mb: float, kind: Kind | None = None) -
         fitting = [one for one in ("ivf", "ivf_sq8") if _choice(one, count, width).megabytes <= memory_mb]
         kind = "flat" if count < FLAT_BELOW else (fitting[0] if fitting else "ivf_rabitq")  # type: ignore[assignment]
     return _choice(kind, count, width)
+
+
+def less_lossy(than: Choice, count: int, width: int, memory_mb: float) -> list[Choice]:
+    """The less lossy kinds that fit into `memory_mb`, the next one first: what to build where `than` finds too
+    little of these very vectors. HNSW is one of them (minutes to build), and flat, which misses nothing.
+
+    >>> [one.kind for one in less_lossy(choose(1_000_000, 384, 2000), 1_000_000, 384, 2000)]
+    ['hnsw', 'flat']
+    """
+    kinds = BY_LOSS[BY_LOSS.index(than.kind) + 1 :]
+    return [made for made in (_choice(kind, count, width) for kind in kinds) if made.megabytes <= memory_mb]
 
 
 def _choice(kind: str | None, count: int, width: int) -> Choice:

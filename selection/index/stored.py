@@ -3,7 +3,8 @@
 Folder:
     index.faiss    the index; vector number i is row rows[i]
     rows.npy       (n,) int64 ascending within what was added at once
-    index.json     what it is and what it is worth: kind, factory, count, width, probes, widened, recall_at_10
+    index.json     what it is and what it is worth: kind, factory, count, width, probes, widened, recall_at_10,
+                   and what was tried
 
 A search asks the index for candidates, more of them where it holds codes and no whole vectors, and ranks these
 by exact products with the column. Recall is measured of that very search.
@@ -12,10 +13,10 @@ by exact products with the column. Recall is measured of that very search.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,15 @@ MOST_EFFORT = 256  # of a search in the graph of HNSW
 FILE = "index.faiss"
 
 
+class Tried(TypedDict):
+    """A kind that was built and measured before one was kept."""
+
+    kind: str
+    factory: str
+    probes: int
+    recall_at_10: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """What index.json says. `recall_at_10`: share of the ten nearest found, the queries themselves left out."""
@@ -50,6 +60,7 @@ class Facts:
     queries: int
     trained_on: int  # vectors that it had when its cells were learnt
     widened: int = 1  # candidates for each one wanted
+    tried: list[Tried] = field(default_factory=list)
 
 
 def build(shards: list[Shard], rows: Rows, choice: Choice, *, seed: int) -> Any:

@@ -19,6 +19,7 @@ class PoolIndex(models.Model):
     recall_at_10 = models.FloatField()  # measured on vectors of its own, against the exact neighbours
     queries = models.PositiveIntegerField()
     seconds = models.FloatField()
+    tried = models.JSONField(default=list)  # the kinds that were measured (index.stored.Tried)
     note = models.TextField(blank=True)  # what was unusual, in a sentence for people
     created_at = models.DateTimeField(auto_now_add=True)
 

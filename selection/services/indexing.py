@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
+from accounts.figures import percent
 from accounts.models import User
 from annotation.models import Project
 from jobs.errors import BrokenArtifact
@@ -19,14 +20,14 @@ from jobs.models import State as JobState
 from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
 from selection.errors import BadQuery
-from selection.index.choice import FLAT_BELOW, KINDS
+from selection.index.choice import FLAT_BELOW, FLOOR, KINDS
 from selection.models import Column, PoolIndex
 from selection.services import pool
 from training.services import programs
 
 KIND = "selection.build_index"
 PROGRAM = "selection.programs.index"
-ASKED_FOR = ("hnsw", "ivf_pq")  # no size or budget leads to them: somebody has chosen them, and they stay
+ASKED_FOR = ("hnsw", "ivf_pq")  # where no other was tried somebody has chosen them, and they stay
 STALE_SHARE = 0.1  # so much of the column may be newer than the index: it is looked at row by row
 
 
@@ -37,8 +38,8 @@ def current(project: Project) -> PoolIndex | None:
 
 
 def asked_for(held: PoolIndex | None) -> str:
-    """The kind that somebody chose for the index in use; "" where its size and the budget did."""
-    return held.kind if held is not None and held.kind in ASKED_FOR else ""
+    """The kind that somebody chose for the index in use; "" where its size, the budget and measuring did."""
+    return held.kind if held is not None and held.kind in ASKED_FOR and len(held.tried) < 2 else ""
 
 
 def vectors(project: Project) -> int:
@@ -102,11 +103,13 @@ def perform(ctx: JobContext) -> dict[str, Any]:
         "base": str(base or ""),
         "kind": ctx.params.get("kind", ""),
         "memory_mb": settings.POOL_INDEX_MB,
+        "floor": FLOOR,
         "seed": project.seed,
     }
     result = programs.run_light(ctx, PROGRAM, spec)
     facts = json.loads((result / "index.json").read_text())
     seconds = json.loads((result / "result.json").read_text())["seconds"]
+    note = " ".join(filter(None, [note, _too_little(facts, ctx.params.get("kind", ""))]))
     stored = artifacts.store(result, "index")
     with transaction.atomic():
         made = PoolIndex.objects.create(
@@ -115,11 +118,34 @@ def perform(ctx: JobContext) -> dict[str, Any]:
             artifact=stored,
             seconds=seconds,
             note=note,
-            **{name: facts[name] for name in ("kind", "factory", "count", "lists", "probes", "queries")},
-            recall_at_10=facts["recall_at_10"],
+            **{name: facts[name] for name in _KEPT},
         )
         PoolIndex.objects.filter(project=project, pk__lt=made.pk).delete()
     return {"kind": made.kind, "count": made.count, "recall_at_10": made.recall_at_10, "note": note}
+
+
+_KEPT = ("kind", "factory", "count", "lists", "probes", "queries", "recall_at_10", "tried")
+
+
+def _too_little(facts: dict[str, Any], asked: str) -> str:
+    """A sentence where the index finds less than is aimed at."""
+    if facts["recall_at_10"] >= FLOOR:
+        return ""
+    if asked:
+        words = _(
+            "This kind was asked for and finds %(found)s of the ten nearest, less than the %(aim)s aimed at: "
+            "choose what fits the memory best to have others tried."
+        )
+    else:
+        words = _(
+            "No kind that fits into the memory (POOL_INDEX_MB, %(mb)s MB) finds the %(aim)s of the ten nearest "
+            "that are aimed at: the best one measured is in use, with %(found)s. Allow more memory for another."
+        )
+    return words % {
+        "found": percent(facts["recall_at_10"], 1),
+        "aim": percent(FLOOR),
+        "mb": settings.POOL_INDEX_MB,
+    }
 
 
 def _base(project: Project) -> tuple[Path | None, str]:

@@ -15,7 +15,7 @@ from annotation.permissions import can_review
 from annotation.selectors.projects import get_project
 from selection import index_words
 from selection.forms import LayerForm, RefreshForm
-from selection.index.choice import FLAT_BELOW
+from selection.index.choice import FLAT_BELOW, FLOOR
 from selection.models import ColumnBuild
 from selection.permissions import may_run_rounds
 from selection.selectors import pool_state, prompts
@@ -40,6 +40,7 @@ def _page(request: HttpRequest, project: Project, form: RefreshForm | None = Non
         "index_kinds": index_words.KINDS.items(),
         "index_asked_for": indexing.asked_for(indexing.current(project)),
         "flat_below": FLAT_BELOW,
+        "floor": FLOOR,
         "layer_form": LayerForm(initial={"layer": pool.layer_of(project)}),
     }
     return render(request, "selection/pool/detail.html", context, status=400 if form else 200)

@@ -73,3 +73,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"  index {held.factory}: {held.count} items, recall@10 {held.recall_at_10:.3f}"
             )
+            if len(held.tried) > 1:
+                told = [f"{one['factory']} {one['recall_at_10']:.3f}" for one in held.tried]
+                self.stdout.write(f"  tried: {', '.join(told)}")
+            if held.note:
+                self.stdout.write(f"  {held.note}")

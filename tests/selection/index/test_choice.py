@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from selection.index.choice import KINDS, choose, lists_for
+from selection.index.choice import BY_LOSS, KINDS, choose, less_lossy, lists_for
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,22 @@ def test_nothing_and_unknown_kinds_are_refused() -> None:
         choose(0, 384, 100)
     with pytest.raises(ValueError, match="there is no index 'kd_tree': use one of flat, ivf"):
         choose(10, 384, 100, "kd_tree")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "kind", "further"),
+    [
+        (2000, "ivf", ["hnsw", "flat"]),
+        (1600, "ivf", ["flat"]),
+        (500, "ivf_sq8", []),
+        (110, "ivf_rabitq", ["ivf_pq"]),
+        (80, "ivf_rabitq", []),
+    ],
+)
+def test_the_next_less_lossy_kinds_are_those_that_fit(
+    memory_mb: float, kind: str, further: list[str]
+) -> None:
+    first = choose(1_000_000, 384, memory_mb)
+    assert first.kind == kind and sorted(BY_LOSS) == sorted(KINDS)
+    assert [one.kind for one in less_lossy(first, 1_000_000, 384, memory_mb)] == further
+    assert less_lossy(choose(9, 384, 1), 9, 384, 1000) == []  # flat misses nothing

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs import program
 from selection.index import stored
 from selection.index.choice import KINDS, choose
 from selection.index.flat import nearest_exact
@@ -157,3 +158,76 @@ def test_rows_that_came_after_the_index_are_found_too(
         tmp_path / "ivf", [shard, late], vectors[0], 2, newer=np.array([9001], dtype=np.int64)
     )
     assert found.tolist() == [0, 9001]
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three thousand vectors count as enough for cells."""
+    monkeypatch.setattr("selection.index.choice.FLAT_BELOW", 200)
+
+
+@pytest.fixture
+def hard(tmp_path: Path) -> Shard:
+    """Without clusters cells miss some."""
+    found = np.random.default_rng(4).normal(size=(COUNT, WIDTH)).astype(np.float32)
+    unit = found / np.linalg.norm(found, axis=1, keepdims=True)
+    return column(tmp_path, unit, 2 * np.arange(COUNT, dtype=np.int64), "hard")
+
+
+def built(folder: Path, **order: object) -> stored.Facts:
+    index_program.work({"result": str(folder), "seed": 1, **order})
+    return stored.read(folder)[2]
+
+
+def test_less_lossy_kinds_are_tried_until_one_finds_enough(
+    many: None, hard: Shard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = built(tmp_path / "all", embeddings=[hard], floor=1.0, memory_mb=100)
+    kinds = [one["kind"] for one in facts.tried]
+    assert kinds == ["ivf", "hnsw", "flat"][: len(kinds)] and len(kinds) > 1
+    recalls = [one["recall_at_10"] for one in facts.tried]
+    assert facts.recall_at_10 == recalls[-1] == 1.0 and max(recalls[:-1]) < 1.0
+    assert facts.kind == kinds[-1]
+    assert f"{facts.factory} finds 1.000 of the ten nearest" in capsys.readouterr().out
+    enough = built(tmp_path / "one", embeddings=[hard], floor=0.5, memory_mb=100)
+    assert [one["kind"] for one in enough.tried] == ["ivf"]
+
+
+def test_the_best_one_measured_is_kept_where_none_finds_enough(
+    many: None, shard: Shard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"ivf": 0.9, "hnsw": 0.8, "flat": 0.7}
+    monkeypatch.setattr(
+        stored, "measured", lambda index, shards, rows, choice, seed: (found[choice.kind], 16, 1, 256)
+    )
+    facts = built(tmp_path / "best", embeddings=[shard], memory_mb=100)
+    assert {one["kind"]: one["recall_at_10"] for one in facts.tried} == found
+    assert (facts.kind, facts.recall_at_10) == ("ivf", 0.9)
+
+
+def test_an_asked_kind_is_built_alone(many: None, shard: Shard, tmp_path: Path) -> None:
+    facts = built(tmp_path / "asked", embeddings=[shard], floor=1.0, memory_mb=100, kind="hnsw")
+    assert [one["kind"] for one in facts.tried] == [facts.kind] == ["hnsw"]
+
+
+def test_what_was_tried_is_not_built_again_while_the_cells_hold(
+    many: None, hard: Shard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = {"floor": 1.0, "memory_mb": 100}
+    first = built(tmp_path / "first", embeddings=[hard], **order)
+    assert len(first.tried) > 1
+    more = column(tmp_path, clustered(300, seed=9), 2 * np.arange(300, dtype=np.int64) + 1, "b")
+    capsys.readouterr()
+    again = built(tmp_path / "again", embeddings=[hard, more], base=str(tmp_path / "first"), **order)
+    assert f"adding 300 vectors to {COUNT}" in capsys.readouterr().out
+    assert (again.kind, again.count, again.trained_on) == (first.kind, COUNT + 300, COUNT)
+    assert {one["kind"] for one in first.tried} <= {one["kind"] for one in again.tried}
+    less = built(
+        tmp_path / "less", embeddings=[hard, more], base=str(tmp_path / "first"), floor=0.5, memory_mb=0.1
+    )
+    assert [one["kind"] for one in less.tried] == ["ivf_sq8"]  # what is in use fits no more: begun anew
+
+
+def test_a_floor_is_a_share(tmp_path: Path) -> None:
+    with pytest.raises(program.Refused, match="floor"):
+        index_program.work({"result": str(tmp_path / "x"), "embeddings": [], "floor": 93})

@@ -11,7 +11,9 @@ from annotation.models import Project
 from jobs.models import Job
 from jobs.services import artifacts, jobs
 from selection.errors import BadQuery
+from selection.index import stored
 from selection.models import PoolIndex
+from selection.programs import index as index_program
 from selection.services import indexing, neighbours, pool
 from tests import factories
 from tests.selection.views.test_grid import store
@@ -131,3 +133,38 @@ def test_a_project_without_vectors_fails_with_a_sentence(tmp_path: Path) -> None
     job.refresh_from_db()
     assert job.state == "failed" and "the embedding column is empty: embed the pool first" in job.error
     assert pool.embedding_shards(project) == []
+
+
+def test_what_finds_too_little_is_said_with_what_was_tried(
+    project: Project, monkeypatch: pytest.MonkeyPatch, settings
+) -> None:
+    found = {"ivf": 0.8, "hnsw": 0.9, "flat": 1.0, "ivf_rabitq": 0.612}
+    monkeypatch.setattr(
+        stored, "measured", lambda index, shards, rows, choice, seed: (found[choice.kind], 16, 1, 256)
+    )
+    build(project)
+    made = indexing.current(project)
+    assert [(one["kind"], one["recall_at_10"]) for one in made.tried] == [
+        ("ivf", 0.8), ("hnsw", 0.9), ("flat", 1.0)
+    ]  # fmt: skip
+    assert (made.kind, made.recall_at_10, made.note) == ("flat", 1.0, "")
+    PoolIndex.objects.update(kind="hnsw")
+    assert indexing.asked_for(indexing.current(project)) == ""  # measuring led to it, nobody asked
+    PoolIndex.objects.all().delete()
+    settings.POOL_INDEX_MB = COUNT * 18 / 1e6  # codes of a bit a number fit
+    monkeypatch.setattr(index_program, "less_lossy", lambda *_args: [])
+    build(project)
+    made = indexing.current(project)
+    assert made.kind == "ivf_rabitq" and [one["kind"] for one in made.tried] == ["ivf_rabitq"]
+    assert made.note == (
+        "No kind that fits into the memory (POOL_INDEX_MB, 0.0072 MB) finds the 93 % of the ten nearest that "
+        "are aimed at: the best one measured is in use, with 61.2 %. Allow more memory for another."
+    )
+    indexing.ensure(project, kind="hnsw")
+    with programs.in_this_process():
+        jobs.drain()
+    made = indexing.current(project)
+    assert made.note.startswith(
+        "This kind was asked for and finds 90.0 % of the ten nearest, less than the 93 %"
+    )
+    assert [one["kind"] for one in made.tried] == ["hnsw"] and indexing.asked_for(made) == "hnsw"

@@ -72,9 +72,11 @@ def test_it_shows_columns_and_the_measured_index(client, project, engineer, tmp_
         project=project, model_key=pool.embedding_key(project), artifact=make_artifact("index"), kind="ivf",
         factory="IVF64,Flat", count=3, lists=64, probes=16, recall_at_10=0.967, queries=256, seconds=1.5,
         note="The index was damaged and is built anew.",
+        tried=[{"factory": f"IVF64,{name}", "recall_at_10": x} for name, x in (("SQ8", 0.912), ("Flat", 0.967))],
     )  # fmt: skip
     html = client.get(url(project)).content.decode()
     assert "IVF64,Flat" in html and "96.7 % of the ten nearest, measured on 256 items of this pool" in html
+    assert "IVF64,SQ8 91.2 %, IVF64,Flat 96.7 %" in html and "until one found 93 % of the ten nearest" in html
     assert "3 items; 1 came later and are searched one by one" in html
     assert "The index was damaged and is built anew." in html
     assert "in use" in html and "2 items have none yet" in html
