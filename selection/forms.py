@@ -21,6 +21,22 @@ from training.selectors import base_models
 from training.settings_schema import Setting
 
 STRATEGY_PREFIX, LEARNER_PREFIX = "strategy-", "learner-"
+SELDOM = frozenset(  # settings of learners that most rounds leave as they are
+    {
+        *("curriculum", "patience", "max_length", "base_penalty", "gradient_surgery", "surgery_tasks"),
+        *(
+            "precision",
+            "scoring",
+            "layout",
+            "compression",
+            "compression_share",
+            "autotune_s",
+            "profile_steps",
+        ),
+        *("gradient_checkpointing", "rank", "dpo_beta"),
+    }
+)
+OF_SPANS = "tagging"  # other types of label have no use for it
 
 
 def spec_to_start_from(project: Project, last: Round | None) -> RoundSpec:
@@ -90,10 +106,12 @@ class LaunchForm(forms.Form):
                 ),
             )
         self._add(STRATEGY_PREFIX, STRATEGIES[spec.strategy], spec.settings)
-        self._add(LEARNER_PREFIX, learners.LEARNERS[spec.learner], spec.learner_settings)
+        self._add(LEARNER_PREFIX, self._learner(), spec.learner_settings)
 
     def _add(self, prefix: str, owner: Strategy | learners.Learner, values: dict[str, Any]) -> None:
         for setting in settings_schema.describe(owner.settings):
+            if setting.name == OF_SPANS and self.project is not None and not _marks_spans(self.project):
+                continue
             field = _field(setting, owner.name)
             field.initial = values.get(setting.name, setting.default)
             if setting.name == "base_model" and self.project is not None:
@@ -111,7 +129,26 @@ class LaunchForm(forms.Form):
 
     @property
     def learner_fields(self) -> list[forms.BoundField]:
+        return [field for field in self._of_learner() if _setting(field) not in SELDOM]
+
+    @property
+    def seldom_fields(self) -> list[forms.BoundField]:
+        return [field for field in self._of_learner() if _setting(field) in SELDOM]
+
+    @property
+    def seldom_changed(self) -> bool:
+        """Whether one of them is not at its default, or is refused: then they are shown at once."""
+        defaults = {one.name: one.default for one in settings_schema.describe(self._learner().settings)}
+        return any(
+            field.errors or str(field.value()) != str(defaults[_setting(field)])
+            for field in self.seldom_fields
+        )
+
+    def _of_learner(self) -> list[forms.BoundField]:
         return [self[name] for name in self.fields if name.startswith(LEARNER_PREFIX)]
+
+    def _learner(self) -> learners.Learner:
+        return learners.LEARNERS[self.spec.learner]
 
     def clean(self) -> dict[str, Any]:
         """Read the settings by the dataclasses themselves, so that the form refuses what they refuse."""
@@ -121,7 +158,7 @@ class LaunchForm(forms.Form):
         try:
             for prefix, settings_class in (
                 (STRATEGY_PREFIX, STRATEGIES[self.spec.strategy].settings),
-                (LEARNER_PREFIX, learners.LEARNERS[self.spec.learner].settings),
+                (LEARNER_PREFIX, self._learner().settings),
             ):
                 settings_schema.read(settings_class, _own(cleaned, prefix))
             cleaned["spec"] = RoundSpec(
@@ -146,6 +183,15 @@ def _initial(spec: RoundSpec) -> dict[str, Any]:
             *("weigh_by_value", "compare_fresh"),
         )
     }
+
+
+def _setting(field: forms.BoundField) -> str:
+    return field.name.removeprefix(LEARNER_PREFIX)
+
+
+def _marks_spans(project: Project) -> bool:
+    schema = schemas.current(project)
+    return schema is not None and schemas.label_field(schema)["type"] == "spans"
 
 
 def _own(cleaned: dict[str, Any], prefix: str) -> dict[str, Any]:

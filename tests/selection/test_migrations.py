@@ -19,7 +19,7 @@ def test_rounds_of_the_old_default_keep_what_they_picked_by():
         Round.objects.create(project=make_project(slug=spec.strategy), number=1, spec=spec.to_json())
         for spec in specs
     ]
-    import_module("selection.migrations.0006_default_by_name").forwards(apps, None)
+    import_module("selection.migrations.0007_default_by_name").forwards(apps, None)
     for round_ in rounds:
         round_.refresh_from_db()
     assert [round_.spec["strategy"] for round_ in rounds] == ["margin_diverse", "mmr"]

@@ -102,6 +102,21 @@ def test_a_setting_that_may_be_empty_does_not_hold_the_form_back() -> None:
     assert form.fields["learner-learning_rate"].help_text == "0: chosen by what is learnt."
 
 
+def test_settings_that_are_seldom_changed_lie_under_a_fold(page: Client, project: Project) -> None:
+    text = page.get(url("launch", project), {"learner": "finetune"}).text
+    fold = text[text.index('<details class="more"><summary>More settings') :]
+    assert 'name="learner-compression"' in fold and 'name="learner-learning_rate"' not in fold
+    assert 'name="learner-learning_rate"' in text
+    assert "learner-tagging" not in text  # no spans here
+    Round.objects.create(
+        project=project,
+        number=1,
+        spec=RoundSpec(strategy="random", seed=1, learner_settings={"precision": "bf16"}).to_json(),
+    )
+    text = page.get(url("launch", project), {"learner": "finetune"}).text
+    assert '<details class="more" open><summary>More settings' in text
+
+
 def test_it_launches_what_the_form_says_and_shows_the_round(
     page: Client, project: Project, engineer: User
 ) -> None:

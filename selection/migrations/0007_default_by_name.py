@@ -15,6 +15,6 @@ def forwards(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("selection", "0005_embedding_layer")]
+    dependencies = [("selection", "0006_index_tried")]
 
     operations = [migrations.RunPython(forwards, migrations.RunPython.noop, elidable=False)]
