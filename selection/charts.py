@@ -7,11 +7,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from accounts.charts import Bar, Chart, Line, Point, bar_chart, line_chart, scatter_chart
+from accounts.charts import Bar, Chart, Line, Point, bar_chart, heat_map, line_chart, scatter_chart
 from accounts.charts.svg import as_percent
 from annotation.quality.intervals import bootstrap_mean
 from jobs.models import Job
 from selection.selectors.progress import Turn
+from selection.selectors.prompts import Prompt
 from selection.strategies.blend import BlendSettings
 from selection.strategies.schedule import Weights, course
 from training import charts as training_charts
@@ -101,6 +102,42 @@ def unsureness(by_temperature: Sequence[tuple[float, Sequence[float]]]) -> Chart
         x_label=_("temperature"),
         y_label=_("nats"),
         note=_("Mean over the prompts with its interval of 95 %; 0: one meaning at all times."),
+    )
+
+
+def attention_by_layer(by_layer: Sequence[Sequence[float]]) -> Chart:
+    """Mean dispersion of attention over the prompts in each layer, with its 95 % interval over prompts."""
+    points = []
+    for number, values in enumerate(by_layer, 1):
+        mean = bootstrap_mean(values)
+        points.append(Point(x=number, y=mean.value, low=mean.low, high=mean.high, n=mean.n))
+    return line_chart(
+        [Line(_("spread of attention"), points)],
+        title=_("How widely each layer spreads its attention"),
+        x_label=_("layer"),
+        y_label=_("share of the greatest entropy"),
+        note=_(
+            "Entropy of the attention of the prompt’s last token over its words, mean over heads and prompts, "
+            "with its interval of 95 %; 1: on all words alike."
+        ),
+        y_range=(0.0, 1.0),
+    )
+
+
+def attention_of_prompts(prompts: Sequence[Prompt]) -> Chart | None:
+    """Dispersion of attention of each prompt in each layer; None where nothing was looked at."""
+    seen = [one for one in prompts if one.by_layer]
+    if not seen:
+        return None
+    return heat_map(
+        [one.by_layer for one in seen],
+        rows=[one.text for one in seen],
+        columns=[str(number) for number in range(1, len(seen[0].by_layer) + 1)],
+        title=_("Spread of attention by prompt and layer"),
+        note=_("The first prompts of the list above; the darker, the more words a layer looks at."),
+        value_range=(0.0, 1.0),
+        row_label=_("prompt"),
+        column_label=_("layer"),
     )
 
 

@@ -14,6 +14,7 @@ from annotation.permissions import can_review
 from annotation.selectors.projects import get_project
 from jobs.models import Job
 from selection.errors import BadQuery
+from selection.index.choice import KINDS
 from selection.models import Column, PoolIndex
 from selection.permissions import may_run_rounds
 from selection.selectors import pool_state
@@ -43,6 +44,12 @@ class PoolSerializer(serializers.Serializer):
     index = IndexSerializer(allow_null=True)
 
 
+class KindSerializer(serializers.Serializer):
+    kind = serializers.ChoiceField(
+        choices=KINDS, default="", allow_blank=True, help_text="without one, what fits the memory best"
+    )
+
+
 class PoolJobSerializer(serializers.Serializer):
     job = serializers.UUIDField()
 
@@ -70,11 +77,17 @@ class PoolViews(viewsets.GenericViewSet):
         return _started(builds.ensure_embeddings, request, slug)
 
     @extend_schema(
-        summary="Build the index or bring it up to date", request=None, responses={202: PoolJobSerializer}
+        summary="Build the index or bring it up to date",
+        request=KindSerializer,
+        responses={202: PoolJobSerializer},
     )
     @action(detail=False, methods=["post"])
     def index(self, request: Request, slug: str) -> Response:
-        return _started(indexing.ensure, request, slug)
+        project = get_project(request.user, slug, may_run_rounds)
+        order = KindSerializer(data=request.data)
+        order.is_valid(raise_exception=True)
+        kind = order.validated_data["kind"] or indexing.asked_for(indexing.current(project))
+        return Response({"job": indexing.ensure(project, kind=kind, by=request.user).uuid}, status=202)
 
     @extend_schema(
         summary="Pick the free part of the batch again", request=None, responses={202: PoolJobSerializer}

@@ -72,6 +72,12 @@ class ValueJobSerializer(serializers.Serializer):
     job = serializers.UUIDField()
 
 
+class RetrainSerializer(serializers.Serializer):
+    retrain = serializers.BooleanField(
+        default=False, help_text="data Shapley too, which retrains small models"
+    )
+
+
 class Values(viewsets.GenericViewSet):
     queryset = Job.objects.none()
     serializer_class = ValuationSerializer
@@ -96,10 +102,15 @@ class Values(viewsets.GenericViewSet):
         }
         return Response(ValuationSerializer(answer).data)
 
-    @extend_schema(summary="Value the labels anew", request=None, responses={202: ValueJobSerializer})
+    @extend_schema(
+        summary="Value the labels anew", request=RetrainSerializer, responses={202: ValueJobSerializer}
+    )
     def create(self, request: Request, slug: str) -> Response:
         project = get_project(request.user, slug, may_run_rounds)
-        return Response({"job": values.launch(project, by=request.user).uuid}, status=202)
+        order = RetrainSerializer(data=request.data)
+        order.is_valid(raise_exception=True)
+        job = values.launch(project, **order.validated_data, by=request.user)
+        return Response({"job": job.uuid}, status=202)
 
     @extend_schema(
         summary="Which labels taught the prediction for one item",

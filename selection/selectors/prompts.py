@@ -45,7 +45,8 @@ class Prompt:
     `log_prob` the mean a token and `log_prob_variance` over answers (see selection.strategies.sampling.answers).
 
     Of the prompt itself, None where it was not looked at: `dispersion`, the entropy of attention over its log in
-    [0, 1], mean over layers; `depth`, the share of layers after which the next token stands.
+    [0, 1], mean over layers; `by_layer`, that of each layer, the first one first, empty where it was not looked
+    at; `depth`, the share of layers after which the next token stands.
     """
 
     row: int
@@ -58,6 +59,7 @@ class Prompt:
     dispersion: float | None
     depth: float | None
     answers: list[Said]
+    by_layer: list[float]
 
     def signal(self, name: str) -> float | None:
         return getattr(self, name)  # type: ignore[no-any-return]
@@ -66,13 +68,15 @@ class Prompt:
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """The newest measurement: its prompts at one temperature, the least sure first by `by`, and semantic
-    entropies at each one. `model`: name of the language model that was asked.
+    entropies at each one. `by_layer`: dispersion of attention in each layer, a figure a prompt. `model`: name of
+    the language model that was asked.
     """
 
     prompts: list[Prompt]
     temperature: float
     temperatures: list[float]
     by_temperature: list[tuple[float, list[float]]]
+    by_layer: list[list[float]]
     count: int
     samples: int
     by: str
@@ -125,7 +129,7 @@ def asked(
     by = by if by in SIGNALS else "semantic_entropy"
     inside = _inside(folder)
     measured = [
-        {**one, **inside.get(one["row"], {"dispersion": None, "depth": None})}
+        {**one, **inside.get(one["row"], {"dispersion": None, "depth": None, "by_layer": []})}
         for one in measures
         if one["temperature"] == chosen
     ]
@@ -152,12 +156,14 @@ def asked(
                 dispersion=one["dispersion"],
                 depth=one["depth"],
                 answers=said[one["row"]],
+                by_layer=one["by_layer"],
             )
             for one in shown[:SHOWN]
         ],
         temperature=chosen,
         temperatures=known,
         by_temperature=[(one, by_temperature[one]) for one in known],
+        by_layer=[list(layer) for layer in zip(*(one["by_layer"] for one in inside.values()), strict=True)],
         count=len(shown),
         samples=sum(one.count for one in said[rows[0]]) if rows else 0,
         by=by,
@@ -166,7 +172,7 @@ def asked(
     )
 
 
-def _inside(folder: Path) -> dict[int, dict[str, float]]:
+def _inside(folder: Path) -> dict[int, dict[str, Any]]:
     """What was seen inside the model, by prompt; nothing where it was not looked at."""
     path = folder / "inside.parquet"
     found = pq.read_table(path).to_pylist() if path.is_file() else []
@@ -174,6 +180,7 @@ def _inside(folder: Path) -> dict[int, dict[str, float]]:
         one["row"]: {
             "dispersion": sum(one["dispersion"]) / len(one["dispersion"]),
             "depth": one["depth"] / max(1, one["layers"]),
+            "by_layer": one["dispersion"],
         }
         for one in found
     }

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.charts import Chart
 from accounts.errors import GyreError
 from annotation.models import Project
 from annotation.selectors.projects import get_project
@@ -22,7 +23,7 @@ from selection.selectors import prompts as reads
 from selection.services import prompts
 from training.selectors import base_models
 
-FIRST = 10  # prompts that are ticked to be put first in the queue
+FIRST = 10  # prompts that are ticked to be put first in the queue, and drawn layer by layer
 
 
 class AskForm(forms.Form):
@@ -61,7 +62,7 @@ def _page(request: HttpRequest, project: Project, form: AskForm, status: int = 2
             found = reads.asked(project, job, _number(request.GET.get("t")), request.GET.get("by", ""))
             context |= {
                 "asked": found,
-                "chart": charts.unsureness(found.by_temperature),
+                "charts": _charts(found),
                 "direction": "descending" if reads.SIGNALS[found.by] > 0 else "ascending",
                 "signals": [(name, prompt_words.SIGNALS[name]) for name in _columns(found)],
                 "signal": prompt_words.SIGNALS[found.by],
@@ -72,6 +73,15 @@ def _page(request: HttpRequest, project: Project, form: AskForm, status: int = 2
         except GyreError as error:  # its files are gone
             messages.error(request, str(error))
     return render(request, "selection/prompts/index.html", context, status=status)
+
+
+def _charts(found: reads.Asked) -> list[Chart]:
+    drawn = [charts.unsureness(found.by_temperature)]
+    if found.by_layer:
+        drawn.append(charts.attention_by_layer(found.by_layer))
+    if by_prompt := charts.attention_of_prompts(found.prompts[:FIRST]):
+        drawn.append(by_prompt)
+    return drawn
 
 
 def _columns(found: reads.Asked) -> list[str]:

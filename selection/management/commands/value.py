@@ -21,11 +21,15 @@ class Command(BaseCommand):
         parser.add_argument("--first", type=int, default=20, help="so many suspect labels are listed")
         parser.add_argument("--row", type=int, help="take the prediction for this item apart")
 
+        parser.add_argument(
+            "--retrain", action="store_true", help="work out data Shapley too, which retrains small models"
+        )
+
     def handle(self, *_args: Any, **options: Any) -> None:
         project = project_named(options["project"])
         with plainly():
             with dispatch.held():
-                job = values.launch(project)
+                job = values.launch(project, retrain=options["retrain"])
             running.run(job.pk)
             job.refresh_from_db()
             if not job.has_ended:

@@ -37,6 +37,15 @@ def test_an_engineer_sees_what_is_lacking_and_computes_it(project) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "nothing_to_refresh")
 
 
+def test_the_kind_of_index_can_be_asked_for(project) -> None:
+    api = client(add_member(project, Role.ENGINEER))
+    refused = api.post("/api/v1/projects/bank/pool/index", {"kind": "kd_tree"}, format="json")
+    assert refused.status_code == 400 and "kind" in str(refused.json()["details"])
+    assert not Job.objects.exists()
+    assert api.post("/api/v1/projects/bank/pool/index", {"kind": "hnsw"}, format="json").status_code == 202
+    assert Job.objects.get().params == {"kind": "hnsw"}
+
+
 def test_a_reviewer_searches_and_bad_queries_are_said(project, monkeypatch) -> None:
     api = client(add_member(project, Role.REVIEWER))
     item = project.items.get(row=1)

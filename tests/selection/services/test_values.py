@@ -368,6 +368,8 @@ def test_the_api_tells_the_same(client: Client, project: Project, engineer: User
     url = f"/api/v1/projects/{project.slug}/value"
     missing = client.get(url)
     assert missing.status_code == 404 and "have not been valued yet" in missing.text
+    refused = client.post(url, {"retrain": True}, content_type="application/json")
+    assert refused.status_code == 409 and "Data Shapley wants at most 200" in refused.json()["message"]
     launched = client.post(url)
     assert launched.status_code == 202
     with programs.in_this_process():
@@ -401,6 +403,7 @@ def test_the_command_lists_suspects_sources_and_who_taught_an_item(project: Proj
     [
         (["nowhere"], "There is no project “nowhere”"),
         (["bank-intents", "--row", "777"], "there is no item at row 777"),
+        (["bank-intents", "--retrain"], "Data Shapley wants at most 200 labelled training items"),
     ],
 )
 def test_the_command_says_what_is_wrong(project: Project, arguments: list[str], words: str) -> None:

@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation.models import Project, Role
-from jobs.models import Job
-from jobs.services import jobs
+from jobs.models import Artifact, Job
+from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
 from selection.errors import NothingToAsk
 from selection.selectors import prompts as reads
@@ -82,6 +82,28 @@ def test_any_signal_orders_the_prompts_and_the_first_can_be_queued(client: Clien
     assert client.get(address(project), {"by": "nothing"}).context["asked"].by == "semantic_entropy"
 
 
+def test_the_spread_of_attention_is_shown_by_layer(client: Client, project: Project) -> None:
+    ask(client, project)
+    page = client.get(address(project), {"t": "0.7"})
+    found = page.context["asked"]
+    assert found.by_layer == [[0.2] * 4, [0.0, 0.1, 0.2, 0.3]]
+    assert {one.row: one.by_layer for one in found.prompts}[3] == [0.2, 0.3]
+    _temperatures, mean, by_prompt = page.context["charts"]
+    assert mean.columns[0] == "layer" and [row[0] for row in mean.rows] == ["1", "2"]
+    assert mean.rows[0][1].startswith("0.2") and mean.rows[1][1].startswith("0.15 [")
+    assert by_prompt.columns == ["prompt", "1", "2"]
+    assert by_prompt.rows[0] == ["prompt 1", "0.2", "0.1"]  # the least sure one
+    assert "How widely each layer spreads its attention" in page.text
+    assert page.text.count("As a table") == 3
+
+
+def test_what_was_not_looked_into_has_no_layers(client: Client, project: Project) -> None:
+    job = ask(client, project)
+    (artifacts.path(Artifact(kind="answers", sha256=job.result["artifact"])) / "inside.parquet").unlink()
+    page = client.get(address(project))
+    assert page.context["asked"].by_layer == [] and len(page.context["charts"]) == 1
+
+
 def test_it_asks_the_model_chosen_and_refuses_one_that_is_not_there(client: Client, project: Project) -> None:
     with pytest.raises(NothingToAsk, match="Found no language model “gone”; there is: smollm2"):
         prompts.launch(project, count=1, model="gone")
@@ -96,7 +118,7 @@ def test_each_temperature_is_shown_and_drawn(client: Client, project: Project) -
     hot = client.get(address(project), {"t": "0.98"}).context["asked"]
     assert hot.temperature == 1.0
     assert hot.prompts[0].semantic_entropy == pytest.approx(math.log(8))
-    chart = client.get(address(project), {"t": "x"}).context["chart"]
+    chart = client.get(address(project), {"t": "x"}).context["charts"][0]
     assert [row[0] for row in chart.rows] == ["0.3", "0.7", "1"]
     assert all("n=4" in row[1] for row in chart.rows)
 

@@ -38,6 +38,11 @@ def test_it_says_what_there_is_and_computes_what_is_lacking(project) -> None:
     assert "bank: 6 items, 0 without a vector" in told
     assert "embedding by encoder" in told and "6 items" in told
     assert "index Flat: 6 items, recall@10 1.000" in told and PoolIndex.objects.get().project == project
+    assert "tried:" not in told
+    tried = [{"factory": "IVF64,Flat", "recall_at_10": 0.9}, {"factory": "Flat", "recall_at_10": 1.0}]
+    PoolIndex.objects.update(tried=tried, note="Something was odd.")
+    told = run("bank")
+    assert "  tried: IVF64,Flat 0.900, Flat 1.000\n  Something was odd." in told
 
 
 def test_it_lists_what_is_like_a_text(project, monkeypatch: pytest.MonkeyPatch) -> None:
