@@ -46,6 +46,11 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def is_grouped() -> bool:
+    """Whether this process is in a group, be it alone in it: torchrun started it."""
+    return bool(dist.is_initialized())
+
+
 def world_size() -> int:
     """How many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1

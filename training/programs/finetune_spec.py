@@ -49,7 +49,7 @@ class FinetuneSpec(SurvivingSpec):
             (`distributed.compress`). compression_share: of its entries that topk sends.
         gradient_surgery: PCGrad between new and replayed items (`learning.incremental_surgery`); with `before`.
         layout: how model and optimiser lie on the processes (`distributed.layout.NAMES`); "auto": the simplest
-            that fits. One process is one process under any of them.
+            that fits. One process is one process under any of them, but for "zero3_offload".
         autotune_s: seconds to look for faster settings before the training begins; 0: none. What they are is
             found on the machine (`learning.faster`) and changes results by rounding alone.
         profile_steps: steps that torch's profiler looks at, 0 for none; the trace comes with the result.
