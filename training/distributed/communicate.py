@@ -110,6 +110,23 @@ def gathered(value: torch.Tensor) -> list[torch.Tensor]:
     return found or []
 
 
+def joined(value: torch.Tensor) -> torch.Tensor:
+    """Every rank's rows one after the other, in the order of ranks, on every rank; each may give another number
+    of rows. A single number counts as a row.
+    """
+    if world_size() == 1:
+        return value
+    rows = torch.atleast_1d(value.detach()).contiguous()
+    mine = torch.tensor([len(rows)], dtype=torch.int64, device=rows.device)
+    counts = [torch.zeros_like(mine) for _ in range(world_size())]
+    dist.all_gather(counts, mine)
+    padded = rows.new_zeros((int(max(counts)), *rows.shape[1:]))
+    padded[: len(rows)] = rows
+    found = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(found, padded)
+    return torch.cat([part[: int(count)] for part, count in zip(found, counts, strict=True)])
+
+
 def summed(values: npt.NDArray[np.float32], device: torch.device) -> npt.NDArray[np.float32]:
     """The elementwise sum over all ranks, on every rank; all give the same shape."""
     if world_size() == 1:

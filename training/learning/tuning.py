@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import PrinterCallback, TrainerCallback
 
 from jobs import program
+from training.distributed import communicate
 from training.distributed.spread import Spread
 from training.distributed.survival import Survival
 from training.learning.batching import Ints
@@ -143,6 +144,8 @@ class _Known(Tuner):
             **options,
         )
         self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]
+        # TRL gathers the figures of all pairs, and accelerate's gather hangs or dies where shares are unequal.
+        self.accelerator.gather = communicate.joined  # type: ignore[attr-defined]
         if spread.divides:
             spread.apply(self.model, persist=plan.persist)
             self.survival.holds_parts()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,3 +67,20 @@ def test_two_ranks_learn_what_one_process_learns(runs: Specs, name: str) -> None
     assert first.keys() == second.keys()
     for weight, value in first.items():
         np.testing.assert_allclose(second[weight], value, atol=1e-4, err_msg=weight)
+
+
+def test_weights_lie_in_parts_and_what_was_claimed_ran(runs: Specs) -> None:
+    ran = {name: result_of(runs[name])["layout_ran"] for name in RUNS}
+    names = {name: one["name"] for name, one in ran.items()}
+    assert names == {
+        "sft": "FSDP2 2 (ZeRO-3)",
+        "sft lora": "FSDP2 2 (ZeRO-3)",
+        "dpo": "FSDP2 2 (ZeRO-2)",
+        "reward": "FSDP2 2 (ZeRO-3) · CPU offload",
+    }
+    for one in ran.values():
+        assert set(one["placements"]) == {"S(0)", "whole"}
+        assert one["bytes_a_step"]["reduce_scatter"] > 0 and one["bytes_a_step"]["all_gather"] > 0
+    reward = result_of(runs["reward"])["plan"]
+    assert reward["layout"]["checkpointing"] == "full" and reward["memory"]["weights"] == 0
+    assert "offload_given" in [reason["code"] for reason in reward["reasons"]]
