@@ -93,9 +93,12 @@ def as_forward(model: Any, act: Callable[..., Any]) -> Iterator[Callable[..., An
 
 
 def in_parts(model: Any) -> None:
-    """Free what a forward pass without a backward pass left gathered; nothing where ranks hold copies."""
-    if isinstance(model, FSDPModule):
-        model.reshard()
+    """Free what a forward pass without a backward pass left gathered, which the next update would leave behind:
+    under ZeRO-2 every layer, else what no layer has. Nothing where ranks hold copies.
+    """
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
 
 
 def mean_of_whole(whole: Sequence[nn.Parameter], mesh: DeviceMesh) -> None:

@@ -117,10 +117,12 @@ def _inference(model: Any, base: bool) -> Iterator[None]:
     without = model.disable_adapter() if base and hasattr(model, "disable_adapter") else nullcontext()
     try:
         with torch.no_grad(), without:
-            yield
+            try:
+                yield
+            finally:  # PEFT lets the adapter's weights learn again as it finds them: in parts, not gathered
+                fsdp.in_parts(model)
     finally:
         model.train(was_training)
-        fsdp.in_parts(model)
 
 
 def _causal(model: Any) -> Any:
