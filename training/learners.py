@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.sentences import SentenceError, gettext_noop
 from annotation.task_types import labels as label_lists
 from training import settings_schema
-from training.distributed.layout import check_name
+from training.distributed.layout import check_language_name, check_name
 from training.objectives import language, parts, registry
 from training.objectives.task import Choices, Field
 
@@ -59,7 +59,7 @@ class FinetuneSettings:
     base_penalty: float = 0.0
     compression: Literal["none", "topk", "powersgd", "fp16", "bf16"] = "none"
     compression_share: float = 0.01
-    layout: Literal["auto", "ddp", "zero1", "zero2", "zero3", "hsdp", "tp"] = "auto"
+    layout: Literal["auto", "ddp", "zero1", "zero2", "zero3", "zero3_offload", "hsdp", "tp"] = "auto"
     autotune_s: float = 0.0
     profile_steps: int = 0
     soft_labels: bool = False
@@ -129,7 +129,8 @@ class TuneSettings:
     """Of a language model. Responses are learnt by SFT; `preferences` says how pairs are.
 
     `learning_rate` 0: what suits the objective (see `RATES`). `base_model`: the name of a registered model;
-    empty: the project's default. `profile_steps`: steps whose time is looked at closely.
+    empty: the project's default. `layout`: how processes hold model and optimiser, see
+    training.distributed.layout. `profile_steps`: steps whose time is looked at closely.
     """
 
     preferences: Literal["dpo", "reward"] = "dpo"
@@ -144,9 +145,11 @@ class TuneSettings:
     gradient_checkpointing: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     processes: int = 1
+    layout: Literal["auto", "ddp", "zero1", "zero2", "zero3", "zero3_offload", "hsdp"] = "auto"
     profile_steps: int = 0
 
     def __post_init__(self) -> None:
+        check_language_name(self.layout, self.processes)
         if not 0 < self.epochs <= 1000:
             raise ValueError(f"epochs: found {self.epochs}, expected a number above 0, at most 1000")
         if not 0 <= self.learning_rate <= 1:

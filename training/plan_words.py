@@ -46,6 +46,10 @@ REASONS: dict[str, str | Promise] = {
         "Weights, gradients and optimizer wait in the host's memory (%(host)s), as the layout says: a "
         "whole copy would fit on a device too."
     ),
+    "offload_asked": _(
+        "Weights, gradients and optimizer wait in the host's memory (%(host)s), as the layout says: divided "
+        "among the devices they would fit there."
+    ),
     "zero1": _(
         "Every rank holds the weights, and a part of the optimizer's state (ZeRO-1, %(ranks)s ranks)."
     ),

@@ -144,6 +144,7 @@ CHOICES: dict[str, dict[str, str | Promise]] = {
         "zero1": _("optimizer divided (ZeRO 1)"),
         "zero2": _("gradients divided too (ZeRO 2)"),
         "zero3": _("weights divided too (ZeRO 3)"),
+        "zero3_offload": _("divided, waiting in the host's memory (ZeRO 3, offload)"),
         "hsdp": _("divided within a machine, copied between (HSDP)"),
         "tp": _("every layer divided (tensor parallel)"),
     },

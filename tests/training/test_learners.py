@@ -75,6 +75,8 @@ def test_it_reads_the_settings_of_both_learners() -> None:
             "gradient_surgery: found it with the compression topk, expected none",
         ),
         ("probe", {"c": 0}, "c: found 0"),
+        ("tune", {"layout": "tp"}, "layout: found 'tp', expected one of auto, ddp"),
+        ("tune", {"layout": "hsdp", "processes": 2}, "found hsdp for 2 processes, expected an even"),
     ],
 )
 def test_it_refuses_settings_that_cannot_work(learner: str, given: dict, words: str) -> None:

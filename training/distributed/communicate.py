@@ -46,6 +46,11 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def is_grouped() -> bool:
+    """Whether this process is in a group, be it alone in it: torchrun started it."""
+    return bool(dist.is_initialized())
+
+
 def world_size() -> int:
     """How many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
@@ -103,6 +108,23 @@ def gathered(value: torch.Tensor) -> list[torch.Tensor]:
     found = [torch.empty_like(value) for _ in range(world_size())] if rank() == 0 else None
     dist.gather(value, found, dst=0)
     return found or []
+
+
+def joined(value: torch.Tensor) -> torch.Tensor:
+    """Every rank's rows one after the other, in the order of ranks, on every rank; each may give another number
+    of rows. A single number counts as a row.
+    """
+    if world_size() == 1:
+        return value
+    rows = torch.atleast_1d(value.detach()).contiguous()
+    mine = torch.tensor([len(rows)], dtype=torch.int64, device=rows.device)
+    counts = [torch.zeros_like(mine) for _ in range(world_size())]
+    dist.all_gather(counts, mine)
+    padded = rows.new_zeros((int(max(counts)), *rows.shape[1:]))
+    padded[: len(rows)] = rows
+    found = [torch.empty_like(padded) for _ in counts]
+    dist.all_gather(found, padded)
+    return torch.cat([part[: int(count)] for part, count in zip(found, counts, strict=True)])
 
 
 def summed(values: npt.NDArray[np.float32], device: torch.device) -> npt.NDArray[np.float32]:

@@ -6,7 +6,9 @@ is called here directly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -14,9 +16,11 @@ from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import (
     CPUOffloadPolicy,
+    FSDPModule,
     MixedPrecisionPolicy,
     OffloadPolicy,
     fully_shard,
+    register_fsdp_forward_method,
 )
 from torch.distributed.tensor import DTensor
 
@@ -48,6 +52,8 @@ def shard_weights(
         The parameters that stayed whole. FSDP leaves their gradients alone: `mean_of_whole` is for them.
     """
     whole = [value for value in model.parameters() if value.numel() < persist]
+    for value in whole:  # FSDP brings the others to the device
+        value.data = value.data.to(mesh.device_type)
     precision = (
         MixedPrecisionPolicy(param_dtype=compute, reduce_dtype=torch.float32)
         if compute is not None
@@ -68,6 +74,31 @@ def shard_weights(
     # The root's own weights are needed again at once: torch leaves them gathered by default.
     fully_shard(model, mesh=mesh, mp_policy=precision, offload_policy=policy, ignored_params=set(whole))
     return whole
+
+
+@contextmanager
+def as_forward(model: Any, act: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """`act`, which calls modules of `model`, as if it were the model's own forward pass: where weights are
+    divided, those that no layer has are gathered for it. Inside, every rank must call it as often.
+    """
+    if not isinstance(model, FSDPModule):
+        yield act
+        return
+    model._read = act
+    register_fsdp_forward_method(model, "_read")
+    try:
+        yield model._read
+    finally:
+        del model._read
+
+
+def in_parts(model: Any) -> None:
+    """Free what a forward pass without a backward pass left gathered, which the next update would leave behind:
+    under ZeRO-2 every layer, else what no layer has. Nothing where ranks hold copies.
+    """
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
 
 
 def mean_of_whole(whole: Sequence[nn.Parameter], mesh: DeviceMesh) -> None:

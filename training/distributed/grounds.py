@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 
 
 def grounds(
-    plan: Plan, shape: Shape, machine: Machine, precision: Precision, *, copies: bool, settled: bool = False
+    plan: Plan,
+    shape: Shape,
+    machine: Machine,
+    precision: Precision,
+    *,
+    copies: bool,
+    parts: bool = False,
+    settled: bool = False,
 ) -> Iterator[Reason]:
     """All that there is to say of a plan, in the order in which a person wants to know it.
 
     Args:
-        copies: whether a whole copy of the model fits on a device.
+        copies: whether a whole copy of the model fits on a device. parts: of a plan with offload, whether what
+            waits in the host's memory would fit on the devices.
         settled: the layout was given, not found as the fastest that fits.
     """
     layout = plan.layout
@@ -39,7 +47,7 @@ def grounds(
         yield Reason("cpu_fixed", processes=beside)
     elif machine.kind == "cpu" and machine.cores > 1:
         yield Reason("cpu_one", processes=machine.cores)
-    yield from _division(plan, machine, copies, settled)
+    yield from _division(plan, machine, copies, parts, settled)
     if layout.tensor > 1:
         yield Reason("tensor", ranks=layout.tensor)
     if layout.pipeline > 1:
@@ -62,13 +70,13 @@ def grounds(
         yield Reason("traffic", sent=in_gb(plan.traffic.total))
 
 
-def _division(plan: Plan, machine: Machine, copies: bool, settled: bool) -> Iterator[Reason]:
+def _division(plan: Plan, machine: Machine, copies: bool, parts: bool, settled: bool) -> Iterator[Reason]:
     """Why data-parallel ranks hold what they hold."""
     layout: Layout = plan.layout
     given = settled and copies
     if layout.offload:
         host = in_gb(plan.memory.host * min(machine.per_node, layout.ranks))
-        yield Reason("offload_given" if given else "offload", host=host)
+        yield Reason("offload_given" if given else "offload_asked" if parts else "offload", host=host)
     elif layout.fsdp:
         code = "shard_given" if given else "shard_faster" if copies else "shard_must"
         yield Reason(code, ranks=layout.shard)

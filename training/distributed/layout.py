@@ -108,7 +108,8 @@ class Layout:
 
 
 # What a fine-tune of an encoder can be asked for; "auto": the simplest that fits.
-NAMES = ("auto", "ddp", "zero1", "zero2", "zero3", "hsdp", "tp")
+NAMES = ("auto", "ddp", "zero1", "zero2", "zero3", "zero3_offload", "hsdp", "tp")
+LANGUAGE_NAMES = tuple(name for name in NAMES if name != "tp")  # and a tune of a language model
 _STAGES = ("pp", "pipeline", "gpipe", "1f1b")
 
 
@@ -149,3 +150,19 @@ def check_name(name: str, ranks: int, compression: str = "none", surgery: bool =
             f"gradient_surgery: found it with the compression {compression}, expected none: it averages whole "
             "gradients over the processes itself, and nothing would be compressed"
         )
+
+
+def check_language_name(name: str, ranks: int) -> None:
+    """Whether a tune of a language model can run so; see `check_name`.
+
+    Raises:
+        ValueError: it cannot; the message says what can.
+    """
+    if name == "tp" or name in _STAGES:
+        raise ValueError(
+            f"layout: found {name}, expected one of {', '.join(LANGUAGE_NAMES)}: a language model is divided by "
+            "its weights here, neither by its heads nor by its layers; use zero3"
+        )
+    if name not in LANGUAGE_NAMES:
+        raise ValueError(f"layout: found {name!r}, expected one of {', '.join(LANGUAGE_NAMES)}")
+    check_name(name, ranks)

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 
-def clip(parameters: Iterable[nn.Parameter], most: float, alike: int = 1) -> float:
+def clip(
+    parameters: Iterable[nn.Parameter], most: float, alike: int = 1, device: torch.device | None = None
+) -> float:
     """Scale gradients so that their common 2-norm is at most `most`. Returns the norm before.
 
     Every rank must call it: one sum over all ranks. A norm that is not finite leaves the gradients alone.
@@ -18,6 +20,7 @@ def clip(parameters: Iterable[nn.Parameter], most: float, alike: int = 1) -> flo
     Args:
         alike: ranks that hold this rank's part of the model between them (a pipeline's stage: replicas times
             shards times cuts). A piece that several of them hold counts once.
+        device: that ranks talk over, where gradients may wait on another (offload); None: the gradients' own.
     """
     gradients = [value.grad for value in parameters if value.grad is not None]
     square = torch.zeros((), dtype=torch.float64)
@@ -25,8 +28,8 @@ def clip(parameters: Iterable[nn.Parameter], most: float, alike: int = 1) -> flo
         norm = torch.linalg.vector_norm(_local(gradient).detach())
         square += norm.double().cpu() ** 2 * pieces(gradient) / alike
     if dist.is_initialized():
-        device = gradients[0].device if gradients else torch.device("cpu")
-        shared = square.to(device)
+        beside = gradients[0].device if gradients else torch.device("cpu")
+        shared = square.to(device or beside)
         dist.all_reduce(shared)
         square = shared.cpu()
     norm_before = float(square.sqrt())

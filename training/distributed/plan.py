@@ -99,8 +99,10 @@ def explain(layout: Layout, shape: Shape, machine: Machine, precision: Precision
     copies would have fitted, with the same micro-batches."""
     plan = measure(shape, machine, layout, precision)
     plain = replace(layout, replicate=layout.ranks, shard=1, tensor=1, pipeline=1, zero=0, offload=False)
-    copies = fits(measure(shape, machine, plain, precision), machine)
-    return replace(plan, reasons=list(grounds(plan, shape, machine, precision, copies=copies, settled=True)))
+    beside = replace(layout, offload=False)
+    copies, parts = (fits(measure(shape, machine, one, precision), machine) for one in (plain, beside))
+    told = grounds(plan, shape, machine, precision, copies=copies, parts=parts, settled=True)
+    return replace(plan, reasons=list(told))
 
 
 def worthwhile(machine: Machine) -> Machine:

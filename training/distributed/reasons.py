@@ -23,6 +23,8 @@ TEXTS = {
     "says: a whole copy would fit on a device too.",
     "offload_given": "Weights, gradients and optimizer wait in the host's memory (%(host)s), as the layout "
     "says: a whole copy would fit on a device too.",
+    "offload_asked": "Weights, gradients and optimizer wait in the host's memory (%(host)s), as the layout "
+    "says: divided among the devices they would fit there.",
     "zero1": "Every rank holds the weights, and a part of the optimizer's state (ZeRO-1, %(ranks)s ranks).",
     "copies": "Every rank holds a whole copy (DDP, %(ranks)s ranks): it fits, and sends least.",
     "copies_tight": "Every rank holds a whole copy (DDP, %(ranks)s ranks), as the layout says: by the "

@@ -22,50 +22,14 @@ from torch import Tensor, nn
 from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor
 
-from training.distributed import communicate, fsdp, norms, plan, split
+from training.distributed import communicate, fsdp, norms, split
 from training.distributed.blocks import checkpoint_blocks
 from training.distributed.engine import AXES, mesh_of
-from training.distributed.layout import Layout, check_name
-from training.distributed.shape import Machine, Shape
+from training.distributed.layout import Layout
 from training.distributed.sharded import Contents
 
 _FIELDS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW's state
 _OWN = ("fused", "foreach")  # of a group: how this layout's optimiser works, whatever a checkpoint's did
-
-
-def settle(name: str, ranks: int, shape: Shape, machine: Machine, batch: int, *, copies: bool) -> Layout:
-    """The layout for so many ranks.
-
-    Args:
-        batch: items a step. copies: gradients are to be compressed, which takes whole copies (DDP).
-
-    "auto" is the simplest that fits by the plan's estimate: copies, then ever more divided (ZeRO-1, 2, 3).
-    """
-    check_name(name, ranks)
-    data = 1 if name == "tp" else ranks
-    micro = -(-batch // data)
-    if ranks == 1:
-        return Layout(micro_batch=micro)
-    known = {
-        "ddp": Layout(replicate=ranks, micro_batch=micro),
-        "zero1": Layout(replicate=ranks, zero=1, micro_batch=micro),
-        "zero2": Layout(shard=ranks, zero=2, micro_batch=micro),
-        "zero3": Layout(shard=ranks, zero=3, micro_batch=micro),
-        "tp": Layout(tensor=ranks, micro_batch=micro),
-    }
-    if name == "hsdp":
-        shard = (
-            machine.per_node if 1 < machine.per_node < ranks and not ranks % machine.per_node else ranks // 2
-        )
-        return Layout(replicate=ranks // shard, shard=shard, zero=3, micro_batch=micro)
-    if name != "auto":
-        return known[name]
-    if copies:
-        return known["ddp"]
-    for layout in (known[one] for one in ("ddp", "zero1", "zero2")):
-        if plan.fits(plan.explain(layout, shape, machine), machine):
-            return layout
-    return known["zero3"]
 
 
 class Spread:
@@ -92,9 +56,11 @@ class Spread:
         self._plain: nn.Module | None = None
 
     def apply(self, model: Any, again: Sequence[int] = (), persist: int = 0) -> None:
-        """Divide a `TextClassifier` in place, with rank 0's weights; nothing where ranks hold copies.
+        """Divide a model in place, with rank 0's weights; nothing where ranks hold copies. One whose weights are
+        to wait in the host's memory may come there: its layers visit the device one at a time.
 
         Args:
+            model: a `TextClassifier`, or a language model with all adapters on it.
             again: layers whose activations are computed again in the backward pass; the same on all ranks.
             persist: parameters with fewer figures stay whole on every rank, where FSDP2 divides the others.
 
@@ -102,21 +68,24 @@ class Spread:
             ValueError: its layers cannot be cut so.
         """
         if not self.divides:
-            checkpoint_blocks(model.encoder, again)
+            checkpoint_blocks(model, again)
             return
         assert self.mesh is not None
         for value in chain(model.parameters(), model.buffers()):
-            dist.broadcast(value.detach(), src=0)
+            sent = value.detach().to(self.device)
+            dist.broadcast(sent, src=0)
+            value.detach().copy_(sent)
         self._plain = _without_weights(model)
         if self.layout.tensor > 1:
             split.split_matrices(model.encoder, self.mesh["tensor"])
-        checkpoint_blocks(model.encoder, again)  # not in the copy above: its layers would call these
+        checkpoint_blocks(model, again)  # not in the copy above: its layers would call these
         if self.layout.tensor == 1:
             replicas = self.layout.replicate > 1
             self.kept_whole = fsdp.shard_weights(
                 model,
                 self.mesh["replicate", "shard"] if replicas else self.mesh["shard"],
                 free_after_forward=self.layout.zero == 3,
+                offload=self.layout.offload,
                 persist=persist,
             )
         model._is_accelerate_prepared = True  # accelerate would put DDP around it, or refuse it
@@ -141,23 +110,43 @@ class Spread:
         if self.kept_whole:
             assert self.mesh is not None
             fsdp.mean_of_whole(self.kept_whole, self.mesh)
-        return norms.clip(model.parameters(), most, self.layout.data * self.layout.tensor)
+        return norms.clip(model.parameters(), most, self.layout.data * self.layout.tensor, self.device)
 
-    def whole(self, model: Any) -> Any:
-        """The model with all its weights on every rank, to read from: a copy where they are divided. Every rank
-        must call it."""
+    def whole(self, model: Any, *, here: bool = True, host: bool = False) -> Any:
+        """The model with all its weights, to read from: a copy where they are divided. Every rank must call it;
+        None on one that does not want it `here`, which then holds one whole tensor at a time. `host`: the copy
+        lies in the host's memory.
+        """
         if not self.divides:
-            return model
-        found = copy.deepcopy(self._plain)
-        assert found is not None
-        weights = {name: full(value) for name, value in model.state_dict().items()}
-        found.load_state_dict(weights, assign=True)
+            return model if here else None
+        known: dict[int, Tensor] = {}  # what goes by several names stays one tensor
+        weights: dict[str, Tensor] = {}
+        for name, value in model.state_dict(keep_vars=True).items():
+            if id(value) not in known:
+                found = full(value, self.device)
+                found = found.cpu() if host else found
+                if isinstance(value, nn.Parameter):
+                    found = nn.Parameter(found, False)
+                known[id(value)] = found if here else value
+            weights[name] = known[id(value)]
+        if not here:
+            return None
+        copied = copy.deepcopy(self._plain)
+        assert copied is not None
+        copied.load_state_dict(weights, assign=True)
+        return copied
+
+
+def full(value: Tensor, device: torch.device | None = None) -> Tensor:
+    """A tensor put together from the ranks that divide it; every rank must call it.
+
+    Args:
+        device: that ranks talk over, where parts may wait on another (offload); None: the parts' own.
+    """
+    found = value.detach()
+    if not isinstance(found, DTensor):
         return found
-
-
-def full(value: Tensor) -> Tensor:
-    """A tensor put together from the ranks that divide it; every rank must call it."""
-    return (value.full_tensor() if isinstance(value, DTensor) else value).detach()
+    return (found.to(device) if device is not None else found).full_tensor().detach()
 
 
 def local(value: Tensor) -> Tensor:

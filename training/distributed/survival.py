@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -132,6 +132,10 @@ class Survival:
             self.journal = StepJournal(self.work / STEPS, step)
         if step and self.limits.compare_every is not None:
             self.compare(step, model, optimizer)
+
+    def holds_parts(self) -> None:
+        """Ranks hold different weights from now on: there is nothing to compare."""
+        self.limits = replace(self.limits, compare_every=None)
 
     def rest(self) -> None:
         """No training now: what was begun is written, and nobody watches this rank's beats."""

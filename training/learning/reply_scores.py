@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from training.distributed import fsdp
 from training.learning.batching import token_batches
 from training.learning.dialogues import Spoken
 from training.learning.text_model import padded
@@ -42,24 +43,28 @@ def likelihoods(
     """Log probabilities of the replies given their prompts. `base`: by the model under the adapter.
 
     The head is applied to the replies' own positions alone, a part at a time: (positions, v) logits of whole
-    batches would be gigabytes.
+    batches would be gigabytes. Where ranks divide the weights all of them must call it, with the same replies.
     """
     causal = _causal(model)
     body, head = causal.get_decoder(), causal.get_output_embeddings()
     sums = np.zeros(len(replies), dtype=np.float64)
     right = np.zeros(len(replies), dtype=np.int64)
-    with _inference(model, base):
+
+    def read(at: npt.NDArray[np.int64], ids: Tensor, mask: Tensor) -> None:
+        states = body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state  # (b, t, d)
+        spoken = torch.zeros_like(mask)
+        for place, index in enumerate(at.tolist()):
+            spoken[place, replies[index].prompt : len(replies[index])] = 1
+        where = spoken[:, 1:].bool()  # what position i predicts stands at i + 1
+        rows, wanted = states[:, :-1][where], ids[:, 1:][where]
+        told, first = _told(head, rows, wanted)
+        owner = where.nonzero()[:, 0].cpu().numpy()
+        sums[at] = np.bincount(owner, weights=told, minlength=len(at))
+        right[at] = np.bincount(owner, weights=first, minlength=len(at)).astype(np.int64)
+
+    with _inference(model, base), fsdp.as_forward(model, read) as read_all:
         for at, ids, mask in _batches(replies, pad, model.device, on_progress):
-            states = body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state  # (b, t, d)
-            spoken = torch.zeros_like(mask)
-            for place, index in enumerate(at.tolist()):
-                spoken[place, replies[index].prompt : len(replies[index])] = 1
-            where = spoken[:, 1:].bool()  # what position i predicts stands at i + 1
-            rows, wanted = states[:, :-1][where], ids[:, 1:][where]
-            told, first = _told(head, rows, wanted)
-            owner = where.nonzero()[:, 0].cpu().numpy()
-            sums[at] = np.bincount(owner, weights=told, minlength=len(at))
-            right[at] = np.bincount(owner, weights=first, minlength=len(at)).astype(np.int64)
+            read_all(at, ids, mask)
     tokens = np.array([len(one) - one.prompt for one in replies], dtype=np.int64)
     return Likelihoods(sums=sums, tokens=tokens, right=right)
 
@@ -112,7 +117,10 @@ def _inference(model: Any, base: bool) -> Iterator[None]:
     without = model.disable_adapter() if base and hasattr(model, "disable_adapter") else nullcontext()
     try:
         with torch.no_grad(), without:
-            yield
+            try:
+                yield
+            finally:  # PEFT lets the adapter's weights learn again as it finds them: in parts, not gathered
+                fsdp.in_parts(model)
     finally:
         model.train(was_training)
 

@@ -67,6 +67,11 @@ class SurvivingTrainer(Trainer):
         assert isinstance(mine, Tensor)
         hook.put(self._learning(), mine)
 
+    def _move_model_to_device(self, model: Any, device: torch.device) -> None:
+        """What waits in the host's memory stays there."""
+        if self.spread is None or not self.spread.layout.offload:
+            super()._move_model_to_device(model, device)
+
     def _learning(self) -> list[Tensor]:
         assert self.model is not None
         return [value for value in self.model.parameters() if value.requires_grad]

@@ -8,6 +8,8 @@ Losses, masks and reference models are TRL's own. What differs from its plain tr
 * Reference log probabilities of DPO are worked out once before the first step, longest batches first and
   without gradients, in place of once a step; no second model is held.
 * Checkpoints hold what learns, as safetensors and JSON; steps that must not be taken are not: see `surviving`.
+* Weights are divided among ranks by `Spread`, once TRL has put on the model what its trainer needs (the
+  untouched adapter of DPO, a head that gives log probabilities): the Trainer cannot do it on CPUs.
 * Nothing is sent to TRL's makers (its telemetry is on by default), and no model card is written.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +29,8 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import PrinterCallback, TrainerCallback
 
 from jobs import program
+from training.distributed import communicate
+from training.distributed.spread import Spread
 from training.distributed.survival import Survival
 from training.learning.batching import Ints
 from training.learning.dialogues import Tokenised
@@ -40,12 +45,15 @@ Row = dict[str, Any]
 @dataclass(kw_only=True)
 class Plan:
     """What a run goes through. `batches`: the examples of every step, `positions` their places in the schedule.
-    `watch`: figures of the model as it is, on the validation examples; None: there are none.
+    `watch`: figures of the model as it is, on the validation examples; None: there are none. `spread`: the
+    layout over ranks, which is applied to the trainer's model; `persist`: see `Spread.apply`.
     """
 
     batches: Sequence[Ints]
     positions: Ints
     survival: Survival
+    spread: Spread
+    persist: int = 0
     watch: Callable[[Any], dict[str, float]] | None = None
     callbacks: list[TrainerCallback] = field(default_factory=list)
 
@@ -124,6 +132,7 @@ class _Known(Tuner):
     def __init__(self, model: Any, args: Any, rows: list[Row], tokenizer: Any, plan: Plan) -> None:
         self.plan, self.rows = plan, rows
         self.survival, self.schedule_positions = plan.survival, plan.positions
+        self.spread = spread = plan.spread
         held = Dataset.from_list(rows)
         options: dict[str, Any] = {"eval_dataset": held.select([0])} if plan.watch else {}
         super().__init__(
@@ -135,6 +144,42 @@ class _Known(Tuner):
             **options,
         )
         self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]
+        # TRL gathers the figures of all pairs, and accelerate's gather hangs or dies where shares are unequal.
+        self.accelerator.gather = communicate.joined  # type: ignore[attr-defined]
+        if spread.divides:
+            spread.apply(self.model, persist=plan.persist)
+            self.survival.holds_parts()
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """transformers' AdamW; where ranks divide its state or weights, the layout's, with the same groups."""
+        spread = self.spread
+        assert spread is not None
+        if self.optimizer is None and (spread.divides or spread.layout.zero):
+            args: Any = self.args  # type: ignore[attr-defined]
+            whose: Any = self.model
+            decayed = set(self.get_decay_parameter_names(whose))  # type: ignore[attr-defined]
+            learning = [(name, value) for name, value in whose.named_parameters() if value.requires_grad]
+            groups = [
+                {
+                    "params": [value for name, value in learning if (name in decayed) == is_decayed],
+                    "lr": args.learning_rate,
+                    "weight_decay": args.weight_decay if is_decayed else 0.0,
+                }
+                for is_decayed in (True, False)
+            ]
+            self.optimizer = spread.optimizer(groups, eps=args.adam_epsilon)
+        found: torch.optim.Optimizer = super().create_optimizer(model)  # type: ignore[misc]
+        return found
+
+    def autocast_smart_context_manager(
+        self, cache_enabled: bool | None = True
+    ) -> AbstractContextManager[Any]:
+        """accelerate does it for models that it wraps; those that are divided it leaves alone."""
+        args: Any = self.args  # type: ignore[attr-defined]
+        if self.spread is not None and self.spread.divides and args.bf16:
+            return torch.autocast(args.device.type, dtype=torch.bfloat16, cache_enabled=cache_enabled)
+        found: AbstractContextManager[Any] = super().autocast_smart_context_manager(cache_enabled)  # type: ignore[misc]
+        return found
 
     def _prepare_dataset(self, dataset: Any, *_args: Any, **_options: Any) -> Any:
         return dataset

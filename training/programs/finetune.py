@@ -18,7 +18,6 @@ import json
 import math
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -176,8 +175,8 @@ class _Run:
         layout, again = finetune_model.computed_again(layout, model, longest, survival.recovery.again)
         spread = Spread(layout, self.args.device)
         spread.apply(model, again, persist)
-        if spread.divides:  # ranks hold different weights: nothing to compare
-            survival.limits = replace(survival.limits, compare_every=None)
+        if spread.divides:
+            survival.holds_parts()
         taken = positions(self.steps, survival.recovery.skipped)
         trainer = ExactTrainer(
             model,

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from jobs import program
-from training.distributed import communicate, memory, plan
+from training.distributed import communicate, memory
 from training.distributed.layout import Checkpointing, Layout
+from training.distributed.settling import settle
 from training.distributed.shape import Machine, Shape
-from training.distributed.spread import settle
 from training.distributed.tasks import Task
 from training.distributed.traffic import bucket_mb
 from training.learning.encoder import Encoder
@@ -67,12 +67,7 @@ def layout(spec: FinetuneSpec, model: TextClassifier, longest: int) -> tuple[Lay
     shape = Shape.of(model.encoder, longest, outputs=model.head.out_features)
     machine = Machine.here(ranks)
     found = settle(spec.layout, ranks, shape, machine, spec.batch_size, copies=spec.copies)
-    for kind in AGAIN:  # the least that fits by the plan's estimate
-        found = replace(found, checkpointing=kind)
-        planned = plan.explain(found, shape, machine)
-        if plan.fits(planned, machine):
-            break
-    return found, bucket_mb(machine, found, shape), planned.persist
+    return found.layout, bucket_mb(machine, found.layout, shape), found.persist
 
 
 def computed_again(

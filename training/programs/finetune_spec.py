@@ -51,7 +51,7 @@ class FinetuneSpec(SurvivingSpec):
         gradient_surgery: PCGrad between tasks (`learning.task_surgery`). surgery_tasks: which they are
             (`objectives.parts`); increment with `before` alone.
         layout: how model and optimiser lie on the processes (`distributed.layout.NAMES`); "auto": the simplest
-            that fits. One process is one process under any of them.
+            that fits. One process is one process under any of them, but for "zero3_offload".
         autotune_s: seconds to look for faster settings before the training begins; 0: none. What they are is
             found on the machine (`learning.faster`) and changes results by rounding alone.
         profile_steps: steps that torch's profiler looks at, 0 for none; the trace comes with the result.

@@ -1,7 +1,8 @@
-"""The watch of a language model's trainer: its layout over ranks, and what its weights take."""
+"""The layout of a language model over ranks, and the watch of its trainer."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,46 @@ import torch
 
 from training.distributed import communicate, footprint
 from training.distributed.layout import Checkpointing, Layout
+from training.distributed.settling import settle
 from training.distributed.shape import Machine, Shape
 from training.distributed.spread import Spread
 from training.distributed.traffic import bucket_mb
 from training.learning.watching import Drawn, Watch
+
+
+def takes(adapter: str, dtype: torch.dtype) -> footprint.Precision:
+    """Bytes a parameter. `adapter`: "lora" or "full"; `dtype`: of the products, and of what is frozen."""
+    if dtype != torch.bfloat16:
+        return footprint.FP32
+    return footprint.FROZEN_BF16 if adapter == "lora" else footprint.AUTOCAST
+
+
+def layout(
+    name: str,
+    model: Any,
+    *,
+    items: int,
+    longest: int,
+    outputs: int | None,
+    precision: footprint.Precision,
+    pieces: int,
+    again: bool,
+) -> tuple[Layout, int, int]:
+    """How a model lies on the ranks that there are now, MiB of a bucket of gradients, and the size below which a
+    parameter is not divided.
+
+    Args:
+        items, longest: see `watch`. outputs: see `Watch.figures`.
+        pieces: in how many parts a rank takes its share, since memory ran out.
+        again: activations are to be computed again; also where the estimate asks for it, and then of all layers.
+    """
+    ranks = communicate.world_size()
+    machine, shape = Machine.here(ranks), Shape.of(model, longest, outputs=outputs)
+    kinds: tuple[Checkpointing, ...] = ("full",) if again else ("none", "full")
+    found = settle(name, ranks, shape, machine, items, takes=precision, again=kinds)
+    micro = -(-items // (found.layout.data * pieces))
+    settled = replace(found.layout, micro_batch=micro, accumulation=pieces)
+    return settled, bucket_mb(machine, settled, shape), found.persist
 
 
 def bucket(model: Any, longest: int) -> int:
@@ -33,30 +70,26 @@ def watch(
     folder: Path,
     drawn: Drawn | None = None,
 ) -> Watch:
-    """A watch that the trainer has been given.
+    """A watch that the trainer has been given. One without a layout of its own holds copies.
 
     Args:
         items: of a step, over all ranks. longest: tokens of the longest item, both replies of a pair counted.
         adapter: "lora" or "full". dtype: of the products, and of what is frozen.
         profile_steps, folder, drawn: see `Watch`.
     """
-    ranks = trainer.args.world_size
-    again: Checkpointing = "full" if trainer.args.gradient_checkpointing else "none"
-    pieces = trainer.survival.recovery.pieces  # memory may have run out before
-    layout = Layout(
-        replicate=ranks, micro_batch=-(-items // (ranks * pieces)), accumulation=pieces, checkpointing=again
-    )
-    takes = footprint.FP32
-    if dtype == torch.bfloat16:
-        takes = footprint.FROZEN_BF16 if adapter == "lora" else footprint.AUTOCAST
+    spread = trainer.spread
+    if spread is None:
+        ranks, pieces = trainer.args.world_size, trainer.survival.recovery.pieces
+        copies = Layout(replicate=ranks, micro_batch=-(-items // (ranks * pieces)), accumulation=pieces)
+        spread = Spread(copies, trainer.args.device)
     trainer.precision = "bf16" if dtype == torch.bfloat16 else "fp32"
     found = Watch(
         trainer,
         profile_steps=profile_steps,
         folder=folder,
         longest=longest,
-        spread=Spread(layout, trainer.args.device),
-        takes=takes,
+        spread=spread,
+        takes=takes(adapter, dtype),
         drawn=drawn,
     )
     trainer.add_callback(found)

@@ -28,17 +28,18 @@ import numpy as np
 from jobs import program
 from training.distributed import checkpoint, communicate, memory
 from training.distributed.recovery import positions
+from training.distributed.spread import Spread
 from training.distributed.survival import Survival
 from training.learning import batching, dialogues, precision, reply_scores, text_model
 from training.learning.watching import Watch
 from training.objectives import language
-from training.objectives.language import DPO, REWARD, SFT
+from training.objectives.language import DPO, REWARD
 from training.programs import language_watch, specs
 from training.programs.surviving_run import curve, leaving_with_the_others
 from training.programs.tune_arguments import arguments
 from training.programs.tune_spec import TuneSpec
+from training.programs.tune_watch import Watched
 
-WATCHED_EXAMPLES = 200  # of the validation items, while it trains; all of them before and after
 REFERENCE = "reference.npy"
 CURVE = {
     "loss": "loss",
@@ -72,117 +73,151 @@ class _Run:
         self.spec = spec = replace(spec, precision=settled.precision)
         self.survival: Survival | None = None
         self.costs: Watch | None = None  # of the last attempt
-        self.begun = 0.0
+        self.begun = self.reference_s = 0.0
+        self.before: dict[str, Any] | None = None  # figures of the untouched model
         self.dtype = language_base.dtype_of(spec.precision)
         self.base = language_base.folder_of(spec.base_model, spec.models)
         self.tokenizer = language_base.load_tokenizer(self.base)
         self.pad = int(self.tokenizer.pad_token_id)
 
     def perform(self, started: float) -> None:
-        from training.learning import language_base, tuning
+        from training.learning import tuning
 
         spec = self.spec
-        train, validation = self._held("train"), self._held("validation")
-        _refuse_if_dropped(train, spec)
-        self.steps = spec.steps(len(train.examples))
+        self.train, validation = self._held("train"), self._held("validation")
+        _refuse_if_dropped(self.train, spec)
+        self.longest = max(sum(len(reply) for reply in one.replies) for one in self.train.examples)
+        self.steps = spec.steps(len(self.train.examples))
         self.own = Path(spec.work) / f"attempt-{communicate.attempt()}"
         self.args = arguments(  # joins the process group
             spec, self.own, self.steps, has_validation=bool(validation.examples), dtype=self.dtype
         )
         self.survival = Survival(Path(spec.work), self.own, spec.key(), self.args.device, spec.limits())
-        model = self._model()
-        total, learning = language_base.parameters(model)
-        program.log(f"{learning:,} of {total:,} parameters learn, in {_named(self.dtype)}")
-        self.rows = tuning.rows_of(spec.objective, train.examples)
-        begun = time.monotonic()
-        if spec.objective == DPO:
-            self._refer(model, train.examples, self.rows)
-        reference_s = time.monotonic() - begun
-        self.watch = _Watch(self, validation.examples)
-        before = self.watch.all(model, None) if validation.examples else None
-        untouched = [model]
-        trainer, resume = self.survival.attempt(
-            lambda resume: self._train_from(resume, untouched.pop() if untouched else self._model(), train)
-        )
+        self.rows = tuning.rows_of(spec.objective, self.train.examples)
+        self.watch = Watched(spec, self.pad, validation.examples)
+        trainer, resume = self.survival.attempt(self._train_from)
         trained = time.monotonic() - self.begun
-        assert self.costs is not None
-        if communicate.rank() == 0:
-            after = self.watch.all(trainer.model, None) if validation.examples else None
-            begun_at = checkpoint.step_of(resume) if resume else 0
+        leads = communicate.rank() == 0
+        # Where weights are divided a look at the model and its copy take all ranks.
+        after = self.watch.all(trainer.model) if leads or trainer.spread.divides else {}
+        model = trainer.spread.whole(trainer.model, here=leads, host=True)
+        if leads:
+            dropped = {"train": self.train.counts(), "validation": validation.counts()}
             figures = {
-                "train_count": len(train.examples),
-                "dropped": {"train": train.counts(), "validation": validation.counts()},
-                "validation": after or {"n": 0},
-                "validation_before": before or {"n": 0},
-                "steps": trainer.state.global_step,
-                "resumed_from_step": begun_at if resume else None,
-                "recovered": self.survival.recovery.events,
-                "tokens_per_s": round(
-                    _tokens(trainer.plan.batches[begun_at:], train.examples) / max(trained, 1e-9), 1
-                ),
-                "trained_s": round(trained, 2),
-                "reference_s": round(reference_s, 2),
-                "parameters": total,
-                "parameters_learning": learning,
-                "precision": _named(self.dtype),
-                "world_size": communicate.world_size(),
-                "device": str(self.args.device),
-                "history": curve(trainer.state.log_history, CURVE),
-                **self.costs.figures(trainer.model, 1 if spec.objective == REWARD else None),
+                "dropped": dropped,
+                "validation": after,
+                **self._figures(trainer, resume, trained),
             }
-            self._write(trainer.model, figures, started)
+            self._write(model, figures, started)
             self.survival.clear()
             (Path(spec.work) / precision.FILE).unlink(missing_ok=True)
         communicate.barrier()  # the others stay: torchrun would call one that leaves early a failure
         self.survival.heart.stop("done")
 
-    def _train_from(self, resume: Path | None, model: Any, train: dialogues.Held) -> tuple[Any, Path | None]:
-        """Train to the end, from a checkpoint or the base; more than once where a step went wrong."""
-        from training.learning import tuning
+    def _figures(self, trainer: Any, resume: Path | None, trained: float) -> dict[str, Any]:
+        """What result.json says of the training itself."""
+        assert self.survival is not None and self.costs is not None
+        begun_at = checkpoint.step_of(resume) if resume else 0
+        total, learning = self.parameters
+        tokens = _tokens(trainer.plan.batches[begun_at:], self.train.examples)
+        return {
+            "train_count": len(self.train.examples),
+            "validation_before": self.before,
+            "steps": trainer.state.global_step,
+            "resumed_from_step": begun_at if resume else None,
+            "recovered": self.survival.recovery.events,
+            "tokens_per_s": round(tokens / max(trained, 1e-9), 1),
+            "trained_s": round(trained, 2),
+            "reference_s": round(self.reference_s, 2),
+            "parameters": total,
+            "parameters_learning": learning,
+            "precision": _named(self.dtype),
+            "world_size": communicate.world_size(),
+            "device": str(self.args.device),
+            "history": curve(trainer.state.log_history, CURVE),
+            **self.costs.figures(trainer.model, self._outputs()),
+        }
 
+    def _outputs(self) -> int | None:
+        """Figures that the model gives an item; None: one for each word at each token."""
+        return 1 if self.spec.objective == REWARD else None
+
+    def _train_from(self, resume: Path | None) -> tuple[Any, Path | None]:
+        """Train to the end, from a checkpoint or the base; more than once where a step went wrong."""
         assert self.survival is not None
-        spec, skipped = self.spec, self.survival.recovery.skipped
+        spec = self.spec
         self.args.learning_rate = spec.learning_rate * self.survival.recovery.rate
-        weights = [one.weight for one in train.examples]
-        schedule = batching.schedule(
-            [one.length for one in train.examples],
-            batch_size=spec.batch_size,
-            steps=self.steps + len(skipped),
-            seed=spec.seed,
-            weights=weights,  # TRL's losses are means over alike examples
-        )
-        taken = positions(self.steps, skipped)
-        batches = [schedule[at] for at in taken]
-        plan = tuning.Plan(
-            batches=batches,
-            positions=taken,
-            survival=self.survival,
-            watch=self.watch.some if self.watch.examples else None,
-            callbacks=[tuning.TokenReporter(batches, _tokens(batches, train.examples))],
-        )
-        if self.survival.recovery.again:  # of all layers: the trainer knows no other way
-            self.args.activation_checkpointing = self.args.gradient_checkpointing = True
-        self.args.ddp_bucket_cap_mb = language_watch.bucket(model, spec.max_length)
-        trainer = tuning.TRAINERS[spec.objective](model, self.args, self.rows, self.tokenizer, plan)
+        trainer = self._trainer(self._model(), self.survival)
+        self._before(trainer.model)
         if self.costs is not None:
             self.costs.close()
         self.costs = language_watch.watch(
             trainer,
             items=spec.batch_size,
-            longest=max(sum(len(reply) for reply in one.replies) for one in train.examples),
+            longest=self.longest,
             adapter=spec.adapter,
             dtype=self.dtype,
             profile_steps=spec.profile_steps,
             folder=self.own / "profile",
         )
-        if communicate.rank() == 0 and min(weights) < max(weights):
-            least, most = min(weights), max(weights)
-            program.log(f"examples are drawn in proportion to their weights, {least:g} to {most:g}")
         if resume and communicate.rank() == 0:
             program.log(f"going on from step {checkpoint.step_of(resume)}")
         self.begun = time.monotonic()
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         return trainer, resume
+
+    def _trainer(self, model: Any, survival: Survival) -> Any:
+        """The objective's trainer, its model laid out over the ranks."""
+        from training.learning import tuning
+
+        spec, args, recovery = self.spec, self.args, survival.recovery
+        layout, args.ddp_bucket_cap_mb, persist = language_watch.layout(
+            spec.layout,
+            model,
+            items=spec.batch_size,
+            longest=self.longest,
+            outputs=self._outputs(),
+            precision=language_watch.takes(spec.adapter, self.dtype),
+            pieces=recovery.pieces,
+            again=spec.gradient_checkpointing or bool(recovery.again),
+        )
+        if layout.checkpointing != "none":  # of all layers: the trainer knows no other way
+            args.activation_checkpointing = args.gradient_checkpointing = True
+        if not layout.offload:
+            model.to(args.device)
+        weights = [one.weight for one in self.train.examples]
+        schedule = batching.schedule(
+            [one.length for one in self.train.examples],
+            batch_size=spec.batch_size,
+            steps=self.steps + len(recovery.skipped),
+            seed=spec.seed,
+            weights=weights,  # TRL's losses are means over alike examples
+        )
+        if communicate.rank() == 0 and min(weights) < max(weights):
+            least, most = min(weights), max(weights)
+            program.log(f"examples are drawn in proportion to their weights, {least:g} to {most:g}")
+        taken = positions(self.steps, recovery.skipped)
+        batches = [schedule[at] for at in taken]
+        plan = tuning.Plan(
+            batches=batches,
+            positions=taken,
+            survival=survival,
+            spread=Spread(layout, args.device),
+            persist=persist,
+            watch=self.watch.some if self.watch.examples else None,
+            callbacks=[tuning.TokenReporter(batches, _tokens(batches, self.train.examples))],
+        )
+        return tuning.TRAINERS[spec.objective](model, args, self.rows, self.tokenizer, plan)
+
+    def _before(self, model: Any) -> None:
+        """What the untouched model thinks of the examples; once, whatever happens to the training."""
+        if self.before is not None:
+            return
+        begun = time.monotonic()
+        if self.spec.objective == DPO:
+            self._refer(model, self.train.examples, self.rows)
+        self.reference_s = time.monotonic() - begun
+        self.before = self.watch.all(model)
 
     def _held(self, split: str) -> dialogues.Held:
         spec = self.spec
@@ -211,7 +246,9 @@ class _Run:
             model = language_base.with_adapter(
                 model, spec.objective, spec.rank, 2 * spec.rank, language_base.LORA_DROPOUT
             )
-        return model.to(self.args.device)
+        self.parameters = total, learning = language_base.parameters(model)
+        program.log(f"{learning:,} of {total:,} parameters learn, in {_named(self.dtype)}")
+        return model
 
     def _refer(self, model: Any, examples: Sequence[dialogues.Tokenised], rows: list[dict[str, Any]]) -> None:
         """Add what the untouched model thinks of each reply; a later attempt reads what this one worked out."""
@@ -219,7 +256,8 @@ class _Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         wanted = 2 * len(examples)
         found = np.load(path) if path.is_file() else np.empty(0)
-        if len(found) != wanted:
+        lacking = np.array([len(found) != wanted], dtype=np.float32)
+        if communicate.summed(lacking, self.args.device)[0]:  # all work it out, or none
             replies = [reply for example in examples for reply in example.replies]
             tell = specs.Progress(0, wanted, "asking the base about reply")
             found = reply_scores.likelihoods(model, replies, self.pad, on_progress=tell).sums
@@ -257,38 +295,6 @@ class _Run:
                 json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
             )
         (Path(spec.work) / REFERENCE).unlink(missing_ok=True)
-
-
-class _Watch:
-    """Figures of the model on the validation examples. Those of the untouched model are worked out once."""
-
-    def __init__(self, run: _Run, examples: Sequence[dialogues.Tokenised]) -> None:
-        self.run, self.examples = run, examples
-        self.reference: np.ndarray[Any, Any] | None = None
-
-    def some(self, model: Any) -> dict[str, float]:
-        found = self.all(model, WATCHED_EXAMPLES)
-        return {name: found[name] for name in ("loss", "accuracy")}
-
-    def all(self, model: Any, most: int | None) -> dict[str, Any]:
-        from training.evaluation import language as figures
-
-        spec, some = self.run.spec, self.examples[:most]
-        rows = np.array([example.row for example in some], dtype=np.int64)
-        replies = [reply for example in some for reply in example.replies]
-        rng = np.random.default_rng([spec.seed, 21])
-        if spec.objective == REWARD:
-            scores = reply_scores.rewards(model, replies, self.run.pad).reshape(-1, 2)
-            return figures.of_pairs(rows, scores[:, 0] - scores[:, 1], rng)
-        found = reply_scores.likelihoods(model, replies, self.run.pad)
-        if spec.objective == SFT:
-            return figures.of_responses(rows, found.sums, found.tokens, found.right, rng)
-        if self.reference is None:  # the first call comes before the first step
-            replies = [reply for example in self.examples for reply in example.replies]
-            base = reply_scores.likelihoods(model, replies, self.run.pad, base=True)
-            self.reference = base.sums
-        gain = spec.beta * (found.sums - self.reference[: len(found.sums)]).reshape(-1, 2)
-        return figures.of_pairs(rows, gain[:, 0] - gain[:, 1], rng)
 
 
 def _named(dtype: Any) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
+from training.distributed.layout import check_language_name
 from training.distributed.survival import Limits
 from training.learning import precision
 from training.learning.precision import Asked
@@ -28,11 +29,13 @@ class TuneSpec(SurvivingSpec):
         beta: of DPO: how dear it is to leave the base.
         max_length: tokens of prompt and reply; a longer example is dropped and counted.
         precision: of the frozen weights, and of products: "auto", "fp32" or "bf16".
+        layout: how model and optimiser lie on the processes (`distributed.layout.LANGUAGE_NAMES`); "auto": the
+            simplest that fits. One process is one process under any of them, but for "zero3_offload".
         profile_steps: steps that torch's profiler looks at, 0 for none; the trace comes with the result.
         The rest: see SurvivingSpec.
     """
 
-    APART: ClassVar[tuple[str, ...]] = (*SurvivingSpec.APART, "models", "profile_steps")
+    APART: ClassVar[tuple[str, ...]] = (*SurvivingSpec.APART, "models", "layout", "profile_steps")
 
     base_model: str
     models: str = ""
@@ -50,6 +53,7 @@ class TuneSpec(SurvivingSpec):
     max_length: int = 512
     gradient_checkpointing: bool = False
     precision: Asked = "auto"
+    layout: str = "auto"
     profile_steps: int = 0
 
     def __post_init__(self) -> None:
@@ -68,6 +72,7 @@ class TuneSpec(SurvivingSpec):
         specs.check_range("beta", self.beta, 1e-6, 1e3)
         specs.check_range("max_length", self.max_length, 8, 1_000_000)
         specs.check_range("profile_steps", self.profile_steps, 0, 1000)
+        check_language_name(self.layout, self.processes)
 
     def limits(self) -> Limits:
         """When to step in, as `Survival` wants it."""
