@@ -180,14 +180,16 @@ def example(strategy: Strategy) -> str:
         first = next(iter(of.__annotations__))  # its own, before what it inherits
         imports.append(f"{of.__module__} import {of.__name__}")
         default = repr(getattr(of, first)).replace("'", '"')
-        given = f"settings={of.__name__}({first}={default}), "
+        told.append(f"settings = {of.__name__}({first}={default})\n")
+        given = "settings=settings, "
     return (
         "import numpy as np\n"
         + "".join(f"from {one}\n" for one in sorted(imports))
         + "\n"
         + "".join(told)
         + f"pool = Pool({', '.join([f'rows=np.arange({count})', *names])})\n"
-        + f'batch = pick_batch(pool, 20, strategy="{strategy.name}", {given}rng=np.random.default_rng(0))\n'
+        + "rng = np.random.default_rng(0)\n"
+        + f'batch = pick_batch(pool, 20, strategy="{strategy.name}", {given}rng=rng)\n'
         + "batch.indices, batch.parts\n"
     )
 
