@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -175,3 +175,26 @@ class Encoder:
             ):
                 out[start + at] = vectors
         return out
+
+    def states(
+        self, tokens: Sequence[list[int]], *, batch_tokens: int = BATCH_TOKENS
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+        """What the vectors are the means of: the states of the tokens themselves.
+
+        Args:
+            tokens: ids of texts, in the tokenizer's numbers.
+
+        Yields:
+            The indices of a batch, longest texts first, and (b, t, d) float32, padded on the right. What is held
+            at once is one batch.
+        """
+        from training.learning import text_model
+
+        for at, (values,) in text_model.infer(
+            lambda ids, mask: (self.model(input_ids=ids, attention_mask=mask).last_hidden_state,),
+            list(tokens),
+            pad=self.tokeniser.pad,
+            device=self.model.device,
+            batch_tokens=batch_tokens,
+        ):
+            yield at, values

@@ -103,7 +103,7 @@ class _Run:
         self.args = arguments(spec, self.own, self.steps, has_validation=bool(len(self.validation)))
         compress.check(spec.compression, backend=communicate.backend())
         self.lengths = [len(row) for row in self.encoded.tokens]
-        self.order = Order.of(spec, self.train, self.targets, self.lengths, self.args.device)
+        self.order = Order.of(spec, self.train, self.targets, self.encoded.tokens, self.args.device)
         self.survival = Survival(Path(spec.work), self.own, spec.key(), self.args.device, spec.limits())
         self.precision = precision.settled(spec.precision, self.args.device, Path(spec.work))
         self.tuned = finetune_tuning.found(

@@ -16,6 +16,7 @@ from training.learning import difficulty
 from training.learning.batching import Ints, schedule
 from training.learning.curriculum import Batches, Forgetting
 from training.learning.encoder import Encoder
+from training.learning.text_model import Tokens
 from training.objectives.frozen import Examples
 from training.programs.finetune_spec import FinetuneSpec
 
@@ -33,9 +34,14 @@ class Order:
 
     @classmethod
     def of(
-        cls, spec: FinetuneSpec, train: Examples, targets: Any, lengths: list[int], device: torch.device
+        cls, spec: FinetuneSpec, train: Examples, targets: Any, tokens: Tokens, device: torch.device
     ) -> Order:
-        """Measures the difficulty where the spec has a curriculum; rank 0 does, and tells the others."""
+        """Measures the difficulty where the spec has a curriculum; rank 0 does, and tells the others.
+
+        Args:
+            tokens: of the training items, in the tokenizer's numbers.
+        """
+        lengths = [len(row) for row in tokens]
         if spec.curriculum == "none":
             return cls(spec, lengths)
 
@@ -43,10 +49,16 @@ class Order:
             program.progress(0, 1, f"reading {len(train)} texts for their difficulty")
             return Encoder.load(spec.base_model).encode(train.texts)
 
+        def states() -> Any:
+            program.progress(0, 1, f"reading the words of {len(train)} texts for their difficulty")
+            return Encoder.load(spec.base_model).states(tokens)
+
         values, source = np.zeros(len(train)), ""
         if communicate.rank() == 0:
             path = Path(spec.data) / "train.parquet"
-            values, source = difficulty.measured(path, train, targets, lengths, spec.task, vectors, spec.seed)
+            values, source = difficulty.measured(
+                path, train, targets, lengths, spec.task, vectors, states, spec.seed
+            )
             program.log(f"curriculum {spec.curriculum}: difficulty by {source}")
         shared = communicate.summed(values.astype(np.float32), device).astype(np.float64)
         return cls(spec, lengths, shared, source)

@@ -48,6 +48,19 @@ def test_it_reads_a_text_up_to_its_256th_token(minilm: Encoder) -> None:
 
 
 @pytest.mark.slow
+def test_its_vectors_are_the_means_of_its_tokens_states(tmp_path: Path) -> None:
+    one = Encoder.load(tiny_encoder(tmp_path / "tiny"))
+    texts = ["where is my card", "a", "give me my money back please"]
+    tokens = one.tokeniser(texts)
+    found = np.empty((3, one.width), dtype=np.float32)
+    for at, states in one.states(tokens, batch_tokens=16):
+        for item, rows in zip(at.tolist(), states, strict=True):
+            mean = rows[: len(tokens[item])].mean(axis=0)
+            found[item] = mean / np.linalg.norm(mean)
+    np.testing.assert_allclose(found, one.encode(texts), atol=2e-5)
+
+
+@pytest.mark.slow
 def test_its_middle_layer_is_the_state_halfway_of_the_whole_model(tmp_path: Path) -> None:
     import torch
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from jobs import program
@@ -20,8 +21,10 @@ from training.distributed import profile
 from training.distributed.survival import Survival
 from training.learning import faster
 from training.learning.encoder import default_encoder_path
+from training.learning.text_model import Tokeniser
 from training.programs import finetune, predict
 from training.programs.finetune_spec import FinetuneSpec
+from training.programs.ordering import Order
 
 MODULE = "training.programs.finetune"
 RATING = {
@@ -437,6 +440,27 @@ def test_it_lets_new_and_replayed_items_give_way_to_each_other(
     finetune.work(plain)
     assert result_of(plain)["surgery"] is None
     assert losses_of(plain)[0] == pytest.approx(losses_of(spec)[0], abs=1e-6)  # before any step
+
+
+def test_a_curriculum_of_spans_goes_by_the_loss_of_their_words(tmp_path: Path, tiny: Path) -> None:
+    field = {"name": "entities", "type": "spans", "labels": [{"id": "thing", "name": "Thing"}]}
+    rows = []
+    for at in range(20):
+        text = f"I lost my card number {at} please help"
+        spans = [{"start": 10, "end": 14, "label": "thing"}] if at != 7 else []
+        rows.append((text, {"spans": spans}))
+    data = kit.write_answers(tmp_path / "data", field, rows)
+    given = {"field": field, "objective": "spans", "labels": [], "curriculum": "competence"}
+    spec = make_spec(tmp_path, data, tiny, **given, max_steps=2, batch_size=4)
+    finetune.work(spec)
+    assert result_of(spec)["curriculum"]["difficulty"] == "cross-validated loss"
+    read = FinetuneSpec.from_json(spec)
+    train = read.task.read(data, "train")
+    encoded = read.task.encode(Tokeniser.load(tiny, 128), train.texts)
+    targets = read.task.targets(train, encoded)
+    order = Order.of(read, train, targets, encoded.tokens, torch.device("cpu"))
+    assert order.lengths == [len(row) for row in encoded.tokens]
+    assert order.difficulty is not None and order.difficulty.argmax() == 7  # the one that others contradict
 
 
 def test_it_lets_dimensions_of_a_rating_give_way_to_each_other(tmp_path: Path, tiny: Path) -> None:
