@@ -78,7 +78,8 @@ def _fill(graph: Graph, held: Vectors, rows: npt.NDArray[np.int64], others: npt.
 
 
 def _stepped(close: Vectors) -> Vectors:
-    return np.round(np.maximum(close, 0.0) * STEPS) / np.float32(STEPS)
+    steps = np.float32(STEPS)
+    return np.round(np.maximum(close, np.float32(0)) * steps) / steps
 
 
 def _cells(

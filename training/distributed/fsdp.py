@@ -84,12 +84,13 @@ def as_forward(model: Any, act: Callable[..., Any]) -> Iterator[Callable[..., An
     if not isinstance(model, FSDPModule):
         yield act
         return
-    model._read = act
-    register_fsdp_forward_method(model, "_read")
+    held: Any = model  # a module as well, which its type does not say
+    held._read = act
+    register_fsdp_forward_method(held, "_read")
     try:
-        yield model._read
+        yield held._read
     finally:
-        del model._read
+        del held._read
 
 
 def in_parts(model: Any) -> None:

@@ -146,7 +146,11 @@ def full(value: Tensor, device: torch.device | None = None) -> Tensor:
     found = value.detach()
     if not isinstance(found, DTensor):
         return found
-    return (found.to(device) if device is not None else found).full_tensor().detach()
+    there: Any = (
+        found.to(device) if device is not None else found
+    )  # stays a DTensor, which torch does not say
+    whole: Tensor = there.full_tensor().detach()
+    return whole
 
 
 def local(value: Tensor) -> Tensor:
