@@ -110,7 +110,7 @@ def test_a_round_trains_judges_scores_and_suggests_from_a_registered_encoder(
     assert (f"{model} · bf16" in client.get(reverse("selection:pool", args=[project.slug])).text) == in_bf16
     page = client.get(reverse("training:run", args=[project.slug, second.run.number])).text
     assert f"<dt>Reads the pool in</dt><dd>{model.figures['scoring']}</dd>" in page
-    assert f"<dt>base</dt><dd>{base}</dd>" in page
+    assert f"<dt>Base model</dt><dd>{base}</dd>" in page
 
 
 def test_one_base_goes_on_from_itself_alone(bases: Path) -> None:
