@@ -46,7 +46,10 @@ class PoolSerializer(serializers.Serializer):
 
 class KindSerializer(serializers.Serializer):
     kind = serializers.ChoiceField(
-        choices=KINDS, default="", allow_blank=True, help_text="without one, what fits the memory best"
+        choices=KINDS,
+        required=False,
+        allow_blank=True,
+        help_text="blank: what fits the memory best; left out: the kind that somebody chose, if there is one",
     )
 
 
@@ -86,7 +89,7 @@ class PoolViews(viewsets.GenericViewSet):
         project = get_project(request.user, slug, may_run_rounds)
         order = KindSerializer(data=request.data)
         order.is_valid(raise_exception=True)
-        kind = order.validated_data["kind"] or indexing.asked_for(indexing.current(project))
+        kind = order.validated_data.get("kind", indexing.asked_for(indexing.current(project)))
         return Response({"job": indexing.ensure(project, kind=kind, by=request.user).uuid}, status=202)
 
     @extend_schema(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,11 @@ PROBES = 4  # cells that a cell is compared with, itself among them
 MORE_PROBES, FEW = 16, 50_000  # up to so many vectors: a second or two, and fewer neighbours are missed
 STEPS = 2.0**16  # similarities are multiples of 1 / STEPS
 PART = 1024
+
+
+def stepped(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """In steps of 2^-16, dtype kept: sums of such numbers, and of products of two, are exact in float64."""
+    return np.asarray(np.round(values * values.dtype.type(STEPS)) / values.dtype.type(STEPS))
 
 
 @dataclass(frozen=True)
@@ -67,19 +73,12 @@ def _fill(graph: Graph, held: Vectors, rows: npt.NDArray[np.int64], others: npt.
         own = rows[start : start + PART]
         close = held[own] @ theirs.T
         if len(others) <= k:
-            graph.neighbours[own, : len(others)], graph.similarity[own, : len(others)] = (
-                others,
-                _stepped(close),
-            )
+            graph.neighbours[own, : len(others)] = others
+            graph.similarity[own, : len(others)] = stepped(np.maximum(close, 0))
             continue
         at = np.argpartition(close, len(others) - k, axis=1)[:, len(others) - k :]
         graph.neighbours[own] = others[at]
-        graph.similarity[own] = _stepped(np.take_along_axis(close, at, axis=1))
-
-
-def _stepped(close: Vectors) -> Vectors:
-    steps = np.float32(STEPS)
-    return np.round(np.maximum(close, np.float32(0)) * steps) / steps
+        graph.similarity[own] = stepped(np.maximum(np.take_along_axis(close, at, axis=1), 0))
 
 
 def _cells(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selection.index.graph import STEPS, Graph, neighbour_graph
+from selection.index.graph import Graph, neighbour_graph, stepped
 from selection.strategies.pool import Floats, Indices, Picks, Pool, among, candidates
 from selection.strategies.submodular import (
     FacilityLocation,
@@ -135,7 +135,7 @@ def nearest_labelled(vectors: Floats, labelled: Floats, k: int) -> Floats:
     from selection.index.flat import nearest
 
     close = nearest(labelled, vectors, k)[1].astype(np.float64)
-    return np.round(np.maximum(close, 0.0) * STEPS) / STEPS
+    return stepped(np.maximum(close, 0.0))
 
 
 def _near_labelled(pool: Pool, vectors: Floats, least: Floats, neighbours: int) -> Floats | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selection.index.graph import STEPS, Graph, neighbour_graph
+from selection.index.graph import STEPS, Graph, neighbour_graph, stepped
 from selection.strategies.coverage import nearest_labelled
 from selection.strategies.pool import Floats, Picks, Pool, candidates
 from selection.strategies.ranking import top
@@ -65,7 +65,7 @@ def pick_herding(pool: Pool, count: int, *, settings: HerdingSettings, rng: np.r
     graph = neighbour_graph(vectors, settings.neighbours)
     there = graph.neighbours >= 0
     close = np.where(there, _likeness(graph.similarity, settings.width), 0)
-    weights = np.maximum(_stepped(unsure[short]), 1 / STEPS)
+    weights = np.maximum(stepped(unsure[short].astype(np.float64)), 1 / STEPS)
     function = FacilityLocation(Graph(graph.neighbours, close.astype(np.float32)), cover, weights)
     chosen, gains = lazy_greedy(function, count)
     parts = {
@@ -77,12 +77,7 @@ def pick_herding(pool: Pool, count: int, *, settings: HerdingSettings, rng: np.r
 
 
 def _likeness(cosines: Floats, width: float) -> Wide:
-    return _stepped(np.exp((cosines.astype(np.float64) - 1) / width))
-
-
-def _stepped(values: Floats) -> Wide:
-    """In steps of 2^-16: products of two are multiples of 2^-32, and sums of a million of them exact."""
-    return np.round(values.astype(np.float64) * STEPS) / STEPS
+    return stepped(np.exp((cosines.astype(np.float64) - 1) / width))
 
 
 def _unlike(picked: Floats, labelled: Floats | None) -> Floats:

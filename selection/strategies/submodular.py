@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from selection.index.graph import Graph
+from selection.index.graph import Graph, stepped
 from selection.strategies.pool import Floats, Indices
 
 Wide = npt.NDArray[np.float64]
@@ -127,9 +127,7 @@ class SaturatedCoverage:
     def __init__(self, graph: Graph, share: float, cover: Floats | None = None) -> None:
         self.size = len(graph.neighbours)
         self._edges = _Edges(graph)
-        self._enough = share * graph.similarity.sum(axis=1, dtype=np.float64)
-        # Rounded to the step of the similarities, so that sums stay exact.
-        self._enough = np.round(self._enough * 2.0**16) / 2.0**16
+        self._enough = stepped(share * graph.similarity.sum(axis=1, dtype=np.float64))
         self._cover = np.zeros(self.size) if cover is None else np.array(cover, dtype=np.float64)
 
     def gains(self, rows: Indices) -> Wide:

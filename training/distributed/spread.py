@@ -146,9 +146,7 @@ def full(value: Tensor, device: torch.device | None = None) -> Tensor:
     found = value.detach()
     if not isinstance(found, DTensor):
         return found
-    there: Any = (
-        found.to(device) if device is not None else found
-    )  # stays a DTensor, which torch does not say
+    there: Any = found if device is None else found.to(device)  # a DTensor still, which torch does not say
     whole: Tensor = there.full_tensor().detach()
     return whole
 

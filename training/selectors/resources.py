@@ -155,16 +155,14 @@ def _readable(value: Any) -> Any:
 
 def compare(one: TrainingRun, other: TrainingRun) -> list[Difference]:
     """All settings of two runs, those that differ first; None where a run has not such a setting."""
-    specs = [
-        {
-            _("Learner"): run.get_learner_display(),
-            _("Dataset"): str(run.dataset),
-            **{name_of(run, name): value for name, value in settings_of(run).items()},
-        }
-        for run in (one, other)
+    specs = [settings_of(run) for run in (one, other)]
+    rows = [
+        Difference(_("Learner"), one.get_learner_display(), other.get_learner_display()),
+        Difference(_("Dataset"), str(one.dataset), str(other.dataset)),
     ]
-    names = list(dict.fromkeys([*specs[0], *specs[1]]))
-    rows = [Difference(name, specs[0].get(name), specs[1].get(name)) for name in names]
+    for name in dict.fromkeys([*specs[0], *specs[1]]):
+        words = name_of(one if name in specs[0] else other, name)
+        rows.append(Difference(words, specs[0].get(name), specs[1].get(name)))
     return sorted(rows, key=lambda row: not row.differs)
 
 

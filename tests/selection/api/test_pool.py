@@ -5,7 +5,7 @@ from rest_framework.test import APIClient
 
 from annotation.models import Role
 from jobs.models import Job
-from selection.services import neighbours
+from selection.services import indexing, neighbours
 from tests.factories import add_member, make_items, make_project, make_user
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +44,14 @@ def test_the_kind_of_index_can_be_asked_for(project) -> None:
     assert not Job.objects.exists()
     assert api.post("/api/v1/projects/bank/pool/index", {"kind": "hnsw"}, format="json").status_code == 202
     assert Job.objects.get().params == {"kind": "hnsw"}
+
+
+@pytest.mark.parametrize(("sent", "kind"), [({}, "hnsw"), ({"kind": ""}, ""), ({"kind": "ivf"}, "ivf")])
+def test_a_kind_that_somebody_chose_stays_unless_another_is_given(project, monkeypatch, sent, kind) -> None:
+    monkeypatch.setattr(indexing, "asked_for", lambda held: "hnsw")
+    api = client(add_member(project, Role.ENGINEER))
+    assert api.post("/api/v1/projects/bank/pool/index", sent, format="json").status_code == 202
+    assert Job.objects.get().params == {"kind": kind}
 
 
 def test_a_reviewer_searches_and_bad_queries_are_said(project, monkeypatch) -> None:

@@ -106,6 +106,10 @@ def main(folder: Path) -> None:
         assert not told
     dist.barrier()
 
+    rows = communicate.joined(torch.full((rank + 1, 2), float(rank)))  # ranks give one row and two
+    assert rows.tolist() == [[0, 0], [1, 1], [1, 1]]
+    assert communicate.joined(torch.tensor(10 + rank)).tolist() == [10, 11]
+
     plain, _ = made()
     ddp = DistributedDataParallel(plain)
     optimizer = torch.optim.AdamW(ddp.parameters(), lr=0.01)
