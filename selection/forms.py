@@ -171,8 +171,18 @@ class LaunchForm(forms.Form):
                 **{name: cleaned[name] for name in ("batch_size", "control_share", "seed", "pool_limit")},
             )
         except ValueError as error:
-            self.add_error(None, said(error))
+            self.refuse(said(error))
         return cleaned
+
+    def refuse(self, sentence: str) -> None:
+        """Put a refusal beside the setting that it begins with, as those of settings dataclasses do; else above
+        all."""
+        name, _colon, rest = sentence.partition(": ")
+        for prefix in (STRATEGY_PREFIX, LEARNER_PREFIX):
+            if prefix + name in self.fields:
+                self.add_error(prefix + name, rest[:1].upper() + rest[1:])
+                return
+        self.add_error(None, sentence)
 
 
 def _initial(spec: RoundSpec) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def launch(request: HttpRequest, slug: str) -> HttpResponse:
             round_ = rounds.launch(project, order, by=request.user)
             return redirect("selection:round", slug=project.slug, number=round_.number)
         except GyreError as error:
-            form.add_error(None, str(error))
+            form.refuse(str(error))
     context = {
         "project": project,
         "form": form,

@@ -135,7 +135,7 @@ def test_it_launches_what_the_form_says_and_shows_the_round(
     ("changes", "words"),
     [
         ({"batch_size": 50}, "The pool has 8 unlabelled items, the batch needs 50"),
-        ({"learner-c": -3}, "c: found -3.0, expected a number"),
+        ({"learner-c": -3}, '<ul class="errors" id="id_learner-c_error"><li>Found -3.0, expected a number'),
         ({"pool_limit": 1}, "found a pool limit of 1"),
         ({"batch_size": "many"}, "Enter a whole number."),
     ],
@@ -146,6 +146,7 @@ def test_it_says_in_place_what_cannot_be_done(
     answer = page.post(url("launch", project), {**FORM, **changes})
     assert answer.status_code == 400
     assert words in answer.text
+    assert 'class="message error" role="alert"' in answer.text
     assert not Round.objects.exists()
 
 
