@@ -10,6 +10,7 @@ after the other on the same machine; the accuracy is that on texts that neither 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from bench import _report, _short_texts
+from jobs import program
 
 TRAIN, QUICK_TRAIN = 640, 160
 TEST, QUICK_TEST = 2_000, 200
@@ -124,8 +126,9 @@ def _ours(
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]  # one thread each
     command = [sys.executable, *(torchrun if ranks > 1 else []), "-m", "training.programs.finetune"]
     command.append(str(folder / "spec.json"))
+    environment = program.ENVIRONMENT | dict(os.environ)
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment
     ) as child:  # held: its leash
         if child.wait():
             raise RuntimeError(f"the fine-tune ended with {child.returncode}; it says why above")

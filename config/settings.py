@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from config.secrets import secret_key
+from jobs import program
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -28,6 +29,8 @@ env = environ.Env()
 TESTING = "PYTEST_VERSION" in os.environ
 if not TESTING:
     environ.Env.read_env(BASE_DIR / ".env")
+for _name, _value in program.ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
 
 
 def _test_data_dir() -> Path:

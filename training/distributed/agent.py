@@ -162,7 +162,7 @@ def _say(endpoint: str, why: object) -> None:
 
 def main(options: list[str]) -> int:
     """Run the agent to its end. Its exit code."""
-    os.environ.update(elastic.ENVIRONMENT)
+    os.environ.update(program.ENVIRONMENT | dict(os.environ) | elastic.ENVIRONMENT)
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else forty lines of C++ stand before the sentence
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException

@@ -52,7 +52,7 @@ def test_it_hands_on_events_and_returns_the_whole_result(tmp_path, monkeypatch):
     assert events == [
         {"event": "progress", "done": 1, "total": 4, "text": "quarter"},
         {"event": "metric", "step": 3, "loss": 0.25},
-        {"event": "log", "text": "threads 3 hub 1"},
+        {"event": "log", "text": "threads 3 spins 1000 hub 1"},
         {"event": "log", "text": "secrets []"},
         {"event": "log", "text": "plain text"},
         {"event": "log", "text": '{"not": "an event"}'},
