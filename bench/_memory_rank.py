@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,25 @@ from training.distributed.footprint import footprint
 from training.distributed.layout import Layout
 from training.distributed.shape import Shape
 from training.distributed.tasks import CAUSAL, CLASSIFY
+from training.learning import language_base, language_model
+from training.learning.encoder import default_encoder_path
+from training.objectives.language import SFT
 
 STEPS = 3  # Adam's moments come with the first
 
 
 def model(spec: dict[str, Any]) -> Any:
+    """A random one of these sizes, or the real one of its family, as the package brings it."""
     torch.manual_seed(0)
+    no_dropout = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    if spec.get("real") and spec["family"] == "bert":
+        return transformers.AutoModelForSequenceClassification.from_pretrained(
+            str(default_encoder_path()), num_labels=4, **no_dropout
+        )
+    if spec.get("real"):
+        base = language_base.folder_of(str(language_model.default_path()), spec["models"])
+        tokenizer = language_base.load_tokenizer(base)
+        return language_base.load_base(base, SFT, torch.float32, tokenizer)
     sizes = dict(
         vocab_size=spec["vocabulary"],
         hidden_size=spec["hidden"],
@@ -36,9 +50,7 @@ def model(spec: dict[str, Any]) -> Any:
     )
     if spec["family"] == "bert":
         return transformers.BertForSequenceClassification(
-            transformers.BertConfig(
-                **sizes, num_labels=4, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
-            )
+            transformers.BertConfig(**sizes, num_labels=4, **no_dropout)
         )
     return transformers.LlamaForCausalLM(
         transformers.LlamaConfig(**sizes, num_key_value_heads=spec["heads"], tie_word_embeddings=False)
@@ -63,6 +75,7 @@ def main(path: Path) -> None:
     # A tiny model goes first, under the same layout: libraries are loaded by then, connections made.
     tiny = {
         **spec,
+        "real": False,
         "hidden": 32,
         "intermediate": 32,
         "layers": 2,
@@ -75,7 +88,8 @@ def main(path: Path) -> None:
     before = memory.private_bytes()
     batch = batch_of(spec, layout)
     whole = model(spec)
-    estimate = footprint(Shape.of(whole, spec["sequence"], outputs=4 if is_text else None), layout)
+    shape = Shape.of(whole, spec["sequence"], outputs=4 if is_text else None)
+    estimate = footprint(shape, replace(layout, offload=False))  # on a CPU nothing leaves its memory
     engine = Engine(whole, layout, task, learning_rate=1e-4)
     del whole
     gc.collect()

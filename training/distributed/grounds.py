@@ -74,7 +74,9 @@ def _division(plan: Plan, machine: Machine, copies: bool, parts: bool, settled: 
     """Why data-parallel ranks hold what they hold."""
     layout: Layout = plan.layout
     given = settled and copies
-    if layout.offload:
+    if layout.offload and machine.kind == "cpu":
+        yield Reason("offload_cpu", ranks=layout.shard)
+    elif layout.offload:
         host = in_gb(plan.memory.host * min(machine.per_node, layout.ranks))
         yield Reason("offload_given" if given else "offload_asked" if parts else "offload", host=host)
     elif layout.fsdp:

@@ -90,12 +90,22 @@ def test_a_layout_that_was_asked_for_is_not_said_to_be_needed(layout: Layout, co
         parameters=22_000_000, layers=6, hidden=384, heads=12, vocabulary=30_522, sequence=64, gated=False,
         outputs=3, per_token=False,
     )  # fmt: skip
-    plan = explain(layout, mini, TWO_CORES)
+    machine = replace(TWO_CORES, kind="cuda" if layout.offload else "cpu")
+    plan = explain(layout, mini, machine)
     assert code in codes(plan) and "shard_must" not in codes(plan) and "offload" not in codes(plan)
-    small = replace(TWO_CORES, memory=GB // 3)
+    small = replace(machine, memory=GB // 3)
     tight = codes(explain(layout, mini, small))
     expected = {"shard_given": "shard_must", "offload_given": "offload_asked", "copies": "copies_tight"}
     assert expected[code] in tight
+
+
+def test_what_waits_in_a_processors_memory_has_not_left_it() -> None:
+    moved = Layout(shard=2, zero=3, offload=True)
+    plan, beside = explain(moved, SEVEN, TWO_CORES), explain(replace(moved, offload=False), SEVEN, TWO_CORES)
+    assert plan.memory == beside.memory and plan.memory.host == 0
+    assert "offload_cpu" in codes(plan) and "offload_cpu" not in codes(beside)
+    on_gpus = explain(moved, SEVEN, replace(TWO_CORES, kind="cuda"))
+    assert on_gpus.memory.host > 0 and "offload_cpu" not in codes(on_gpus)
 
 
 def test_it_copies_a_small_model_to_two_ranks_that_were_asked_for() -> None:
