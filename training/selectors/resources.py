@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ from training.objectives.language import DPO, REWARD, SFT
 
 TRACE = "trace.json.gz"
 _HIDDEN = ("labels", "field", "settings", "spec_version")  # of a spec: long, or told elsewhere
+# Settings that do nothing beside others of the spec.
+_IDLE: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "tagging": lambda spec: spec.get("objective") != "spans",
+    "replay": lambda spec: not spec.get("before"),
+    "compression_share": lambda spec: spec.get("compression") != "topk",
+    "surgery_tasks": lambda spec: not spec.get("gradient_surgery"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,11 +140,13 @@ def trace(run: TrainingRun) -> Path:
 
 
 def settings_of(run: TrainingRun) -> dict[str, Any]:
-    """What a person wants to read of its spec, in its order; fractions in six digits, choices in words."""
+    """What a person wants to read of its spec, in its order, without what does nothing; fractions in six
+    digits, choices in words.
+    """
     return {
         name: setting_words.value_words(name, _readable(value))
         for name, value in run.spec.items()
-        if name not in _HIDDEN
+        if name not in _HIDDEN and not (name in _IDLE and _IDLE[name](run.spec))
     }
 
 

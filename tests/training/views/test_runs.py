@@ -248,6 +248,28 @@ def test_it_compares_two_runs_by_their_settings_and_figures(page: Client, projec
     assert "98.5" in text and "50.0" in text and "900 MB" in text and "90.0 %" in text
 
 
+@pytest.mark.parametrize(
+    ("acts", "idle", "words"),
+    [
+        ({"objective": "spans"}, {"objective": "rating"}, "Tags of spans"),
+        ({"before": "/a/dataset"}, {"before": ""}, "Replayed share"),
+        ({"compression": "topk"}, {"compression": "powersgd"}, "Share of gradients sent"),
+        ({"gradient_surgery": True}, {"gradient_surgery": False}, "Tasks of the surgery"),
+    ],
+)
+def test_settings_that_do_nothing_are_left_out(
+    page: Client, project: Project, acts: dict[str, Any], idle: dict[str, Any], words: str
+) -> None:
+    run = trained(project).run
+    run.learner = "finetune"
+    every = {"tagging": "bio", "replay": 0.25, "compression_share": 0.01, "surgery_tasks": "labels"}
+    for spec, shown in ((acts, True), (idle, False)):
+        run.spec = every | spec
+        run.save(update_fields=["spec", "learner"])
+        text = page.get(reverse("training:run", args=[project.slug, run.number])).text
+        assert (f"<dt>{words}</dt>" in text) == shown
+
+
 def rows_of(text: str) -> list[list[str]]:
     """The cells of the table of figures, row by row."""
     table = text[text.rindex("<tbody>") : text.rindex("</tbody>")]
