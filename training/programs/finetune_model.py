@@ -18,6 +18,7 @@ from training.distributed.shape import Machine, Shape
 from training.distributed.tasks import Task
 from training.distributed.traffic import bucket_mb
 from training.learning.encoder import Encoder
+from training.learning.precision import Precision
 from training.learning.text_model import TextClassifier, Tokeniser, Tokens, load_encoder
 from training.objectives.frozen import Examples
 from training.objectives.task import Task as Objective
@@ -40,10 +41,15 @@ def make(spec: FinetuneSpec, task: Objective) -> TextClassifier:
 
 
 def start_head(
-    model: TextClassifier, tokeniser: Tokeniser, train: Examples, task: Objective, seed: int
+    model: TextClassifier,
+    tokeniser: Tokeniser,
+    train: Examples,
+    task: Objective,
+    seed: int,
+    precision: Precision = "fp32",
 ) -> None:
-    """Begin where linear probes end. From zeros a head needs hundreds of steps, in which it pulls the encoder
-    about.
+    """Begin where linear probes end, on vectors as the run's own products make them. From zeros a head needs
+    hundreds of steps, in which it pulls the encoder about.
 
     Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution". DDP
     copies rank 0's weights to the others.
@@ -55,7 +61,7 @@ def start_head(
         some = np.sort(np.random.default_rng([seed, 12]).choice(some, size=HEAD_ITEMS, replace=False))
     few = train.taken(some)
     program.progress(0, 1, f"reading {len(few)} texts to start from")
-    vectors = Encoder(model.encoder.eval(), tokeniser).encode(few.texts)
+    vectors = Encoder(model.encoder.eval(), tokeniser, precision).encode(few.texts)
     if (start := task.head_start(vectors, few, seed)) is not None:
         model.start_head(*start)
 

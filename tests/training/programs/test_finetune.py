@@ -371,6 +371,11 @@ def test_it_multiplies_in_bf16_where_asked_and_says_so(tmp_path: Path, tiny: Pat
     assert near["validation"]["accuracy"] == pytest.approx(exact["validation"]["accuracy"], abs=0.08)
     for name, value in weights_of(specs[1]).items():
         assert value.dtype == np.float32, name
+    # What is watched is read as the run computes; what stands of the finished model always in fp32.
+    assert exact["history"][-1]["validation_loss"] == exact["validation"]["loss"]
+    watched = near["history"][-1]["validation_loss"]
+    assert watched != near["validation"]["loss"]
+    assert watched == pytest.approx(near["validation"]["loss"], rel=0.02)
 
 
 @pytest.mark.slow
