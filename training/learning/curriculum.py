@@ -196,9 +196,8 @@ class Batches(Sequence[Ints]):
         if len(admitted) < self.batch_size:  # a batch's worth of the easiest, however hard
             admitted = np.argsort(self.ranks, kind="stable")[: self.batch_size]
         weighs = self.weights[admitted]
-        count = min(
-            count, max(1, int(weighs.sum() / weighs.max() + 1e-9))
-        )  # more, and the heaviest came too seldom
+        # With more at once the heaviest, which comes once, would come too seldom.
+        count = min(count, max(1, int(weighs.sum() / weighs.max() + 1e-9)))
         replayed: Ints = np.empty(0, dtype=np.int64)
         weights = np.ones(len(admitted))
         if self.name == "difficulty":
