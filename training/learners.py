@@ -130,7 +130,8 @@ class TuneSettings:
 
     `learning_rate` 0: what suits the objective (see `RATES`). `base_model`: the name of a registered model;
     empty: the project's default. `layout`: how processes hold model and optimiser, see
-    training.distributed.layout. `profile_steps`: steps whose time is looked at closely.
+    training.distributed.layout. `curriculum`: the order of difficulty, see training.learning.curriculum.
+    `profile_steps`: steps whose time is looked at closely.
     """
 
     preferences: Literal["dpo", "reward"] = "dpo"
@@ -142,6 +143,7 @@ class TuneSettings:
     rank: int = 16
     dpo_beta: float = 0.1
     max_length: int = 512
+    curriculum: Literal["none", "difficulty", "adaptive", "anti", "competence"] = "none"
     gradient_checkpointing: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     processes: int = 1

@@ -75,6 +75,7 @@ def test_it_reads_the_settings_of_both_learners() -> None:
             "gradient_surgery: found it with the compression topk, expected none",
         ),
         ("probe", {"c": 0}, "c: found 0"),
+        ("tune", {"curriculum": "hard"}, "curriculum: found 'hard', expected one of none, difficulty"),
         ("tune", {"layout": "tp"}, "layout: found 'tp', expected one of auto, ddp"),
         ("tune", {"layout": "hsdp", "processes": 2}, "found hsdp for 2 processes, expected an even"),
     ],

@@ -12,6 +12,9 @@ every rank works it out alike, and a run that goes on goes on with the same item
 * adaptive: harder when progress stalls, easier when the loss climbs; from the run's own losses.
 * anti: as competence, with the hardest first.
 
+Where losses cannot be weighted an admitted item is drawn in proportion to its weight: one of weight 2 counts as
+drawn half as often as it was.
+
 No competence rises by more than `most_jump` from one block to the next.
 """
 
@@ -120,8 +123,9 @@ class Batches(Sequence[Ints]):
 
     Args:
         difficulty: (n,), higher is harder; only its order counts. lengths: (n,) tokens.
-        positions: which batch of the endless sequence each step takes; None: 0, 1, 2, ...
+        positions: which batch of the endless sequence each step takes, rising; None: 0, 1, 2, ...
         progress: of "adaptive": what the run has recorded up to a step.
+        weights: (n,) above 0, how often each item comes against the others; None: all alike.
 
     Attributes:
         competences: of the blocks worked out so far. samples: items of all steps together.
@@ -139,6 +143,7 @@ class Batches(Sequence[Ints]):
         pacing: Pacing | None = None,
         positions: Ints | None = None,
         progress: Progress = lambda _until: (),
+        weights: Sequence[float] | None = None,
     ) -> None:
         self.name, self.seed, self.steps, self.progress = name, seed, steps, progress
         self.pacing = pacing or Pacing()
@@ -150,6 +155,8 @@ class Batches(Sequence[Ints]):
         self.batch_size = min(batch_size, len(self.ranks))
         self.block = min(_MOST_BLOCK, max(1, steps // _BLOCKS))
         self.samples = steps * self.batch_size
+        self.weights = np.ones(len(self.ranks)) if weights is None else np.asarray(weights, dtype=np.float64)
+        self.weights = self.weights / self.weights.mean()
         self.drawn = np.zeros(len(self.ranks), dtype=np.int64)
         self.competences: list[float] = []
         self._blocks: list[list[Ints]] = []
@@ -167,7 +174,10 @@ class Batches(Sequence[Ints]):
 
     def _make(self, number: int) -> list[Ints]:
         pacing, first = self.pacing, number * self.block
-        losses = [loss for step, loss in self.progress(first) if step <= first]
+        # Steps before the block: fewer than its place where batches are left out, and the same to a run that is
+        # taken up later, with more recorded.
+        before = int(np.searchsorted(self.positions, first))
+        losses = [loss for step, loss in self.progress(before) if step <= before]
         wanted = competence(self.name, first / self.steps, pacing, losses)
         if self.competences:
             wanted = min(wanted, self.competences[-1] + pacing.most_jump)
@@ -185,6 +195,9 @@ class Batches(Sequence[Ints]):
         admitted = np.flatnonzero(self.ranks <= level)
         if len(admitted) < self.batch_size:  # a batch's worth of the easiest, however hard
             admitted = np.argsort(self.ranks, kind="stable")[: self.batch_size]
+        weighs = self.weights[admitted]
+        # With more at once the heaviest, which comes once, would come too seldom.
+        count = min(count, max(1, int(weighs.sum() / weighs.max() + 1e-9)))
         replayed: Ints = np.empty(0, dtype=np.int64)
         weights = np.ones(len(admitted))
         if self.name == "difficulty":
@@ -200,11 +213,16 @@ class Batches(Sequence[Ints]):
         return taken
 
     def _weighted(self, items: Ints, weights: Floats, count: int, rng: np.random.Generator) -> Ints:
-        """Drawn without replacement by weight (Efraimidis and Spirakis 2006), halved with each time drawn."""
+        """Drawn without replacement by weight (Efraimidis and Spirakis 2006), halved with each time drawn.
+
+        Args:
+            weights: of the curriculum; those of the items themselves come on top.
+        """
         if not len(items):
             return items
-        drawn = self.drawn[items]
-        fresh = weights * 0.5 ** (drawn - drawn.min()).clip(max=60)
+        weighs = self.weights[items]
+        drawn = self.drawn[items] / weighs
+        fresh = weights * weighs * 0.5 ** (drawn - drawn.min()).clip(max=60)
         keys = rng.exponential(size=len(items)) / np.maximum(fresh, 1e-300)
         return items[np.argsort(keys, kind="stable")[:count]]
 
@@ -213,6 +231,11 @@ class Batches(Sequence[Ints]):
         order = taken[np.argsort(self.lengths[taken], kind="stable")]
         batches = order.reshape(self.block, self.batch_size)
         return [batches[at] for at in rng.permutation(self.block)]
+
+
+def samples_of(batches: Sequence[Ints]) -> int:
+    """Items of all batches together; those of a curriculum are not walked through beforehand."""
+    return batches.samples if isinstance(batches, Batches) else sum(len(batch) for batch in batches)
 
 
 class Forgetting:

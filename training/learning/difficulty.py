@@ -1,12 +1,13 @@
-"""How hard items are, for a curriculum: a column of the dataset, else the loss that probes have on items which
-they did not learn from, else the length.
+"""How hard items are, for a curriculum: a column of the dataset, else what a model says that did not learn from
+them. Of labels that is the loss of probes, else the length; of replies to a dialogue what the untouched base
+thinks of them.
 
 Shapes: n items, t tokens, d width, k outputs of the head.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from training.learning.dialogues import Tokenised
 from training.objectives.classification import probe_head
 from training.objectives.frozen import Examples
 from training.objectives.spans import IGNORED
@@ -21,7 +23,7 @@ from training.objectives.task import Task
 
 Floats = npt.NDArray[np.float64]
 States = Callable[[], Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]]
-Source = Literal["column", "cross-validated loss", "length"]
+Source = Literal["column", "cross-validated loss", "length", "base loss", "base preference"]
 
 COLUMN = "difficulty"
 FOLDS = 5
@@ -80,6 +82,28 @@ def from_column(path: Path, rows: npt.NDArray[np.int64]) -> Floats | None:
             "one for each: fill the column, or take it out"
         )
     return found
+
+
+def of_replies(examples: Sequence[Tokenised], sums: Floats) -> tuple[Floats, Source]:
+    """(n,) difficulty of responses, or of pairs, by the base that they are to teach, and its name.
+
+    * A response: the mean negative log likelihood of its tokens. The loss of a model as the measure of what is
+      easy for it is that of self-paced learning (Kumar et al. 2010); of instructions with their responses it is
+      used as perplexity (Li et al. 2025, "Instruction Tuning LLMs with Competence-Aware Curriculum Learning").
+    * A pair: the mean log likelihood of a token of the rejected reply, minus that of the chosen one. Hard is a
+      pair of which the base prefers the worse reply. Pairs come from clear to unclear in Curry-DPO (Pattnaik
+      et al. 2024); the margin that DPO learns begins at zero for all, so the base's own preference stands in,
+      by the token, for else the shorter reply would win (Meng et al. 2024, "SimPO").
+
+    Args:
+        sums: (r,) log likelihoods of all replies (nats), those of one example after the other's.
+    """
+    replies = [reply for example in examples for reply in example.replies]
+    means = sums / np.array([len(reply) - reply.prompt for reply in replies], dtype=np.float64)
+    if len(replies) == len(examples):
+        return -means, "base loss"
+    chosen, rejected = means.reshape(-1, 2).T
+    return rejected - chosen, "base preference"
 
 
 def cross_validated(

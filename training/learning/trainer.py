@@ -35,7 +35,7 @@ from training.distributed import communicate
 from training.distributed.spread import Spread
 from training.distributed.survival import Survival
 from training.learning import packed
-from training.learning.curriculum import Batches, Forgetting
+from training.learning.curriculum import Batches, Forgetting, samples_of
 from training.learning.loading import Collate, Loading, RankBatches, TokenData, loader
 from training.learning.precision import Precision
 from training.learning.surviving import Steps, SurvivingTrainer
@@ -88,12 +88,12 @@ class ExactTrainer(SurvivingTrainer):
         self.precision, self.loading = precision, loading or Loading()
         self.batches, self.weights, self.words, self.task = batches, weights, words, task
         self.validation = validation
-        # A curriculum is not walked through beforehand, and what is forgotten under it is counted.
-        self.forgetting = Forgetting(len(data)) if isinstance(batches, Batches) else None
-        samples = batches.samples if isinstance(batches, Batches) else sum(len(batch) for batch in batches)
+        # Of tags there is no one answer to forget.
+        counts = isinstance(batches, Batches) and not task.per_token
+        self.forgetting = Forgetting(len(data)) if counts else None
         self.survival, self.schedule_positions = survival, positions
         callbacks: list[TrainerCallback] = [
-            Reporter(len(batches), samples),
+            Reporter(len(batches), samples_of(batches)),
             Steps(self),
         ]
         if patience is not None:
@@ -137,7 +137,7 @@ class ExactTrainer(SurvivingTrainer):
             logits = model(inputs["ids"], inputs["mask"])
         logits = logits.float()
         losses = self.task.losses(logits, inputs["targets"]) * inputs["scales"]
-        if self.forgetting is not None and not self.task.per_token:
+        if self.forgetting is not None:
             right = self.task.correct(logits.detach().cpu().numpy(), inputs["targets"].cpu().numpy())
             items = inputs["items"].cpu().numpy()
             whole = np.asarray(right, dtype=np.bool_).reshape(len(items), -1)

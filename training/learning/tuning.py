@@ -8,6 +8,8 @@ Losses, masks and reference models are TRL's own. What differs from its plain tr
 * Reference log probabilities of DPO are worked out once before the first step, longest batches first and
   without gradients, in place of once a step; no second model is held.
 * Checkpoints hold what learns, as safetensors and JSON; steps that must not be taken are not: see `surviving`.
+* Under a curriculum it is counted how often pairs are forgotten, by the margin that the loss is worked out of.
+  Responses are not: none of them is right or wrong.
 * Weights are divided among ranks by `Spread`, once TRL has put on the model what its trainer needs (the
   untouched adapter of DPO, a head that gives log probabilities): the Trainer cannot do it on CPUs.
 * Nothing is sent to TRL's makers (its telemetry is on by default), and no model card is written.
@@ -15,9 +17,10 @@ Losses, masks and reference models are TRL's own. What differs from its plain tr
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +28,7 @@ import torch
 import trl
 from datasets import Dataset
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 from transformers import PrinterCallback, TrainerCallback
 
 from jobs import program
@@ -33,13 +36,11 @@ from training.distributed import communicate
 from training.distributed.spread import Spread
 from training.distributed.survival import Survival
 from training.learning.batching import Ints
-from training.learning.dialogues import Tokenised
+from training.learning.curriculum import Batches, Forgetting, samples_of
 from training.learning.surviving import Steps, SurvivingTrainer, split
 from training.learning.trainer import NoLastCheckpoint, Reporter
+from training.learning.tuning_data import IGNORED, Row, Rows, Shares
 from training.objectives.language import DPO, REWARD, SFT
-
-IGNORED = -100
-Row = dict[str, Any]
 
 
 @dataclass(kw_only=True)
@@ -56,57 +57,6 @@ class Plan:
     persist: int = 0
     watch: Callable[[Any], dict[str, float]] | None = None
     callbacks: list[TrainerCallback] = field(default_factory=list)
-
-
-def rows_of(objective: str, examples: Sequence[Tokenised]) -> list[Row]:
-    """The examples as TRL's collators read them."""
-    return [_row(objective, example) for example in examples]
-
-
-def _row(objective: str, example: Tokenised) -> Row:
-    if objective == SFT:
-        (one,) = example.replies
-        return {"input_ids": one.ids, "labels": [IGNORED] * one.prompt + one.ids[one.prompt :]}
-    chosen, rejected = example.replies
-    if objective == REWARD:
-        return {"chosen_ids": chosen.ids, "rejected_ids": rejected.ids}
-    return {
-        "prompt_ids": chosen.ids[: chosen.prompt],
-        "chosen_ids": chosen.ids[chosen.prompt :],
-        "rejected_ids": rejected.ids[rejected.prompt :],
-    }
-
-
-class _Shares(Sampler[list[tuple[int, float]]]):
-    """One rank's share of each batch: (example, factor), the factor being world * share / batch.
-
-    DDP averages what ranks worked out, each a mean over its own share; with the factor that is the mean over
-    the batch. A rank without any takes one example at factor 0, since all must take part.
-    """
-
-    def __init__(self, batches: Sequence[Ints], rank: int, world: int) -> None:
-        self.batches, self.rank, self.world = batches, rank, world
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Any:
-        for batch in self.batches:
-            mine = batch[self.rank :: self.world]
-            factor = self.world * len(mine) / len(batch)
-            yield [(int(i), factor) for i in (mine if len(mine) else batch[:1])]
-
-
-class _Rows:
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, entry: tuple[int, float]) -> tuple[Row, float]:
-        at, factor = entry
-        return self.rows[at], factor
 
 
 class Tuner(SurvivingTrainer):
@@ -133,6 +83,8 @@ class _Known(Tuner):
         self.plan, self.rows = plan, rows
         self.survival, self.schedule_positions = plan.survival, plan.positions
         self.spread = spread = plan.spread
+        counts = isinstance(plan.batches, Batches) and self.objective != SFT
+        self.forgetting = Forgetting(len(rows)) if counts else None
         held = Dataset.from_list(rows)
         options: dict[str, Any] = {"eval_dataset": held.select([0])} if plan.watch else {}
         super().__init__(
@@ -190,22 +142,36 @@ class _Known(Tuner):
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Not prepared by accelerate: the batches are this rank's already."""
         args: Any = self.args  # type: ignore[attr-defined]
-        sampler = _Shares(self.plan.batches, args.process_index, args.world_size)
-        data: Any = _Rows(self.rows)
+        sampler = Shares(self.plan.batches, args.process_index, args.world_size)
+        data: Any = Rows(self.rows)
         return DataLoader(data, batch_sampler=sampler, collate_fn=self._collate)
 
-    def _collate(self, entries: list[tuple[Row, float]]) -> dict[str, Tensor]:
-        batch: dict[str, Tensor] = self.data_collator([row for row, _factor in entries])  # type: ignore[attr-defined]
+    def _collate(self, entries: list[tuple[Row, float, int]]) -> dict[str, Tensor]:
+        batch: dict[str, Tensor] = self.data_collator([row for row, _factor, _at in entries])  # type: ignore[attr-defined]
         factor = entries[0][1]
         if factor == 0 and "labels" in batch:
             batch["labels"] = torch.full_like(batch["labels"], IGNORED)
-        return {**batch, "factor": torch.tensor(factor)}
+        batch = {**batch, "factor": torch.tensor(factor)}
+        if self.forgetting is not None and factor > 0:
+            batch["items"] = torch.tensor([at for _row, _factor, at in entries])
+        return batch
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **options: Any) -> Any:
-        """TRL's loss, times this rank's factor; SFT weighs by tokens itself."""
-        factor = inputs.pop("factor")
-        loss = super().compute_loss(model, inputs, *args, **options)
+        """TRL's loss, times this rank's factor; SFT weighs by tokens itself. Notes for `forgetting` which pairs
+        are ordered right."""
+        factor, items = inputs.pop("factor"), inputs.pop("items", None)
+        if items is None or self.forgetting is None:
+            loss = super().compute_loss(model, inputs, *args, **options)
+        else:
+            with _overheard(model) as told:
+                loss = super().compute_loss(model, inputs, *args, **options)
+            right = self.margins(told[0], inputs) > 0
+            self.forgetting.record(items.cpu().numpy(), right.cpu().numpy())
         return loss if self.objective == SFT else loss * factor
+
+    def margins(self, outputs: Any, inputs: dict[str, Any]) -> Tensor:
+        """(n,) of the pairs of a batch: by how much the model rewards the chosen reply more."""
+        raise NotImplementedError
 
     def in_pieces(self, inputs: dict[str, Any], count: int) -> list[dict[str, Any]]:
         """SFT's losses are sums over tokens and add up; of pairs, chosen and rejected stay together, and each
@@ -217,11 +183,24 @@ class _Known(Tuner):
     def evaluate(self, *_args: Any, **_options: Any) -> dict[str, float]:
         """Figures on the validation examples, exact over items."""
         assert self.plan.watch is not None
-        found = {f"eval_{name}": value for name, value in self.plan.watch(self.model).items()}  # type: ignore[attr-defined]
-        self.log(dict(found))  # type: ignore[attr-defined]
         me: Any = self
+        told = {f"eval_{name}": value for name, value in self.plan.watch(me.model).items()}
+        # Rank 0's: an adaptive curriculum goes by them, and ranks must not differ in a last digit.
+        found: dict[str, float] = json.loads(communicate.agreed(json.dumps(told), me.args.device))
+        me.log(dict(found))
         me.control = me.callback_handler.on_evaluate(me.args, me.state, me.control, found)
         return found
+
+
+@contextmanager
+def _overheard(model: Any) -> Iterator[list[Any]]:
+    """What the model gives inside. TRL's losses pass it on at the price of another pass, if at all."""
+    told: list[Any] = []
+    hook = model.register_forward_hook(lambda _model, _inputs, outputs: told.append(outputs))
+    try:
+        yield told
+    finally:
+        hook.remove()
 
 
 def pairs_apart(inputs: dict[str, Any], count: int) -> list[dict[str, Any]]:
@@ -250,17 +229,32 @@ class Sft(_Known, trl.SFTTrainer):  # type: ignore[misc]
 class Dpo(_Known, trl.DPOTrainer):  # type: ignore[misc]
     objective = DPO
 
+    def margins(self, outputs: Any, inputs: dict[str, Any]) -> Tensor:
+        """Of the implied rewards: how much likelier each reply has become."""
+        chosen, rejected = outputs.log_probs.detach().sum(dim=1).chunk(2)
+        gained: Tensor = (chosen - inputs["ref_chosen_logps"]) - (rejected - inputs["ref_rejected_logps"])
+        return gained
+
 
 class Reward(_Known, trl.RewardTrainer):  # type: ignore[misc]
     objective = REWARD
 
+    def margins(self, outputs: Any, inputs: dict[str, Any]) -> Tensor:
+        chosen, rejected = outputs.logits.detach()[:, 0].chunk(2)
+        found: Tensor = chosen - rejected
+        return found
+
 
 class TokenReporter(Reporter):
-    """As its parent, with the pace in tokens."""
+    """As its parent, with the pace in tokens of the steps since it last spoke. `tokens`: (n,) of the examples"""
 
-    def __init__(self, batches: Sequence[Ints], tokens: int) -> None:
-        super().__init__(len(batches), sum(len(batch) for batch in batches))
-        self.tokens_a_step = tokens / max(1, len(batches))
+    def __init__(self, batches: Sequence[Ints], tokens: Ints) -> None:
+        super().__init__(len(batches), samples_of(batches))
+        self.batches, self.tokens = batches, tokens
+
+    def tokens_between(self, first: int, last: int) -> int:
+        """Tokens of the batches of steps that were begun: a curriculum knows no later ones."""
+        return int(sum(self.tokens[self.batches[at]].sum() for at in range(first, last)))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **options: Any) -> None:
         if not logs or not state.is_world_process_zero:
@@ -271,13 +265,14 @@ class TokenReporter(Reporter):
         self.loss = float(logs["loss"])
         now, (then, step) = time.monotonic(), self.mark
         self.mark = (now, state.global_step)
-        pace = (state.global_step - step) / max(now - then, 1e-9)
+        seconds = max(now - then, 1e-9)
+        pace = (state.global_step - step) / seconds
         accuracy = logs.get("rewards/accuracies", logs.get("accuracy"))
         program.metric(
             state.global_step,
             loss=self.loss,
             learning_rate=float(logs["learning_rate"]),
-            tokens_per_s=round(pace * self.tokens_a_step, 1),
+            tokens_per_s=round(self.tokens_between(step, state.global_step) / seconds, 1),
             samples_per_s=round(pace * self.samples_a_step, 2),
             eta_s=round((self.steps - state.global_step) / pace, 1) if pace > 0 else 0.0,
             **({} if accuracy is None else {"accuracy": float(accuracy)}),

@@ -49,8 +49,8 @@ from training.learning.watching import Watch
 from training.objectives.frozen import Examples
 from training.programs import finetune_model, finetune_tuning, specs
 from training.programs.finetune_arguments import arguments
+from training.programs.finetune_order import order_of
 from training.programs.finetune_spec import FinetuneSpec
-from training.programs.ordering import Order
 from training.programs.surviving_run import curve, leaving_with_the_others
 
 CURVE = {
@@ -103,7 +103,7 @@ class _Run:
         self.args = arguments(spec, self.own, self.steps, has_validation=bool(len(self.validation)))
         compress.check(spec.compression, backend=communicate.backend())
         self.lengths = [len(row) for row in self.encoded.tokens]
-        self.order = Order.of(spec, self.train, self.targets, self.encoded.tokens, self.args.device)
+        self.order = order_of(spec, self.train, self.targets, self.encoded.tokens, self.args.device)
         self.survival = Survival(Path(spec.work), self.own, spec.key(), self.args.device, spec.limits())
         self.precision = precision.settled(spec.precision, self.args.device, Path(spec.work))
         self.tuned = finetune_tuning.found(

@@ -1,67 +1,40 @@
-"""The global batches of a fine-tune: a plain schedule, or a curriculum over the items' difficulty."""
+"""The global batches of a run: a plain schedule, or a curriculum over the items' difficulty."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from jobs import program
 from training.distributed import communicate
-from training.learning import difficulty
 from training.learning.batching import Ints, schedule
-from training.learning.curriculum import Batches, Forgetting
-from training.learning.encoder import Encoder
-from training.learning.text_model import Tokens
-from training.objectives.frozen import Examples
-from training.programs.finetune_spec import FinetuneSpec
+from training.learning.curriculum import Batches, Floats, Forgetting
+
+if TYPE_CHECKING:
+    from training.programs.finetune_spec import FinetuneSpec
+    from training.programs.tune_spec import TuneSpec
 
 History = list[dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Order:
-    """How the items of a run come in. `difficulty` is None where there is no curriculum."""
+    """How the items of a run come in.
 
-    spec: FinetuneSpec
+    Attributes:
+        lengths: (n,) tokens of each.
+        difficulty: (n,), the same on all ranks; None where there is no curriculum. source: what it is by.
+        weights: how often each item comes against the others, where losses cannot be weighted; None: all alike.
+    """
+
+    spec: FinetuneSpec | TuneSpec
     lengths: list[int]
-    difficulty: difficulty.Floats | None = None
+    difficulty: Floats | None = None
     source: str = ""
-
-    @classmethod
-    def of(
-        cls, spec: FinetuneSpec, train: Examples, targets: Any, tokens: Tokens, device: torch.device
-    ) -> Order:
-        """Measures the difficulty where the spec has a curriculum; rank 0 does, and tells the others.
-
-        Args:
-            tokens: of the training items, in the tokenizer's numbers.
-        """
-        lengths = [len(row) for row in tokens]
-        if spec.curriculum == "none":
-            return cls(spec, lengths)
-
-        def vectors() -> Any:
-            program.progress(0, 1, f"reading {len(train)} texts for their difficulty")
-            return Encoder.load(spec.base_model).encode(train.texts)
-
-        def states() -> Any:
-            program.progress(0, 1, f"reading the words of {len(train)} texts for their difficulty")
-            return Encoder.load(spec.base_model).states(tokens)
-
-        values, source = np.zeros(len(train)), ""
-        if communicate.rank() == 0:
-            path = Path(spec.data) / "train.parquet"
-            values, source = difficulty.measured(
-                path, train, targets, lengths, spec.task, vectors, states, spec.seed
-            )
-            program.log(f"curriculum {spec.curriculum}: difficulty by {source}")
-        shared = communicate.summed(values.astype(np.float32), device).astype(np.float64)
-        return cls(spec, lengths, shared, source)
+    weights: Sequence[float] | None = None
 
     def batches(self, positions: Ints, history: Callable[[], History]) -> Sequence[Ints]:
         """One global batch a step.
@@ -70,9 +43,15 @@ class Order:
             positions: which batch of the endless sequence each step takes.
             history: what the run has recorded so far; asked by an adaptive curriculum while it goes on.
         """
-        spec, steps = self.spec, int(positions[-1]) + 1
+        spec = self.spec
         if self.difficulty is None:
-            found = schedule(self.lengths, batch_size=spec.batch_size, steps=steps, seed=spec.seed)
+            found = schedule(
+                self.lengths,
+                batch_size=spec.batch_size,
+                steps=int(positions[-1]) + 1,
+                seed=spec.seed,
+                weights=self.weights,
+            )
             return [found[at] for at in positions]
         return Batches(
             spec.curriculum,  # type: ignore[arg-type]  # checked by the spec
@@ -83,25 +62,30 @@ class Order:
             seed=spec.seed,
             positions=positions,
             progress=lambda until: recorded([one for one in history() if one["step"] <= until]),
+            weights=self.weights,
         )
 
     def figures(self, batches: Sequence[Ints], forgetting: Forgetting | None) -> dict[str, Any]:
         """For result.json; nothing where there is no curriculum. Forgetting is what this rank has seen since
-        the run was last begun or taken up."""
-        if not isinstance(batches, Batches) or forgetting is None:
+        the run was last begun or taken up; left out where it means nothing."""
+        if not isinstance(batches, Batches):
             return {}
-        met, once_right, forgotten = forgetting.counts().astype(int).tolist()
-        return {
-            "curriculum": {
-                "name": self.spec.curriculum,
-                "difficulty": self.source,
-                "competences": [round(level, 4) for level in batches.competences],
-                "block": batches.block,
-                "met": met,
-                "once_right": once_right,
-                "forgotten": forgotten,
-            }
+        found: dict[str, Any] = {
+            "name": self.spec.curriculum,
+            "difficulty": self.source,
+            "competences": [round(level, 4) for level in batches.competences],
+            "block": batches.block,
         }
+        if forgetting is not None:
+            met, once_right, forgotten = forgetting.counts().astype(int).tolist()
+            found |= {"met": met, "once_right": once_right, "forgotten": forgotten}
+        return {"curriculum": found}
+
+
+def shared(difficulty: Floats, device: torch.device) -> Floats:
+    """Rank 0's difficulties, on every rank: those that others worked out may differ in their last digits."""
+    values = difficulty if communicate.rank() == 0 else np.zeros(len(difficulty))
+    return communicate.summed(values.astype(np.float32), device).astype(np.float64)
 
 
 def recorded(history: History) -> list[tuple[int, float]]:

@@ -14,8 +14,8 @@ Result folder:
 
 from __future__ import annotations
 
+import gc
 import json
-import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -27,20 +27,24 @@ import numpy as np
 
 from jobs import program
 from training.distributed import checkpoint, communicate, memory
+from training.distributed.layout import Layout
 from training.distributed.recovery import positions
 from training.distributed.spread import Spread
 from training.distributed.survival import Survival
-from training.learning import batching, dialogues, precision, reply_scores, text_model
+from training.learning import dialogues, precision, text_model
+from training.learning.batching import Ints
+from training.learning.tuning_data import rows_of
 from training.learning.watching import Watch
 from training.objectives import language
-from training.objectives.language import DPO, REWARD
-from training.programs import language_watch, specs
+from training.objectives.language import DPO, REWARD, SFT
+from training.programs import language_watch, specs, tune_model
+from training.programs.ordering import Order
 from training.programs.surviving_run import curve, leaving_with_the_others
 from training.programs.tune_arguments import arguments
+from training.programs.tune_order import Reference, order_of
 from training.programs.tune_spec import TuneSpec
 from training.programs.tune_watch import Watched
 
-REFERENCE = "reference.npy"
 CURVE = {
     "loss": "loss",
     "learning_rate": "learning_rate",
@@ -73,7 +77,8 @@ class _Run:
         self.spec = spec = replace(spec, precision=settled.precision)
         self.survival: Survival | None = None
         self.costs: Watch | None = None  # of the last attempt
-        self.begun = self.reference_s = 0.0
+        self.order: Order | None = None  # of all attempts
+        self.begun = 0.0
         self.before: dict[str, Any] | None = None  # figures of the untouched model
         self.dtype = language_base.dtype_of(spec.precision)
         self.base = language_base.folder_of(spec.base_model, spec.models)
@@ -81,8 +86,6 @@ class _Run:
         self.pad = int(self.tokenizer.pad_token_id)
 
     def perform(self, started: float) -> None:
-        from training.learning import tuning
-
         spec = self.spec
         self.train, validation = self._held("train"), self._held("validation")
         _refuse_if_dropped(self.train, spec)
@@ -93,7 +96,8 @@ class _Run:
             spec, self.own, self.steps, has_validation=bool(validation.examples), dtype=self.dtype
         )
         self.survival = Survival(Path(spec.work), self.own, spec.key(), self.args.device, spec.limits())
-        self.rows = tuning.rows_of(spec.objective, self.train.examples)
+        self.rows = rows_of(spec.objective, self.train.examples)
+        self.reference = Reference(spec, self.train.examples, self.pad, self.args.device)
         self.watch = Watched(spec, self.pad, validation.examples)
         trainer, resume = self.survival.attempt(self._train_from)
         trained = time.monotonic() - self.begun
@@ -116,10 +120,10 @@ class _Run:
 
     def _figures(self, trainer: Any, resume: Path | None, trained: float) -> dict[str, Any]:
         """What result.json says of the training itself."""
-        assert self.survival is not None and self.costs is not None
+        assert self.survival is not None and self.costs is not None and self.order is not None
         begun_at = checkpoint.step_of(resume) if resume else 0
         total, learning = self.parameters
-        tokens = _tokens(trainer.plan.batches[begun_at:], self.train.examples)
+        tokens = self.reporter.tokens_between(begun_at, trainer.state.global_step)
         return {
             "train_count": len(self.train.examples),
             "validation_before": self.before,
@@ -128,13 +132,14 @@ class _Run:
             "recovered": self.survival.recovery.events,
             "tokens_per_s": round(tokens / max(trained, 1e-9), 1),
             "trained_s": round(trained, 2),
-            "reference_s": round(self.reference_s, 2),
+            "reference_s": round(self.reference.seconds, 2),
             "parameters": total,
             "parameters_learning": learning,
             "precision": _named(self.dtype),
             "world_size": communicate.world_size(),
             "device": str(self.args.device),
             "history": curve(trainer.state.log_history, CURVE),
+            **self.order.figures(trainer.plan.batches, trainer.forgetting),
             **self.costs.figures(trainer.model, self._outputs()),
         }
 
@@ -144,10 +149,18 @@ class _Run:
 
     def _train_from(self, resume: Path | None) -> tuple[Any, Path | None]:
         """Train to the end, from a checkpoint or the base; more than once where a step went wrong."""
+        from training.learning import language_base
+
         assert self.survival is not None
         spec = self.spec
         self.args.learning_rate = spec.learning_rate * self.survival.recovery.rate
-        trainer = self._trainer(self._model(), self.survival)
+        if self.order is None:
+            self.order = order_of(spec, self.train.examples, self.reference, self._base)
+            gc.collect()  # the base, if it was asked
+        model = self._model(spec.objective)
+        self.parameters = total, learning = language_base.parameters(model)
+        program.log(f"{learning:,} of {total:,} parameters learn, in {_named(self.dtype)}")
+        trainer = self._trainer(model, self.survival)
         self._before(trainer.model)
         if self.costs is not None:
             self.costs.close()
@@ -170,34 +183,16 @@ class _Run:
         """The objective's trainer, its model laid out over the ranks."""
         from training.learning import tuning
 
-        spec, args, recovery = self.spec, self.args, survival.recovery
-        layout, args.ddp_bucket_cap_mb, persist = language_watch.layout(
-            spec.layout,
-            model,
-            items=spec.batch_size,
-            longest=self.longest,
-            outputs=self._outputs(),
-            precision=language_watch.takes(spec.adapter, self.dtype),
-            pieces=recovery.pieces,
-            again=spec.gradient_checkpointing or bool(recovery.again),
-        )
+        assert self.order is not None
+        spec, args = self.spec, self.args
+        layout, args.ddp_bucket_cap_mb, persist = self._layout(model, self._outputs())
         if layout.checkpointing != "none":  # of all layers: the trainer knows no other way
             args.activation_checkpointing = args.gradient_checkpointing = True
         if not layout.offload:
             model.to(args.device)
-        weights = [one.weight for one in self.train.examples]
-        schedule = batching.schedule(
-            [one.length for one in self.train.examples],
-            batch_size=spec.batch_size,
-            steps=self.steps + len(recovery.skipped),
-            seed=spec.seed,
-            weights=weights,  # TRL's losses are means over alike examples
-        )
-        if communicate.rank() == 0 and min(weights) < max(weights):
-            least, most = min(weights), max(weights)
-            program.log(f"examples are drawn in proportion to their weights, {least:g} to {most:g}")
-        taken = positions(self.steps, recovery.skipped)
-        batches = [schedule[at] for at in taken]
+        taken = positions(self.steps, survival.recovery.skipped)
+        batches = self.order.batches(taken, lambda: trainer.state.log_history)  # asked once it trains
+        self.reporter = tuning.TokenReporter(batches, _tokens(self.train.examples))
         plan = tuning.Plan(
             batches=batches,
             positions=taken,
@@ -205,18 +200,35 @@ class _Run:
             spread=Spread(layout, args.device),
             persist=persist,
             watch=self.watch.some if self.watch.examples else None,
-            callbacks=[tuning.TokenReporter(batches, _tokens(batches, self.train.examples))],
+            callbacks=[self.reporter],
         )
-        return tuning.TRAINERS[spec.objective](model, args, self.rows, self.tokenizer, plan)
+        trainer = tuning.TRAINERS[spec.objective](model, args, self.rows, self.tokenizer, plan)
+        return trainer
+
+    def _layout(self, model: Any, outputs: int | None) -> tuple[Layout, int, int]:
+        assert self.survival is not None
+        return tune_model.layout(
+            self.spec, model, self.survival.recovery, longest=self.longest, outputs=outputs, dtype=self.dtype
+        )
+
+    def _base(self) -> Any:
+        """The untouched base, laid out as for a tune on responses; also where a reward model, without a head for
+        words, is to be made of it."""
+        model = self._model(SFT)
+        layout, _bucket, persist = self._layout(model, None)
+        if not layout.offload:
+            model.to(self.args.device)
+        Spread(layout, self.args.device).apply(model, persist=persist)
+        return model
 
     def _before(self, model: Any) -> None:
         """What the untouched model thinks of the examples; once, whatever happens to the training."""
         if self.before is not None:
             return
-        begun = time.monotonic()
         if self.spec.objective == DPO:
-            self._refer(model, self.train.examples, self.rows)
-        self.reference_s = time.monotonic() - begun
+            told = self.reference.sums(lambda: model).reshape(-1, 2)
+            for row, (chosen, rejected) in zip(self.rows, told, strict=True):
+                row["ref_chosen_logps"], row["ref_rejected_logps"] = float(chosen), float(rejected)
         self.before = self.watch.all(model)
 
     def _held(self, split: str) -> dialogues.Held:
@@ -232,41 +244,8 @@ class _Run:
             )
         return held
 
-    def _model(self) -> Any:
-        import transformers
-
-        from training.learning import language_base
-
-        spec = self.spec
-        transformers.set_seed(spec.seed)
-        # What learns is float32: steps of a low rate would be lost in bfloat16's three digits.
-        dtype = self.dtype if spec.adapter == "lora" else language_base.dtype_of("fp32")
-        model = language_base.load_base(self.base, spec.objective, dtype, self.tokenizer)
-        if spec.adapter == "lora":
-            model = language_base.with_adapter(
-                model, spec.objective, spec.rank, 2 * spec.rank, language_base.LORA_DROPOUT
-            )
-        self.parameters = total, learning = language_base.parameters(model)
-        program.log(f"{learning:,} of {total:,} parameters learn, in {_named(self.dtype)}")
-        return model
-
-    def _refer(self, model: Any, examples: Sequence[dialogues.Tokenised], rows: list[dict[str, Any]]) -> None:
-        """Add what the untouched model thinks of each reply; a later attempt reads what this one worked out."""
-        path = Path(self.spec.work) / REFERENCE
-        path.parent.mkdir(parents=True, exist_ok=True)
-        wanted = 2 * len(examples)
-        found = np.load(path) if path.is_file() else np.empty(0)
-        lacking = np.array([len(found) != wanted], dtype=np.float32)
-        if communicate.summed(lacking, self.args.device)[0]:  # all work it out, or none
-            replies = [reply for example in examples for reply in example.replies]
-            tell = specs.Progress(0, wanted, "asking the base about reply")
-            found = reply_scores.likelihoods(model, replies, self.pad, on_progress=tell).sums
-            if communicate.rank() == 0:
-                part = path.with_name(f".{REFERENCE}-{communicate.attempt()}.npy")
-                np.save(part, found)
-                os.replace(part, path)
-        for row, (chosen, rejected) in zip(rows, found.reshape(-1, 2), strict=True):
-            row["ref_chosen_logps"], row["ref_rejected_logps"] = float(chosen), float(rejected)
+    def _model(self, objective: str) -> Any:
+        return tune_model.make(self.spec, self.base, objective, self.dtype, self.tokenizer)
 
     def _write(self, model: Any, figures: dict[str, Any], started: float) -> None:
         spec = self.spec
@@ -294,7 +273,7 @@ class _Run:
             (folder / "result.json").write_text(
                 json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
             )
-        (Path(spec.work) / REFERENCE).unlink(missing_ok=True)
+        self.reference.clear()
 
 
 def _named(dtype: Any) -> str:
@@ -310,10 +289,9 @@ def _refuse_if_dropped(train: dialogues.Held, spec: TuneSpec) -> None:
         )
 
 
-def _tokens(batches: Sequence[batching.Ints], examples: Sequence[dialogues.Tokenised]) -> int:
-    """Tokens that these batches hold, padding left out, both replies of a pair counted."""
-    sizes = np.array([sum(len(one) for one in example.replies) for example in examples])
-    return int(sum(sizes[batch].sum() for batch in batches))
+def _tokens(examples: Sequence[dialogues.Tokenised]) -> Ints:
+    """(n,) tokens of each example, both replies of a pair counted."""
+    return np.array([sum(len(one) for one in example.replies) for example in examples])
 
 
 if __name__ == "__main__":

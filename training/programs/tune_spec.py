@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from training.distributed.layout import check_language_name
 from training.distributed.survival import Limits
-from training.learning import precision
+from training.learning import curriculum, precision
 from training.learning.precision import Asked
 from training.objectives import language
 from training.programs import specs
@@ -28,6 +28,7 @@ class TuneSpec(SurvivingSpec):
         batch_size: examples (pairs count once) a step, over all processes.
         beta: of DPO: how dear it is to leave the base.
         max_length: tokens of prompt and reply; a longer example is dropped and counted.
+        curriculum: the order of difficulty in which examples are met, see training.learning.curriculum.
         precision: of the frozen weights, and of products: "auto", "fp32" or "bf16".
         layout: how model and optimiser lie on the processes (`distributed.layout.LANGUAGE_NAMES`); "auto": the
             simplest that fits. One process is one process under any of them, but for "zero3_offload".
@@ -51,6 +52,7 @@ class TuneSpec(SurvivingSpec):
     warmup: float = 0.06
     beta: float = 0.1
     max_length: int = 512
+    curriculum: str = "none"
     gradient_checkpointing: bool = False
     precision: Asked = "auto"
     layout: str = "auto"
@@ -62,6 +64,7 @@ class TuneSpec(SurvivingSpec):
         if self.adapter not in ("lora", "full"):
             raise ValueError(f"adapter: found {self.adapter!r}, expected lora or full")
         precision.check(self.precision)
+        curriculum.check(self.curriculum)
         specs.check_range("rank", self.rank, 1, 1024)
         specs.check_range("epochs", self.epochs, 1e-6, 10_000)
         specs.check_range("max_steps", self.max_steps or 1, 1, 10**8)

@@ -18,6 +18,8 @@ _SOURCES: dict[str, str | Promise] = {
     "column": _("the dataset's column “difficulty”"),
     "cross-validated loss": _("the loss of probes that did not learn from the item"),
     "length": _("the length of the text"),
+    "base loss": _("how unlikely the base model finds each word of the response"),
+    "base preference": _("how much the base model prefers the worse response"),
 }
 
 
@@ -63,10 +65,11 @@ class Surgery:
 @dataclass(frozen=True, kw_only=True)
 class Taught:
     """`scoring`: the precision in which the model reads the pool. `first`, `last`: shares of the items
-    admitted by the curriculum; `looks`: how often that was decided. `surgery`: None where there was none, or no
-    two tasks came together. `base_distance`: how far the weights went, as a share of their size. `stopping`:
-    None where it was to train to the end. `heard`: gradients of other runs, in so many `exchanges`; `unheard`
-    could not be used. Empty or None: not of this run.
+    admitted by the curriculum; `looks`: how often that was decided. `forgotten`: how often a right answer
+    became wrong, among `met` items, of which `once_right` were right once; None where nothing is right or wrong.
+    `surgery`: None where there was none, or no two tasks came together. `base_distance`: how far the weights
+    went, as a share of their size. `stopping`: None where it was to train to the end. `heard`: gradients of
+    other runs, in so many `exchanges`; `unheard` could not be used. Empty or None: not of this run.
     """
 
     precision: str = ""
@@ -76,9 +79,9 @@ class Taught:
     first: float = 0.0
     last: float = 0.0
     looks: int = 0
-    met: int = 0
-    once_right: int = 0
-    forgotten: int = 0
+    met: int | None = None
+    once_right: int | None = None
+    forgotten: int | None = None
     base_distance: float | None = None
     surgery: Surgery | None = None
     stopping: Stopping | None = None
@@ -114,9 +117,9 @@ def taught(run: TrainingRun) -> Taught | None:
         first=levels[0],
         last=levels[-1],
         looks=len(levels),
-        met=found["met"],
-        once_right=found["once_right"],
-        forgotten=found["forgotten"],
+        met=found.get("met"),
+        once_right=found.get("once_right"),
+        forgotten=found.get("forgotten"),
     )
 
 

@@ -100,6 +100,8 @@ def test_a_setting_that_may_be_empty_does_not_hold_the_form_back() -> None:
     assert not form.fields["learner-base_model"].required
     assert form.fields["learner-rank"].required
     assert form.fields["learner-learning_rate"].help_text == "0: chosen by what is learnt."
+    assert "learner-curriculum" in [field.name for field in form.seldom_fields]
+    assert ("anti", "hard ones first") in form.fields["learner-curriculum"].choices
 
 
 def test_settings_that_are_seldom_changed_lie_under_a_fold(page: Client, project: Project) -> None:

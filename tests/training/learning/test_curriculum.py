@@ -96,6 +96,30 @@ def test_it_draws_the_less_drawn_items_first() -> None:
     assert max(seen.values()) - min(seen.values()) <= 4
 
 
+@pytest.mark.parametrize("n", [100, 12])  # more items than a block of 40 has, and fewer
+def test_it_draws_in_proportion_to_weights(n: int) -> None:
+    weights = [4.0 if item % 4 == 0 else 1.0 for item in range(n)]
+    steps = 60 * n // 10
+    batches = make("competence", n, steps, pacing=Pacing(start=1.0), weights=weights)
+    seen = Counter(int(item) for step in range(steps) for item in batches[step])  # 60 draws an item
+    wanted = 60 * np.array(weights) / np.mean(weights)
+    np.testing.assert_allclose([seen[item] for item in range(n)], wanted, atol=5)
+    alike = make("competence", n, steps, weights=[2.0] * n)
+    np.testing.assert_array_equal(alike[9], make("competence", n, steps)[9])
+
+
+def test_it_looks_at_the_steps_that_were_taken_where_batches_are_left_out() -> None:
+    """A run that is taken up has recorded more than one that goes through had when the block began."""
+    asked: list[int] = []
+
+    def progress(until: int) -> list[tuple[int, float]]:
+        asked.append(until)
+        return []
+
+    make("adaptive", progress=progress, positions=np.array([0, 3, 4, 5, 6]))[3]
+    assert asked == [0, 1, 2]  # blocks of two begin at 0, 2, 4 of the sequence
+
+
 def test_it_grows_harder_when_progress_stalls_and_easier_when_the_loss_climbs() -> None:
     pacing = Pacing(start=0.3, step=0.1)
     assert competence("adaptive", 0.1, pacing) == 0.3

@@ -11,7 +11,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tests import training_kit as kit
-from training.learning import difficulty
+from training.learning import dialogues, difficulty
 from training.objectives.frozen import Examples
 from training.objectives.registry import flat_field, objective
 from training.objectives.spans import IGNORED
@@ -133,6 +133,21 @@ def test_it_takes_the_column_by_row_and_refuses_one_with_gaps(tmp_path: Path) ->
         difficulty.from_column(path, np.array([8, 9]))
     pq.write_table(pa.table({"row": [7]}), path)
     assert difficulty.from_column(path, np.array([7])) is None
+
+
+def test_replies_are_hard_that_the_base_finds_unlikely_and_pairs_of_which_it_prefers_the_worse() -> None:
+    def spoken(tokens: int) -> dialogues.Spoken:
+        return dialogues.Spoken(ids=[0] * (3 + tokens), prompt=3)
+
+    def examples(*lengths: tuple[int, ...]) -> list[dialogues.Tokenised]:
+        return [
+            dialogues.Tokenised(row=0, replies=tuple(map(spoken, some)), characters=some) for some in lengths
+        ]
+
+    responses, source = difficulty.of_replies(examples((2,), (8,)), np.array([-3.0, -4.0]))
+    assert (responses.tolist(), source) == ([1.5, 0.5], "base loss")  # the longer one is easier by the token
+    pairs, source = difficulty.of_replies(examples((2, 4), (1, 5)), np.array([-3.0, -4.0, -1.0, -10.0]))
+    assert (pairs.tolist(), source) == ([0.5, -1.0], "base preference")
 
 
 def test_it_finds_items_hard_whose_label_the_others_contradict(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from training.learning import faster
 from training.learning.encoder import default_encoder_path
 from training.learning.text_model import Tokeniser
 from training.programs import finetune, predict
+from training.programs.finetune_order import order_of
 from training.programs.finetune_spec import FinetuneSpec
-from training.programs.ordering import Order
 
 MODULE = "training.programs.finetune"
 RATING = {
@@ -463,7 +463,7 @@ def test_a_curriculum_of_spans_goes_by_the_loss_of_their_words(tmp_path: Path, t
     train = read.task.read(data, "train")
     encoded = read.task.encode(Tokeniser.load(tiny, 128), train.texts)
     targets = read.task.targets(train, encoded)
-    order = Order.of(read, train, targets, encoded.tokens, torch.device("cpu"))
+    order = order_of(read, train, targets, encoded.tokens, torch.device("cpu"))
     assert order.lengths == [len(row) for row in encoded.tokens]
     assert order.difficulty is not None and order.difficulty.argmax() == 7  # the one that others contradict
 

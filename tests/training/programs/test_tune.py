@@ -181,9 +181,9 @@ def test_the_profiler_looks_at_steps_of_a_tune_on_two_processes(
 def test_it_ends_with_the_same_weights_when_killed_and_taken_up_again(
     tmp_path: Path, data: dict[str, Path], base: Path
 ) -> None:
-    whole, killed = (  # with the adapter's dropout: random states count
-        make_spec(tmp_path / name, data, base, "dpo", max_steps=60, save_every=4, threads=1)
-        for name in ("whole", "killed")
+    given = {"max_steps": 60, "save_every": 4, "threads": 1, "curriculum": "adaptive"}
+    whole, killed = (  # with the adapter's dropout: random states count; and so do the losses until the kill
+        make_spec(tmp_path / name, data, base, "dpo", **given) for name in ("whole", "killed")
     )
     child = kit.start(MODULE, killed, tmp_path / "killed.json")
     until = time.monotonic() + 240
@@ -198,6 +198,10 @@ def test_it_ends_with_the_same_weights_when_killed_and_taken_up_again(
     tune.work(killed)
     assert result_of(killed)["resumed_from_step"] >= 4
     assert result_of(whole)["resumed_from_step"] is None
+    one, other = (result_of(spec)["curriculum"] for spec in (whole, killed))
+    assert (one["name"], one["difficulty"], one["block"]) == ("adaptive", "base preference", 1)
+    assert one["competences"] == other["competences"] and len(one["competences"]) == 60
+    assert other["met"] <= one["met"] == 38
     first, second = weights_of(whole), weights_of(killed)
     assert first.keys() == second.keys()
     for name, value in first.items():

@@ -15,7 +15,8 @@ from training.programs import tune
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("layouts")]
 
-# Name of the run: objective, what learns, layout it ends under, layout it is begun and interrupted under.
+# Name of the run: objective, what learns, layout it ends under, layout it is begun and interrupted under. Those
+# on pairs have a curriculum: the base is asked on divided weights.
 RUNS = {
     "sft": ("sft", "full", "zero3", "zero3"),
     "sft lora": ("sft", "lora", "zero3", ""),
@@ -40,6 +41,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
         settings = {
             **{"adapter": adapter, "max_steps": 7, "save_every": 3, "batch_size": 3, "learning_rate": 1e-3},
             "gradient_checkpointing": objective == "reward",
+            "curriculum": "adaptive" if objective != "sft" else "none",
         }
         for at, asked in ((name, layout), (f"{name} alone", "auto")):
             found[at] = make_spec(folder / at, data, base, objective, layout=asked, **settings)

@@ -48,13 +48,27 @@ def broken(patch: pytest.MonkeyPatch, fault: Fault) -> None:
     patch.setattr(tuning._Known, "compute_loss", compute_loss)
 
 
-@pytest.mark.parametrize("objective", ["sft", "dpo", "reward"])
+@pytest.mark.parametrize(
+    ("objective", "curriculum"),
+    [("sft", "none"), ("sft", "anti"), ("dpo", "difficulty"), ("reward", "adaptive")],
+)
 def test_it_goes_back_and_leaves_out_a_batch_whose_loss_is_no_number(
-    tmp_path: Path, data: dict[str, Path], base: Path, objective: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    data: dict[str, Path],
+    base: Path,
+    objective: str,
+    curriculum: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    spec = make_spec(tmp_path, data, base, objective, max_steps=10, save_every=4)
+    """Under a curriculum too; pairs that are ordered right are counted as TRL does."""
+    spec = make_spec(tmp_path, data, base, objective, max_steps=10, save_every=4, curriculum=curriculum)
+    shares: list[tuple[float, float]] = []
 
-    def fault(trainer: Any, _inputs: dict[str, Any], loss: Any) -> Any:
+    def fault(trainer: Any, inputs: dict[str, Any], loss: Any) -> Any:
+        if objective != "sft":
+            name = "rewards/accuracies" if objective == "dpo" else "accuracy"
+            right = trainer.forgetting.last[inputs["items"].numpy()]
+            shares.append((right.mean(), trainer._metrics["train"][name][-1]))
         return loss * float("nan") if trainer.schedule_positions[trainer.state.global_step] == 5 else loss
 
     broken(monkeypatch, fault)
@@ -67,6 +81,11 @@ def test_it_goes_back_and_leaves_out_a_batch_whose_loss_is_no_number(
     assert rates[6] == pytest.approx(0.5 * 5e-3 * (10 - 5) / 9)
     assert all(np.isfinite(value).all() for value in weights_of(spec).values())
     assert not list(Path(spec["work"]).iterdir())
+    assert [ours for ours, _trls in shares] == [trls for _ours, trls in shares]
+    told = found["curriculum"]
+    assert told["name"] == curriculum
+    assert ("met" in told) == (objective != "sft")  # no response is right or wrong
+    assert len(told["competences"]) == 11  # ten steps, one left out
 
 
 def test_it_stops_with_a_sentence_when_going_back_does_not_help(

@@ -222,6 +222,11 @@ def test_it_tells_how_the_run_was_taught(page: Client, project: Project) -> None
     plain = trained(project, run.dataset, precision="fp32").run
     text = page.get(reverse("training:run", args=[project.slug, plain.number])).text
     assert "How it was taught" in text and "Difficulty from" not in text
+    responses = {"name": "competence", "difficulty": "base loss", "competences": [0.3, 1.0], "block": 1}
+    tuned = trained(project, run.dataset, precision="fp32", curriculum=responses).run
+    text = page.get(reverse("training:run", args=[project.slug, tuned.number])).text
+    assert "how unlikely the base model finds each word of the response" in text
+    assert "30 % at first, 100 % at the end" in text and "Forgotten" not in text
 
 
 def test_a_run_of_an_older_release_has_no_such_part_and_no_trace(page: Client, project: Project) -> None:
