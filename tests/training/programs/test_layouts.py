@@ -132,6 +132,13 @@ def in_pieces(base: Path, folder: Path) -> Path:
     return folder
 
 
+def assert_near_weights(one: dict[str, Any], other: dict[str, Any]) -> None:
+    first, second = weights_of(one), weights_of(other)
+    assert first.keys() == second.keys()
+    for weight, value in first.items():
+        np.testing.assert_allclose(value, second[weight], atol=1e-4, err_msg=weight)
+
+
 @pytest.mark.parametrize("name", list(RUNS))
 def test_two_ranks_learn_what_one_process_learns(runs: Specs, name: str) -> None:
     one, two = result_of(runs["alone"]), result_of(runs[name])
@@ -146,10 +153,7 @@ def test_two_ranks_learn_what_one_process_learns(runs: Specs, name: str) -> None
     assert losses_of(runs[name]) == pytest.approx(losses_of(runs["alone"]), abs=1e-5)
     assert two["validation"]["loss"] == pytest.approx(one["validation"]["loss"], rel=1e-4)
     assert two["base_distance"] == pytest.approx(one["base_distance"], rel=1e-3)
-    first, second = weights_of(runs["alone"]), weights_of(runs[name])
-    assert first.keys() == second.keys()
-    for weight, value in first.items():
-        np.testing.assert_allclose(value, second[weight], atol=1e-4, err_msg=weight)
+    assert_near_weights(runs["alone"], runs[name])
 
 
 def test_weights_that_wait_in_memory_lie_in_parts(runs: Specs) -> None:
@@ -166,10 +170,7 @@ def test_one_rank_whose_weights_wait_in_memory_goes_on_from_its_checkpoint(runs:
     assert [event["kind"] for event in other["recovered"]] == ["lost"]  # no checkpoint was
     assert losses_of(runs["offload by one"]) == pytest.approx(losses_of(runs["alone"]), abs=1e-5)
     assert other["stopping"]["kept"] == one["stopping"]["kept"]
-    first, second = weights_of(runs["alone"]), weights_of(runs["offload by one"])
-    assert first.keys() == second.keys()
-    for weight, value in first.items():
-        np.testing.assert_allclose(value, second[weight], atol=1e-4, err_msg=weight)
+    assert_near_weights(runs["alone"], runs["offload by one"])
 
 
 def test_two_ranks_learn_in_bf16_what_one_process_learns_in_bf16(runs: Specs) -> None:
@@ -191,9 +192,7 @@ def test_two_ranks_find_the_conflicts_that_one_process_finds(runs: Specs) -> Non
     assert two["world_size"] == 2
     assert one["surgery"] == two["surgery"] and one["surgery"]["conflict_rate"] > 0
     assert losses_of(runs["surgery by two"]) == pytest.approx(losses_of(runs["surgery"]), abs=1e-5)
-    first, second = weights_of(runs["surgery"]), weights_of(runs["surgery by two"])
-    for weight, value in first.items():
-        np.testing.assert_allclose(value, second[weight], atol=1e-4, err_msg=weight)
+    assert_near_weights(runs["surgery"], runs["surgery by two"])
 
 
 @pytest.mark.parametrize("name", list(OF_FOUR))
@@ -202,6 +201,7 @@ def test_four_ranks_learn_in_twenty_steps_what_one_process_learns(runs: Specs, n
     assert (one["steps"], four["steps"], four["world_size"]) == (20, 20, 4)
     assert four["layout_ran"]["name"] == OF_FOUR[name]
     assert losses_of(runs[name]) == pytest.approx(losses_of(runs["alone of 20"]), abs=1e-5)
+    assert_near_weights(runs["alone of 20"], runs[name])
     sent = four["layout_ran"]["bytes_a_step"]
     assert sent["reduce_scatter"] > 4 * 1000
     # Gradients are summed over parts, and between the groups of parts of HSDP.
@@ -294,6 +294,7 @@ def test_one_process_takes_up_what_ranks_wrote_in_parts(runs: Specs, name: str) 
     result = result_of(runs[name])
     assert (result["resumed_from_step"], result["world_size"]) == (3, 1)
     assert losses_of(runs[name]) == pytest.approx(losses_of(runs["alone"]), abs=1e-5)
+    assert_near_weights(runs["alone"], runs[name])
 
 
 def test_each_rank_writes_its_part_and_what_several_hold_is_written_once(runs: Specs) -> None:
