@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,14 @@ def write_data(folder: Path, items: int, words: int, seed: int = 0) -> Path:
 
 
 class Run:
-    """One fine-tune in a folder of its own, under one agent of torchrun or several."""
+    """One fine-tune in a folder of its own, under one agent of torchrun or several.
+
+    Attributes:
+        module: the program. given: what its spec has beside what all specs have, unless the settings say else.
+    """
+
+    module = MODULE
+    given: Mapping[str, Any] = {"labels": list(TOPICS), "head_start": False, "learning_rate": 1e-4}
 
     def __init__(self, folder: Path, data: Path, base: Path, **settings: Any) -> None:
         folder.mkdir(parents=True)
@@ -71,10 +78,8 @@ class Run:
             "result": str(self.result),
             "work": str(self.work),
             "data": str(data),
-            "labels": list(TOPICS),
             "base_model": str(base),
-            "head_start": False,
-            "learning_rate": 1e-4,
+            **self.given,
             **settings,
         }
         self.agents: list[subprocess.Popen[bytes]] = []
@@ -105,7 +110,7 @@ class Run:
             **({"GYRE_NODE": node} if node else {}),
             **environ,
         }
-        launch = [sys.executable, "-m", "training.distributed.agent", *options, "-m", MODULE]
+        launch = [sys.executable, "-m", "training.distributed.agent", *options, "-m", self.module]
         agent = subprocess.Popen(
             [*inside, *launch, str(self.folder / "spec.json")],
             stdin=subprocess.PIPE,
@@ -191,8 +196,8 @@ class Run:
         """All tensors of the result."""
         from safetensors.numpy import load_file
 
-        model = self.result / "model"
-        return {**load_file(model / "model.safetensors"), **load_file(model / "head.safetensors")}
+        files = sorted((self.result / "model").glob("*.safetensors"))
+        return {name: value for path in files for name, value in load_file(path).items()}
 
     def figures(self) -> dict[str, Any]:
         """result.json."""

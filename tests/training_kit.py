@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,12 @@ def write_shard(folder: Path, vectors: np.ndarray, rows: Sequence[int] | np.ndar
     np.save(folder / "values.npy", vectors.astype(np.float32))
     np.save(folder / "rows.npy", np.asarray(rows, dtype=np.int64))
     return {"values": str(folder / "values.npy"), "rows": str(folder / "rows.npy")}
+
+
+def apart(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> float:
+    """How far the weights of two models lie from each other, as one vector each."""
+    assert one.keys() == other.keys()
+    return math.sqrt(sum(float(np.sum((one[name] - other[name]) ** 2.0)) for name in one))
 
 
 @dataclass

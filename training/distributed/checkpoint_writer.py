@@ -68,7 +68,7 @@ class Writer:
         told: given a sentence for a person when one could not be written, on the first rank.
         group: all ranks, over gloo, made for this and used for nothing else: the thread talks over it while the
             training talks over the default one. Every rank then has a writer, and `start` is called by all with
-            tensors cut among them. None: this process alone writes, and whole tensors.
+            tensors cut among them. None: this process alone writes, and holds whole tensors.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class Writer:
         """This rank's files, read back from the disk."""
         intended: dict[str, str] = {}
         for file, held in self._held.items():
-            if self.group is None:
+            if self.group is None:  # and what it has is the whole
                 name, places = f"{file}.safetensors", None
             else:
                 name, places = f"{file}-{self.rank + 1:05}-of-{self.ranks:05}.safetensors", self._places[file]
@@ -208,9 +208,8 @@ class Writer:
         for gone in set(self._held) - set(tensors):
             del self._held[gone]
         for file, given in tensors.items():
-            named = given
-            if self.group is not None:
-                named, self._places[file] = sharded.own(given, self.rank)
+            # Of one rank alone too: weights that wait in the host's memory are a DTensor whose only part it has.
+            named, self._places[file] = sharded.own(given, self.rank)
             held = self._held.setdefault(file, {})
             for gone in set(held) - set(named):
                 del held[gone]

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import transformers
+from torch import Tensor, nn
 
 from jobs import program
 from training.learning import dialogues, language_model, precision, text_model
@@ -19,6 +20,23 @@ from training.objectives.language import REWARD
 
 ADAPTER_CONFIG = "adapter_config.json"
 LORA_DROPOUT = 0.05
+
+
+class RewardHead(nn.Linear):
+    """Float32 whatever its body is multiplied in: it learns even under an adapter, and rewards count by their
+    differences, which bfloat16's three digits would lose.
+    """
+
+    @classmethod
+    def of(cls, head: nn.Linear) -> RewardHead:
+        """As `head`, whose weights it takes."""
+        found = cls(head.in_features, head.out_features, bias=head.bias is not None, device="meta")
+        found.load_state_dict(head.float().state_dict(), assign=True)
+        return found.requires_grad_()
+
+    def forward(self, states: Tensor) -> Tensor:
+        with torch.autocast(states.device.type, enabled=False):
+            return super().forward(states.to(self.weight.dtype))
 
 
 def dtype_of(asked: Asked) -> torch.dtype:
@@ -55,7 +73,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 def load_base(folder: Path, objective: str, dtype: torch.dtype, tokenizer: Any) -> Any:
     """A causal language model, or for a reward model the same body with one output; its head then begins at
-    random by torch's seed.
+    random by torch's seed (see `RewardHead`).
 
     Raises:
         ValueError: no such model there, or its weights are damaged.
@@ -83,12 +101,14 @@ def load_base(folder: Path, objective: str, dtype: torch.dtype, tokenizer: Any) 
         )
     model.config.pad_token_id = tokenizer.pad_token_id
     model.config.use_cache = False
+    if objective == REWARD:
+        model.score = RewardHead.of(model.score)
     return model
 
 
 def with_adapter(model: Any, objective: str, rank: int, alpha: int, dropout: float) -> Any:
     """The model with a LoRA adapter (Hu et al. 2021) on every linear layer of its body; a reward head learns
-    whole. The adapter's weights are float32 whatever the model's.
+    whole. What learns is float32 whatever the model is.
     """
     import peft
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from annotation.quality.intervals import CONFIDENCE, percentile_interval
 from training.evaluation import compare, language
 
 
@@ -18,6 +19,18 @@ def test_loss_and_accuracy_count_tokens_alike() -> None:
     assert found["perplexity"] == pytest.approx(np.exp(1.1))
     assert (found["accuracy"], found["n"], found["tokens"]) == (0.4, 2, 10)
     assert found["intervals"]["loss"][0] <= 1.1 <= found["intervals"]["loss"][1]
+
+
+@pytest.mark.parametrize(("items", "resamples"), [(1, 3), (7, 50), (101, 4_000)])  # the last in two blocks
+def test_resamples_drawn_together_are_those_drawn_one_after_the_other(items: int, resamples: int) -> None:
+    values, weights = rng().normal(size=items), rng().integers(1, 50, size=items).astype(np.float64)
+    one, drawn = rng(), []
+    for _ in range(resamples):
+        some = one.integers(items, size=items)
+        drawn.append(np.average(values[some], weights=weights[some]))
+    found = language.bootstrapped(values, rng(), weights, resamples)
+    assert found.value == pytest.approx(np.average(values, weights=weights))
+    assert (found.low, found.high) == percentile_interval(np.array(drawn), CONFIDENCE)
 
 
 def test_pairs_of_one_item_count_once_and_equal_scores_half() -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from tests import training_kit as kit
+from tests.training.programs.conftest import Ranks
 from tests.training.programs.test_finetune import (
     RATING,
     assert_same_weights,
@@ -26,7 +24,6 @@ from tests.training.programs.test_finetune import (
 )
 from training.distributed.recovery import Recovery
 from training.distributed.shape import own_cores
-from training.programs import finetune
 from training.programs.finetune_spec import FinetuneSpec
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("layouts")]
@@ -36,21 +33,22 @@ RUNS = {
     "zero1": ("zero1", ""),
     "zero3": ("zero3", ""),
     "tp": ("tp", ""),
+    "offload": ("zero3_offload", ""),
     "zero1 to zero3": ("zero3", "zero1"),
     "zero3 to ddp": ("ddp", "zero3"),
 }
 # Compressed by top-k: undisturbed, and interrupted and taken up again. Not the losses of one process.
+SPARSE = {"sparse": "", "sparse again": "ddp"}
 # Begun under a layout of so many ranks and interrupted, then taken up by one process.
 LEFT = {"left by zero3": ("zero3", 2), "left by hsdp": ("hsdp", 4), "left by tp": ("tp", 2)}
-SPARSE = {"sparse": "", "sparse again": "ddp"}
 AGAIN = ("zero1", "zero3", "tp")  # with layers that are computed again
 OF_FOUR = {"zero2": "FSDP2 4 (ZeRO-2)", "hsdp": "HSDP 2×2"}
 Specs = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
-    """The specs, after they were run: "alone" by this process, the others by two ranks in one launch."""
+def runs(tmp_path_factory: pytest.TempPathFactory, ranks: Ranks) -> Specs:
+    """The specs, after they were run: "alone" by one process, the others by one, two or four ranks."""
     folder = tmp_path_factory.mktemp("layouts")
     tiny = kit.tiny_encoder(folder / "tiny")
     data = kit.write_dataset(folder / "data", kit.messages(37), kit.messages(10, 1), kit.messages(6, 2))
@@ -60,17 +58,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
         shared = {"dropout": 0.0, "max_steps": 7, "save_every": 3, "base_penalty": 1.0, "patience": 9}
         return make_spec(folder / name, data, tiny, **{**shared, **changes})
 
-    found = {"alone": spec("alone", layout="zero3"), "alone of 20": spec("alone of 20", max_steps=20)}
-    for name in ("alone", "alone of 20"):
-        finetune.work(found[name])
+    found = {"alone": spec("alone", layout="zero3"), "half": spec("half", precision="bf16")}
+    twenty = {"max_steps": 20, "save_every": 10}
+    found["alone of 20"] = spec("alone of 20", **twenty)
     pieces = in_pieces(tiny, folder / "pieces")
     exchanged = {"exchange_every": 2, "exchange_weight": 0.5, "base_model": str(pieces)}
     found["told"] = spec("told", exchange=str(folder / "told" / "group"), **exchanged)
-    finetune.work(found["told"])
-    for name in ("heard", "heard by two"):  # each has what the run "told" told last, and nothing of the other
-        shutil.copytree(folder / "told" / "group", folder / "groups" / name)
-        found[name] = spec(name, exchange=str(folder / "groups" / name), seed=1, **exchanged)
-    finetune.work(found["heard"])
     rated = [(text, {"kind": at % 3, "brief": at // 3 % 3}) for at, (text, _) in enumerate(kit.messages(37))]
     kit.write_answers(folder / "rated", RATING, rated)
     for name in ("surgery", "surgery by two"):
@@ -79,35 +72,40 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
             **{"field": RATING, "objective": "rating", "labels": []},
             **{"gradient_surgery": True, "surgery_tasks": "dimensions", "head_start": False},
         ) | {"data": str(folder / "rated")}
-    finetune.work(found["surgery"])
+    ranks.run(0, [found[name] for name in ("alone", "half", "alone of 20", "told", "surgery")])
+
+    for name in ("heard", "heard by two"):  # each has what the run "told" told last, and nothing of the other
+        shutil.copytree(folder / "told" / "group", folder / "groups" / name)
+        found[name] = spec(name, exchange=str(folder / "groups" / name), seed=1, **exchanged)
     found |= {name: spec(name, layout=layout) for name, (layout, _first) in RUNS.items()}
-    begun = {name: first for name, (_layout, first) in RUNS.items()} | SPARSE
     found |= {
         name: spec(name, layout="ddp", compression="topk", compression_share=0.05, dropout=0.1)
         for name in SPARSE
     }
-    found |= {name: spec(name, layout=name, max_steps=20) for name in OF_FOUR}
-    together = [
-        {**found[name], "begun_as": begun.get(name, "")}
-        for name in (*begun, "heard by two", "surgery by two")
-    ]
+    found["half by two"] = spec("half by two", layout="zero3", precision="bf16")
+    found["offload by one"] = spec("offload by one", layout="zero3_offload")
+    found |= {name: spec(name, layout=name, **twenty) for name in OF_FOUR}
+    found |= {name: spec(name, layout=layout) for name, (layout, _ranks) in LEFT.items()}
     for name in AGAIN:  # as if memory had run out before
         key = FinetuneSpec.from_json(found[name]).key()
         Recovery(key=key, again=0.5).write(Path(found[name]["work"]))
-    found |= {name: spec(name, layout=layout) for name, (layout, _ranks) in LEFT.items()}
+    begun = {name: first for name, (_layout, first) in RUNS.items()} | SPARSE
+    alike = ("heard by two", "surgery by two", "half by two")
+    together = [{**found[name], "begun_as": begun.get(name, "")} for name in (*begun, *alike)]
     left = {
-        ranks: [
+        count: [
             {**found[name], "begun_as": layout, "left": True}
-            for name, (layout, one) in LEFT.items()
-            if one == ranks
+            for name, (layout, some) in LEFT.items()
+            if some == count
         ]
-        for ranks in (2, 4)
+        for count in (2, 4)
     }
-    launch(folder / "two.json", together + left[2], 2)
-    launch(folder / "four.json", [found[name] for name in OF_FOUR] + left[4], 4)
+    ranks.run(2, together + left[2])
+    ranks.run(4, [found[name] for name in OF_FOUR] + left[4])
+    ranks.run(1, [{**found["offload by one"], "begun_as": "zero3_offload"}])
     for name in LEFT:
         files[name] = written(Path(found[name]["work"]))
-        finetune.work(found[name])
+    ranks.run(0, [found[name] for name in ("heard", *LEFT)])
     return found
 
 
@@ -134,21 +132,11 @@ def in_pieces(base: Path, folder: Path) -> Path:
     return folder
 
 
-def launch(path: Path, specs: list[dict[str, Any]], ranks: int) -> None:
-    """All of them one after the other by so many ranks."""
-    path.write_text(json.dumps(specs))
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"),
-            *(str(Path(__file__).with_name("layouts.py")), str(path)),
-        ],
-        cwd=kit.ROOT,
-        env={**os.environ, "PYTHONPATH": str(kit.ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+def assert_near_weights(one: dict[str, Any], other: dict[str, Any]) -> None:
+    first, second = weights_of(one), weights_of(other)
+    assert first.keys() == second.keys()
+    for weight, value in first.items():
+        np.testing.assert_allclose(value, second[weight], atol=1e-4, err_msg=weight)
 
 
 @pytest.mark.parametrize("name", list(RUNS))
@@ -165,10 +153,38 @@ def test_two_ranks_learn_what_one_process_learns(runs: Specs, name: str) -> None
     assert losses_of(runs[name]) == pytest.approx(losses_of(runs["alone"]), abs=1e-5)
     assert two["validation"]["loss"] == pytest.approx(one["validation"]["loss"], rel=1e-4)
     assert two["base_distance"] == pytest.approx(one["base_distance"], rel=1e-3)
-    first, second = weights_of(runs["alone"]), weights_of(runs[name])
-    assert first.keys() == second.keys()
-    for weight, value in first.items():
-        np.testing.assert_allclose(value, second[weight], atol=1e-4, err_msg=weight)
+    assert_near_weights(runs["alone"], runs[name])
+
+
+def test_weights_that_wait_in_memory_lie_in_parts(runs: Specs) -> None:
+    ran = result_of(runs["offload"])["layout_ran"]
+    assert ran["name"] == "FSDP2 2 (ZeRO-3) · CPU offload"
+    assert set(ran["placements"]) == {"S(0)", "whole"} and ran["bytes_a_step"]["reduce_scatter"] > 4 * 1000
+
+
+def test_one_rank_whose_weights_wait_in_memory_goes_on_from_its_checkpoint(runs: Specs) -> None:
+    """And ends with the best one, as a run does whose patience is asked for."""
+    one, other = result_of(runs["alone"]), result_of(runs["offload by one"])
+    assert (other["world_size"], other["layout_ran"]["name"]) == (1, "FSDP2 · CPU offload")
+    assert other["resumed_from_step"] == 3
+    assert [event["kind"] for event in other["recovered"]] == ["lost"]  # no checkpoint was
+    assert losses_of(runs["offload by one"]) == pytest.approx(losses_of(runs["alone"]), abs=1e-5)
+    assert other["stopping"]["kept"] == one["stopping"]["kept"]
+    assert_near_weights(runs["alone"], runs["offload by one"])
+
+
+def test_two_ranks_learn_in_bf16_what_one_process_learns_in_bf16(runs: Specs) -> None:
+    """Rounding differs where gradients are summed in another order: losses by less than half of bf16's last
+    digit, weights by less than bf16's lie from fp32's. What learns stays float32.
+    """
+    plain, half, two = (runs[name] for name in ("alone", "half", "half by two"))
+    result = result_of(two)
+    assert result_of(half)["precision"] == result["precision"] == "bf16"
+    assert (result["world_size"], result["layout_ran"]["name"]) == (2, "FSDP2 2 (ZeRO-3)")
+    assert losses_of(two) == pytest.approx(losses_of(half), rel=2**-9)
+    weights = [weights_of(spec) for spec in (plain, half, two)]
+    assert {value.dtype for value in weights[2].values()} == {np.dtype(np.float32)}
+    assert 0 < kit.apart(weights[1], weights[2]) < kit.apart(weights[0], weights[1])
 
 
 def test_two_ranks_find_the_conflicts_that_one_process_finds(runs: Specs) -> None:
@@ -176,9 +192,7 @@ def test_two_ranks_find_the_conflicts_that_one_process_finds(runs: Specs) -> Non
     assert two["world_size"] == 2
     assert one["surgery"] == two["surgery"] and one["surgery"]["conflict_rate"] > 0
     assert losses_of(runs["surgery by two"]) == pytest.approx(losses_of(runs["surgery"]), abs=1e-5)
-    first, second = weights_of(runs["surgery"]), weights_of(runs["surgery by two"])
-    for weight, value in first.items():
-        np.testing.assert_allclose(value, second[weight], atol=1e-4, err_msg=weight)
+    assert_near_weights(runs["surgery"], runs["surgery by two"])
 
 
 @pytest.mark.parametrize("name", list(OF_FOUR))
@@ -187,6 +201,7 @@ def test_four_ranks_learn_in_twenty_steps_what_one_process_learns(runs: Specs, n
     assert (one["steps"], four["steps"], four["world_size"]) == (20, 20, 4)
     assert four["layout_ran"]["name"] == OF_FOUR[name]
     assert losses_of(runs[name]) == pytest.approx(losses_of(runs["alone of 20"]), abs=1e-5)
+    assert_near_weights(runs["alone of 20"], runs[name])
     sent = four["layout_ran"]["bytes_a_step"]
     assert sent["reduce_scatter"] > 4 * 1000
     # Gradients are summed over parts, and between the groups of parts of HSDP.
@@ -279,6 +294,7 @@ def test_one_process_takes_up_what_ranks_wrote_in_parts(runs: Specs, name: str) 
     result = result_of(runs[name])
     assert (result["resumed_from_step"], result["world_size"]) == (3, 1)
     assert losses_of(runs[name]) == pytest.approx(losses_of(runs["alone"]), abs=1e-5)
+    assert_near_weights(runs["alone"], runs[name])
 
 
 def test_each_rank_writes_its_part_and_what_several_hold_is_written_once(runs: Specs) -> None:

@@ -242,6 +242,25 @@ def test_likelihoods_are_those_of_each_reply_alone(base: Path) -> None:
         assert found.right[at] == int(right.sum())
 
 
+def test_rewards_are_told_apart_in_float32_by_a_model_in_bf16(base: Path) -> None:
+    """Between 4 and 8 bf16 has steps of 1/32, and under an adapter the head is what learns."""
+    import torch
+
+    from training.learning import language_base
+
+    tokenizer = language_base.load_tokenizer(base)
+    model = language_base.load_base(base, "reward", torch.bfloat16, tokenizer).eval()
+    learns = language_base.with_adapter(model, "reward", 4, 8, 0.0)
+    kinds = {value.dtype for value in learns.parameters() if value.requires_grad}
+    assert kinds == {torch.float32} and model.get_input_embeddings().weight.dtype == torch.bfloat16
+    head = language_base.RewardHead(32, 1, bias=False)
+    torch.nn.init.constant_(head.weight, 0.125)
+    states = torch.ones(2, 32, dtype=torch.bfloat16)
+    states[1, 0] = 1 + 2**-7
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        assert head(states)[:, 0].tolist() == [4.0, 4 + 2**-10]
+
+
 def test_a_reply_ends_where_the_chat_format_ends_it_and_people_write_no_markers(base: Path) -> None:
     from training.learning import language_base
 

@@ -8,65 +8,86 @@ import numpy as np
 import pytest
 
 from tests import language_kit
-from tests.training.programs.test_layouts import launch
+from tests import training_kit as kit
+from tests.training.programs.conftest import Ranks
 from tests.training.programs.test_tune import make_spec, result_of, weights_of
-from training.learning import language_base
-from training.programs import tune
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("layouts")]
 
-# Name of the run: objective, what learns, layout it ends under, layout it is begun and interrupted under. Those
-# on pairs have a curriculum: the base is asked on divided weights.
+# Name of the run: objective, what learns, ranks, layout it ends under, layout it is begun and interrupted under.
+# Those on pairs have a curriculum: the base is asked on divided weights.
 RUNS = {
-    "sft": ("sft", "full", "zero3", "zero3"),
-    "sft lora": ("sft", "lora", "zero3", ""),
-    "dpo": ("dpo", "lora", "zero2", "zero1"),
-    "reward": ("reward", "full", "zero3_offload", ""),
+    "sft": ("sft", "full", 2, "zero3", "zero3"),
+    "sft lora": ("sft", "lora", 2, "zero3", ""),
+    "dpo": ("dpo", "lora", 2, "zero2", "zero1"),
+    "reward": ("reward", "full", 2, "zero3_offload", "zero3_offload"),
+    "sft of four": ("sft", "full", 4, "hsdp", ""),
+    "sft of one": ("sft", "full", 1, "zero3_offload", "zero3_offload"),
 }
+CURRICULUM = [("dpo", "lora"), ("reward", "full")]
+HALF = {"sft": "full", "sft lora": "lora", "reward lora": "lora"}  # in bf16 too: what learns
 Specs = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Specs:
-    """The specs, after they were run: "… alone" by this process, the others by two ranks in one launch."""
+def runs(tmp_path_factory: pytest.TempPathFactory, ranks: Ranks) -> Specs:
+    """The specs, after they were run: "… alone" by one process, the others by one, two or four ranks."""
     folder = tmp_path_factory.mktemp("tune layouts")
     base = language_kit.tiny_llama(folder / "base")
     replies, pairs = language_kit.responses, language_kit.pairs
-    data = {  # a step of three leaves the ranks unequal shares
+    data = {  # a step of three leaves two ranks unequal shares, and one of four without any
         "response": language_kit.write_dataset(folder / "r", train=replies(21), validation=replies(6, 40)),
         "preference": language_kit.write_dataset(folder / "p", train=pairs(21), validation=pairs(6, 40)),
     }
-    found = {}
-    for name, (objective, adapter, layout, _begun) in RUNS.items():
+
+    def spec(name: str, objective: str, adapter: str, **changes: Any) -> dict[str, Any]:
         settings = {
             **{"adapter": adapter, "max_steps": 7, "save_every": 3, "batch_size": 3, "learning_rate": 1e-3},
-            "gradient_checkpointing": objective == "reward",
-            "curriculum": "adaptive" if objective != "sft" else "none",
+            "gradient_checkpointing": (objective, adapter) == ("reward", "full"),
+            "curriculum": "adaptive" if (objective, adapter) in CURRICULUM else "none",
         }
-        for at, asked in ((name, layout), (f"{name} alone", "auto")):
-            found[at] = make_spec(folder / at, data, base, objective, layout=asked, **settings)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(language_base, "LORA_DROPOUT", 0.0)
-        for name in RUNS:
-            tune.work(found[f"{name} alone"])
-    two = [{**found[name], "begun_as": begun} for name, (*_asked, begun) in RUNS.items()]
-    launch(folder / "two.json", two, 2)
+        return make_spec(folder / name, data, base, objective, **settings | changes)
+
+    found = {f"{name} alone": spec(f"{name} alone", *RUNS[name][:2]) for name in list(RUNS)[:4]}
+    found["reward lora alone"] = spec("reward lora alone", "reward", "lora")
+    for name, adapter in HALF.items():
+        at = f"{name} half alone"
+        found[at] = spec(at, name.split()[0], adapter, precision="bf16")
+    ranks.run(0, list(found.values()))
+
+    asked: dict[int, list[dict[str, Any]]] = {1: [], 2: [], 4: []}
+    for name, (objective, adapter, count, layout, begun) in RUNS.items():
+        found[name] = spec(name, objective, adapter, layout=layout)
+        asked[count].append({**found[name], "begun_as": begun})
+    for name, adapter in HALF.items():
+        at = f"{name} half"
+        found[at] = spec(at, name.split()[0], adapter, precision="bf16", layout="zero3")
+        asked[2].append(found[at])
+    for count, some in asked.items():
+        ranks.run(count, some)
     return found
 
 
+def losses_of(spec: dict[str, Any]) -> list[float]:
+    return [entry["loss"] for entry in result_of(spec)["history"] if "loss" in entry]
+
+
 @pytest.mark.parametrize("name", list(RUNS))
-def test_two_ranks_learn_what_one_process_learns(runs: Specs, name: str) -> None:
+def test_ranks_learn_what_one_process_learns(runs: Specs, name: str) -> None:
     """The trajectory, the figures before and after, and the weights, among them those of a run in two parts."""
-    one, two = result_of(runs[f"{name} alone"]), result_of(runs[name])
-    assert (one["world_size"], two["world_size"]) == (1, 2)
-    assert two["resumed_from_step"] == (3 if RUNS[name][3] else None)
+    alone = runs[f"{name.split(' of ')[0]} alone"]
+    one, some = result_of(alone), result_of(runs[name])
+    assert (one["world_size"], some["world_size"]) == (1, RUNS[name][2])
+    begun = RUNS[name][4]
+    assert some["resumed_from_step"] == (3 if begun else None)
+    assert [event["kind"] for event in some["recovered"]] == (["lost"] if begun else [])
     for key in ("loss", "validation_loss"):
-        losses = [[entry[key] for entry in run["history"] if key in entry] for run in (one, two)]
+        losses = [[entry[key] for entry in run["history"] if key in entry] for run in (one, some)]
         assert losses[1] == pytest.approx(losses[0], abs=1e-5) and len(losses[0]) == 7
     for key in ("validation_before", "validation"):
-        told = [{name: run[key][name] for name in run[key] if name != "intervals"} for run in (one, two)]
+        told = [{name: run[key][name] for name in run[key] if name != "intervals"} for run in (one, some)]
         assert told[1] == pytest.approx(told[0], rel=1e-4, abs=1e-4), key
-    first, second = weights_of(runs[f"{name} alone"]), weights_of(runs[name])
+    first, second = weights_of(alone), weights_of(runs[name])
     assert first.keys() == second.keys()
     for weight, value in first.items():
         np.testing.assert_allclose(second[weight], value, atol=1e-4, err_msg=weight)
@@ -80,10 +101,43 @@ def test_weights_lie_in_parts_and_what_was_claimed_ran(runs: Specs) -> None:
         "sft lora": "FSDP2 2 (ZeRO-3)",
         "dpo": "FSDP2 2 (ZeRO-2)",
         "reward": "FSDP2 2 (ZeRO-3) · CPU offload",
+        "sft of four": "HSDP 2×2",
+        "sft of one": "FSDP2 · CPU offload",
     }
-    for one in ran.values():
-        assert set(one["placements"]) == {"S(0)", "whole"}
-        assert one["bytes_a_step"]["reduce_scatter"] > 0 and one["bytes_a_step"]["all_gather"] > 0
+    for name, one in ran.items():
+        parts = "R S(0)" if name == "sft of four" else "S(0)"
+        assert set(one["placements"]) == {parts, "whole"}, name
+        if name != "sft of one":
+            assert one["bytes_a_step"]["reduce_scatter"] > 0 and one["bytes_a_step"]["all_gather"] > 0, name
+    # Between its groups HSDP sums the parts of which every rank of a group holds one.
+    two, four = (ran[name]["bytes_a_step"] for name in ("sft", "sft of four"))
+    assert four["all_reduce"] >= two["all_reduce"] + four["reduce_scatter"] / 2
     reward = result_of(runs["reward"])["plan"]
-    assert reward["layout"]["checkpointing"] == "full" and reward["memory"]["weights"] == 0
-    assert "offload_given" in [reason["code"] for reason in reward["reasons"]]
+    assert reward["layout"]["checkpointing"] == "full" and reward["layout"]["offload"]
+    assert "offload_cpu" in [reason["code"] for reason in reward["reasons"]]
+
+
+@pytest.mark.parametrize("name", list(HALF))
+def test_two_ranks_learn_in_bf16_what_one_process_learns_in_bf16(runs: Specs, name: str) -> None:
+    """Rounding differs where gradients are summed in another order: losses by less than half of bf16's last
+    digit, weights by less than bf16's lie from fp32's. What learns stays float32, a reward's head too.
+    """
+    plain, half, two = (runs[f"{name}{more}"] for more in (" alone", " half alone", " half"))
+    result = result_of(two)
+    assert result_of(half)["precision"] == result["precision"] == "bf16"
+    assert (result["world_size"], result["layout_ran"]["name"]) == (2, "FSDP2 2 (ZeRO-3)")
+    assert losses_of(two) == pytest.approx(losses_of(half), rel=2**-9) and len(losses_of(two)) == 7
+    for key in ("validation_before", "validation"):
+        assert result[key]["loss"] == pytest.approx(result_of(half)[key]["loss"], rel=2**-9)
+    weights = [weights_of(spec) for spec in (plain, half, two)]
+    assert {value.dtype for value in weights[2].values()} == {np.dtype(np.float32)}
+    assert ("base_model.model.score.weight" in weights[2]) == (name == "reward lora")
+    assert 0 < kit.apart(weights[1], weights[2]) < kit.apart(weights[0], weights[1])
+
+
+def test_frozen_weights_travel_in_bf16_and_what_learns_in_fp32(runs: Specs) -> None:
+    full, half = (
+        result_of(runs[name])["layout_ran"]["bytes_a_step"] for name in ("sft lora", "sft lora half")
+    )
+    assert half["reduce_scatter"] == full["reduce_scatter"]
+    assert half["all_gather"] < 0.75 * full["all_gather"]

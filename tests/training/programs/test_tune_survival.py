@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Callable
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,12 @@ import numpy as np
 import pytest
 import torch
 
+from bench._survival_runs import Run, same
 from jobs import program
 from tests import language_kit
+from tests.training.programs.conftest import Ranks
 from tests.training.programs.test_tune import make_spec, result_of, weights_of
+from training.distributed import elastic
 from training.learning import tuning
 from training.programs import tune
 from training.programs.trainer_arguments import on_one_device
@@ -35,6 +41,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "response": language_kit.write_dataset(folder / "r", train=language_kit.responses(24)),
         "preference": language_kit.write_dataset(folder / "p", train=language_kit.pairs(24)),
     }
+
+
+class TuneRun(Run):
+    module = "training.programs.tune"
+    given = {"objective": "dpo", "max_length": 96, "precision": "fp32", "learning_rate": 5e-3}
 
 
 def broken(patch: pytest.MonkeyPatch, fault: Fault) -> None:
@@ -149,6 +160,34 @@ def test_it_goes_on_from_a_second_copy(
     for name, value in weights_of(plain).items():  # with the adapter's dropout
         np.testing.assert_array_equal(weights_of(run)[name], value, err_msg=name)
     assert not list(other.iterdir())
+
+
+@pytest.mark.xdist_group("layouts")
+def test_a_divided_tune_whose_rank_is_killed_ends_with_the_weights_of_an_undisturbed_one(
+    tmp_path: Path, data: dict[str, Path], base: Path, ranks: Ranks
+) -> None:
+    """With the adapter's dropout, and reference likelihoods that are worked out once."""
+    settings = {"layout": "zero3", "max_steps": 50, "save_every": 4, "batch_size": 4}
+    plain, run = (TuneRun(tmp_path / name, data["preference"], base, **settings) for name in ("plain", "run"))
+    run.start(elastic.launcher(2))
+    try:
+        run.wait_for_step(10)
+        os.kill(run.notes()[1].pid, signal.SIGKILL)
+        parts = {Path(path).name for path in glob(f"{run.work}/attempt-*/checkpoint-*/*.safetensors")}
+        assert run.finish(), run.tail()
+    finally:
+        run.stop()
+    assert parts == {
+        f"{file}-0000{rank}-of-00002.safetensors" for file in ("model", "optimizer") for rank in (1, 2)
+    }
+    ranks.run(2, [{**plain.spec, "drops": True}])
+    assert same(plain.weights(), run.weights())
+    found, undisturbed = run.figures(), plain.figures()
+    assert found["layout_ran"]["name"] == undisturbed["layout_ran"]["name"] == "FSDP2 2 (ZeRO-3)"
+    assert found["resumed_from_step"] >= 4 and undisturbed["resumed_from_step"] is None
+    assert [event["kind"] for event in found["recovered"]] == ["lost"]
+    assert "rank 1 of 2 was lost after step" in found["recovered"][0]["text"]
+    assert (found["history"], found["validation_before"]) == (undisturbed["history"], {"n": 0})
 
 
 def test_one_process_takes_one_card_of_several() -> None:
