@@ -1,43 +1,29 @@
-"""Real processes for the tests of this folder: what needs two ranks in one launch, four in another."""
+"""Real processes for the tests of this folder: what needs two ranks in one group, four in another."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.training_kit import ROOT
+from tests.forked import Ranks
 
 Found = list[dict[str, Any]]  # by rank
 
 
-def launch(processes: int, out: Path) -> Found:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"),
-            *(str(Path(__file__).with_name("ranks.py")), str(out)),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+def launch(ranks: Ranks, processes: int, out: Path) -> Found:
+    ranks.run(processes, "tests.training.distributed.ranks:main", str(out))
     found: Found = json.loads(out.read_text())
     return found
 
 
 @pytest.fixture(scope="session")
-def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    return launch(2, tmp_path_factory.mktemp("two") / "out.json")
+def two_ranks(tmp_path_factory: pytest.TempPathFactory, ranks: Ranks) -> Found:
+    return launch(ranks, 2, tmp_path_factory.mktemp("two") / "out.json")
 
 
 @pytest.fixture(scope="session")
-def four_ranks(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    return launch(4, tmp_path_factory.mktemp("four") / "out.json")
+def four_ranks(tmp_path_factory: pytest.TempPathFactory, ranks: Ranks) -> Found:
+    return launch(ranks, 4, tmp_path_factory.mktemp("four") / "out.json")

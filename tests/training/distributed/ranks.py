@@ -1,13 +1,8 @@
-"""Runs under torchrun: trains a tiny model under one layout after the other, and writes down what really ran.
-
-python -m torch.distributed.run --nproc-per-node=N ranks.py OUT.json; rank 0 writes a JSON object, a key a case.
-"""
+"""Ranks (tests.forked) that train a tiny model under one layout after the other; writes down what really ran."""
 
 from __future__ import annotations
 
 import json
-import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +149,8 @@ def optimizer_entries(optimizer: torch.optim.Optimizer) -> int:
     return sum((value.to_local() if isinstance(value, DTensor) else value).numel() for value in moments)
 
 
-def main(out: Path) -> None:
+def main(out: str) -> None:
+    """Rank 0 writes what all ranks found, an object a rank, a key a case."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
     tokens, texts = token_batches(), text_batches()
@@ -174,13 +170,5 @@ def main(out: Path) -> None:
     everyone: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(everyone, found)
     if dist.get_rank() == 0:
-        out.write_text(json.dumps(everyone))
+        Path(out).write_text(json.dumps(everyone))
     dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    try:
-        main(Path(sys.argv[1]))
-    except BaseException:
-        traceback.print_exc()
-        raise

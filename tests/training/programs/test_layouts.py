@@ -13,7 +13,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from tests import training_kit as kit
-from tests.training.programs.conftest import Ranks
+from tests.forked import Ranks
+from tests.training.programs.layouts import RUN
 from tests.training.programs.test_finetune import (
     RATING,
     assert_same_weights,
@@ -72,7 +73,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, ranks: Ranks) -> Specs:
             **{"field": RATING, "objective": "rating", "labels": []},
             **{"gradient_surgery": True, "surgery_tasks": "dimensions", "head_start": False},
         ) | {"data": str(folder / "rated")}
-    ranks.run(0, [found[name] for name in ("alone", "half", "alone of 20", "told", "surgery")])
+    ranks.run(0, RUN, [found[name] for name in ("alone", "half", "alone of 20", "told", "surgery")])
 
     for name in ("heard", "heard by two"):  # each has what the run "told" told last, and nothing of the other
         shutil.copytree(folder / "told" / "group", folder / "groups" / name)
@@ -100,12 +101,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory, ranks: Ranks) -> Specs:
         ]
         for count in (2, 4)
     }
-    ranks.run(2, together + left[2])
-    ranks.run(4, [found[name] for name in OF_FOUR] + left[4])
-    ranks.run(1, [{**found["offload by one"], "begun_as": "zero3_offload"}])
+    ranks.run(2, RUN, together + left[2])
+    ranks.run(4, RUN, [found[name] for name in OF_FOUR] + left[4])
+    ranks.run(1, RUN, [{**found["offload by one"], "begun_as": "zero3_offload"}])
     for name in LEFT:
         files[name] = written(Path(found[name]["work"]))
-    ranks.run(0, [found[name] for name in ("heard", *LEFT)])
+    ranks.run(0, RUN, [found[name] for name in ("heard", *LEFT)])
     return found
 
 

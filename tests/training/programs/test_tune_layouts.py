@@ -9,7 +9,8 @@ import pytest
 
 from tests import language_kit
 from tests import training_kit as kit
-from tests.training.programs.conftest import Ranks
+from tests.forked import Ranks
+from tests.training.programs.layouts import RUN
 from tests.training.programs.test_tune import make_spec, result_of, weights_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("layouts")]
@@ -53,7 +54,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, ranks: Ranks) -> Specs:
     for name, adapter in HALF.items():
         at = f"{name} half alone"
         found[at] = spec(at, name.split()[0], adapter, precision="bf16")
-    ranks.run(0, list(found.values()))
+    ranks.run(0, RUN, list(found.values()))
 
     asked: dict[int, list[dict[str, Any]]] = {1: [], 2: [], 4: []}
     for name, (objective, adapter, count, layout, begun) in RUNS.items():
@@ -64,7 +65,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, ranks: Ranks) -> Specs:
         found[at] = spec(at, name.split()[0], adapter, precision="bf16", layout="zero3")
         asked[2].append(found[at])
     for count, some in asked.items():
-        ranks.run(count, some)
+        ranks.run(count, RUN, some)
     return found
 
 

@@ -17,7 +17,8 @@ import torch
 from bench._survival_runs import Run, same
 from jobs import program
 from tests import language_kit
-from tests.training.programs.conftest import Ranks
+from tests.forked import Ranks
+from tests.training.programs.layouts import RUN
 from tests.training.programs.test_tune import make_spec, result_of, weights_of
 from training.distributed import elastic
 from training.learning import tuning
@@ -180,7 +181,7 @@ def test_a_divided_tune_whose_rank_is_killed_ends_with_the_weights_of_an_undistu
     assert parts == {
         f"{file}-0000{rank}-of-00002.safetensors" for file in ("model", "optimizer") for rank in (1, 2)
     }
-    ranks.run(2, [{**plain.spec, "drops": True}])
+    ranks.run(2, RUN, [{**plain.spec, "drops": True}])
     assert same(plain.weights(), run.weights())
     found, undisturbed = run.figures(), plain.figures()
     assert found["layout_ran"]["name"] == undisturbed["layout_ran"]["name"] == "FSDP2 2 (ZeRO-3)"
