@@ -181,8 +181,8 @@ def test_it_keeps_the_best_checkpoint_of_an_earlier_attempt(
     run = make("run", patience=9)
     outputs = ExactTrainer.outputs_of
 
-    def ever_worse(trainer: ExactTrainer, tokens: Any) -> Any:
-        return outputs(trainer, tokens) - 9.0 * trainer.state.global_step * np.arange(4)
+    def ever_worse(trainer: ExactTrainer, tokens: Any, *precision: Any) -> Any:
+        return outputs(trainer, tokens, *precision) - 9.0 * trainer.state.global_step * np.arange(4)
 
     def stop(trainer: ExactTrainer, _inputs: Any, loss: Any) -> Any:
         if trainer.state.global_step == 13:
