@@ -134,6 +134,8 @@ def _example(objective: str, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _theirs(objective: str, rows: list[dict[str, Any]], base: Path, folder: Path) -> dict[str, float]:
+    import torch
+
     data = folder / "trl"
     data.mkdir()
     with (data / "train.jsonl").open("w") as out:
@@ -150,6 +152,7 @@ def _theirs(objective: str, rows: list[dict[str, Any]], base: Path, folder: Path
         "save_strategy": "no",
         "report_to": "none",
         "logging_steps": 1,
+        "use_cpu": not torch.cuda.is_available(),  # else bfloat16, its default, is refused there
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     targets = ["--use_peft", "--lora_target_modules", "all-linear"]
