@@ -30,6 +30,7 @@ PASSES = 3
 
 
 def figures(is_quick: bool) -> Iterable[_report.Figure]:
+    os.environ.update(program.ENVIRONMENT | dict(os.environ))  # of both: torch is not loaded yet
     count = QUICK_TRAIN if is_quick else TRAIN
     try:
         both = _short_texts.load("banking77", "train", count + count // 10)
@@ -126,9 +127,8 @@ def _ours(
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]  # one thread each
     command = [sys.executable, *(torchrun if ranks > 1 else []), "-m", "training.programs.finetune"]
     command.append(str(folder / "spec.json"))
-    environment = program.ENVIRONMENT | dict(os.environ)
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as child:  # held: its leash
         if child.wait():
             raise RuntimeError(f"the fine-tune ended with {child.returncode}; it says why above")

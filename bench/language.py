@@ -22,6 +22,7 @@ from typing import Any
 
 from bench._report import Figure, main
 from bench._sets import ROOT, data_folder
+from jobs import program
 
 NAME = "language"
 EXAMPLES, QUICK_EXAMPLES = {"sft": 96, "dpo": 64}, {"sft": 16, "dpo": 8}
@@ -167,6 +168,7 @@ def _theirs(objective: str, rows: list[dict[str, Any]], base: Path, folder: Path
 
 def _run(command: list[str], folder: Path) -> str:
     environment = {
+        **program.ENVIRONMENT,
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "HF_HUB_OFFLINE": "1",

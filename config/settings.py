@@ -16,10 +16,10 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from config.secrets import secret_key
-from jobs import program
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -29,7 +29,7 @@ env = environ.Env()
 TESTING = "PYTEST_VERSION" in os.environ
 if not TESTING:
     environ.Env.read_env(BASE_DIR / ".env")
-for _name, _value in program.ENVIRONMENT.items():
+for _name, _value in import_string("jobs.program.ENVIRONMENT").items():
     os.environ.setdefault(_name, _value)
 
 

@@ -37,7 +37,8 @@ EXIT_ORPHANED = 75  # the parent is gone
 # Of all processes of a deployment, unless a person has set it; OpenMP reads it when torch or FAISS is loaded, so
 # it must be there before. A thread that waits for another spins for some ten milliseconds by default, which
 # keeps the other from running wherever cores are shared: training beside one more busy process took ten times
-# as long. A thousand turns, some twenty microseconds, are enough for threads that do run side by side.
+# as long. A thousand turns, some twenty microseconds, are enough for threads that do run side by side. It counts
+# for more than OMP_WAIT_POLICY.
 ENVIRONMENT = {"GOMP_SPINCOUNT": "1000"}
 
 MANIFEST = "manifest.json"

@@ -58,7 +58,11 @@ class Ranks:
         asked = {"ranks": ranks, "act": act, "given": given, "log": str(log)}
         self.child.stdin.write(json.dumps(asked) + "\n")
         self.child.stdin.flush()
-        answer = self.child.stdout.readline()
+        try:
+            answer = self.child.stdout.readline()
+        except BaseException:  # time is over: whoever asks next must not be given this group's answer
+            self.close()
+            raise
         told = log if log.exists() else self.folder / "stderr"
         assert answer and not any(json.loads(answer)), told.read_text()[-4000:]
 

@@ -51,8 +51,8 @@ REASONS: dict[str, str | Promise] = {
         "among the devices they would fit there."
     ),
     "offload_cpu": _(
-        "Weights, gradients and optimizer are divided among %(ranks)s ranks (FSDP2) and moved as the layout "
-        "says, which saves nothing here: a processor's memory is the host's."
+        "Weights, gradients and optimizer are moved as the layout says, which saves nothing here: a "
+        "processor's memory is the host's."
     ),
     "zero1": _(
         "Every rank holds the weights, and a part of the optimizer's state (ZeRO-1, %(ranks)s ranks)."

@@ -75,7 +75,7 @@ def _division(plan: Plan, machine: Machine, copies: bool, parts: bool, settled: 
     layout: Layout = plan.layout
     given = settled and copies
     if layout.offload and machine.kind == "cpu":
-        yield Reason("offload_cpu", ranks=layout.shard)
+        yield Reason("offload_cpu")
     elif layout.offload:
         host = in_gb(plan.memory.host * min(machine.per_node, layout.ranks))
         yield Reason("offload_given" if given else "offload_asked" if parts else "offload", host=host)

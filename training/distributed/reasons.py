@@ -25,8 +25,8 @@ TEXTS = {
     "says: a whole copy would fit on a device too.",
     "offload_asked": "Weights, gradients and optimizer wait in the host's memory (%(host)s), as the layout "
     "says: divided among the devices they would fit there.",
-    "offload_cpu": "Weights, gradients and optimizer are divided among %(ranks)s ranks (FSDP2) and moved as the "
-    "layout says, which saves nothing here: a processor's memory is the host's.",
+    "offload_cpu": "Weights, gradients and optimizer are moved as the layout says, which saves nothing here: a "
+    "processor's memory is the host's.",
     "zero1": "Every rank holds the weights, and a part of the optimizer's state (ZeRO-1, %(ranks)s ranks).",
     "copies": "Every rank holds a whole copy (DDP, %(ranks)s ranks): it fits, and sends least.",
     "copies_tight": "Every rank holds a whole copy (DDP, %(ranks)s ranks), as the layout says: by the "

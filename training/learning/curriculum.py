@@ -125,7 +125,8 @@ class Batches(Sequence[Ints]):
         difficulty: (n,), higher is harder; only its order counts. lengths: (n,) tokens.
         positions: which batch of the endless sequence each step takes, rising; None: 0, 1, 2, ...
         progress: of "adaptive": what the run has recorded up to a step.
-        weights: (n,) above 0, how often each item comes against the others; None: all alike.
+        weights: (n,) above 0, how often each item comes against the others; None: all alike. The cost of a block
+            grows with the share that the heaviest has of all weights.
 
     Attributes:
         competences: of the blocks worked out so far. samples: items of all steps together.

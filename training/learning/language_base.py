@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import transformers
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from jobs import program
@@ -20,6 +21,7 @@ from training.objectives.language import REWARD
 
 ADAPTER_CONFIG = "adapter_config.json"
 LORA_DROPOUT = 0.05
+_HEAD = "score.weight"
 
 
 class RewardHead(nn.Linear):
@@ -103,7 +105,16 @@ def load_base(folder: Path, objective: str, dtype: torch.dtype, tokenizer: Any) 
     model.config.use_cache = False
     if objective == REWARD:
         model.score = RewardHead.of(model.score)
+        _read_head(folder, model.score)
     return model
+
+
+def _read_head(folder: Path, head: RewardHead) -> None:
+    """As it was saved, where it was tuned with all weights: transformers rounds it to the body's type."""
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as held:
+            if _HEAD in held.keys():  # noqa: SIM118 - no dict
+                head.load_state_dict({"weight": held.get_tensor(_HEAD).float()})
 
 
 def with_adapter(model: Any, objective: str, rank: int, alpha: int, dropout: float) -> Any:

@@ -210,7 +210,7 @@ class Steps(TrainerCallback):
 
 def clipped(model: torch.nn.Module, most: float) -> Tensor:
     """Scale the gradients to a common 2-norm of at most `most`; the norm before. As torch's `clip_grad_norm_`,
-    bit for bit, but for leaving alone what is short enough: that one multiplies it by one, a pass over memory.
+    but for leaving alone what is short enough: that one multiplies it by one, which is a pass over memory.
     """
     learning = [value for value in model.parameters() if value.grad is not None]
     norm = get_total_norm([value.grad for value in learning if value.grad is not None])

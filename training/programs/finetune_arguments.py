@@ -17,7 +17,7 @@ def arguments(spec: FinetuneSpec, folder: Path, steps: int, *, has_validation: b
     told |= {"average_tokens_across_devices": False}
     if stops_early:
         told |= {
-            "eval_steps": spec.save_every,
+            "eval_steps": told["save_steps"],
             "load_best_model_at_end": True,
             "metric_for_best_model": "eval_loss",
             "greater_is_better": False,

@@ -70,6 +70,8 @@ class Order:
         the run was last begun or taken up; left out where it means nothing."""
         if not isinstance(batches, Batches):
             return {}
+        if not batches.competences:  # taken up after its last step, it has asked for none
+            _last = batches[-1]
         found: dict[str, Any] = {
             "name": self.spec.curriculum,
             "difficulty": self.source,

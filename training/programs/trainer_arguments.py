@@ -31,6 +31,7 @@ def shared(
     On a CPU it joins the process group, where there is one.
     """
     on_cpu = not torch.cuda.is_available()
+    between = max(1, steps // CURVE_POINTS)  # points of the curve, each a mean over so many steps
     ranks = int(os.environ.get("WORLD_SIZE", "0"))  # torchrun sets it
     if on_cpu and ranks:
         communicate.join(spec.timeout_s)
@@ -45,11 +46,13 @@ def shared(
         "max_grad_norm": 1.0,
         "seed": spec.seed,
         "logging_strategy": "steps",
-        "logging_steps": max(1, steps // CURVE_POINTS),
+        "logging_steps": between,
         "logging_first_step": True,
         "logging_nan_inf_filter": False,
         "save_strategy": "steps",
-        "save_steps": spec.save_every,
+        # With a point: a run that goes on from between two would take the next mean over fewer steps, and an
+        # adaptive curriculum another turn.
+        "save_steps": between * math.ceil(spec.save_every / between),
         "eval_strategy": "steps" if has_validation else "no",
         "eval_steps": max(1, math.ceil(steps / WATCHED_TIMES)),
         "ddp_find_unused_parameters": False,

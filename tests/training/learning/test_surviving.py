@@ -27,6 +27,8 @@ def test_it_scales_as_torch_does_and_leaves_short_gradients_alone(scale: float) 
         assert (mine.grad is None) == (theirs.grad is None)
         if mine.grad is not None:
             torch.testing.assert_close(mine.grad, theirs.grad, rtol=0, atol=0, equal_nan=True)
+    written = {value.grad._version for value in ours.parameters() if value.grad is not None}
+    assert written == ({0} if scale == 1e-4 else {1})
     left = float(
         torch.stack([value.grad.norm() for value in ours.parameters() if value.grad is not None]).norm()
     )

@@ -261,6 +261,20 @@ def test_rewards_are_told_apart_in_float32_by_a_model_in_bf16(base: Path) -> Non
         assert head(states)[:, 0].tolist() == [4.0, 4 + 2**-10]
 
 
+def test_a_reward_models_head_is_read_as_it_was_saved_by_a_model_in_bf16(base: Path, tmp_path: Path) -> None:
+    import torch
+
+    from training.learning import language_base
+
+    tokenizer = language_base.load_tokenizer(base)
+    tuned = language_base.load_base(base, "reward", torch.float32, tokenizer)
+    tuned.save_pretrained(tmp_path / "tuned")
+    read = language_base.load_base(tmp_path / "tuned", "reward", torch.bfloat16, tokenizer)
+    assert read.model.layers[0].mlp.up_proj.weight.dtype == torch.bfloat16
+    assert torch.equal(read.score.weight, tuned.score.weight)
+    assert not torch.equal(read.score.weight, tuned.score.weight.bfloat16().float())
+
+
 def test_a_reply_ends_where_the_chat_format_ends_it_and_people_write_no_markers(base: Path) -> None:
     from training.learning import language_base
 

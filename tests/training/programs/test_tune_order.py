@@ -80,6 +80,9 @@ def test_it_meets_the_responses_first_that_the_base_finds_likely(
     np.testing.assert_allclose(order.difficulty, wanted, rtol=1e-4)
     assert (order.source, order.weights) == ("base loss", WEIGHTS)
     batches = order.batches(np.arange(80), list)
+    told = order.figures(batches, None)["curriculum"]  # of a run that was taken up after its last step
+    assert len(told["competences"]) == 80 // told["block"]
+    batches = order.batches(np.arange(80), list)
     easy = set(np.argsort(wanted)[:4].tolist())  # three in ten of them, and a batch's worth
     assert set(np.concatenate([batches[0], batches[1]]).tolist()) <= easy
     assert set(np.concatenate([batches[at] for at in range(80)]).tolist()) == set(range(12))
