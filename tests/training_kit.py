@@ -18,11 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench._sets import data_folder
 from bench._tiny import tiny_encoder as tiny_encoder
 from training.distributed import elastic
 
 ROOT = Path(__file__).parents[1]
-DATA = ROOT.parent / "shared" / "data"
+DATA = data_folder()
 Example = tuple[str, str]  # text, label
 
 _WORDS = {

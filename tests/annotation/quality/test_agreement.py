@@ -4,7 +4,6 @@ import gzip
 import json
 import math
 from itertools import permutations
-from pathlib import Path
 
 import krippendorff
 import numpy as np
@@ -22,8 +21,9 @@ from annotation.quality.agreement import (
     pairwise,
     percent_agreement,
 )
+from bench._sets import data_folder
 
-DATA = Path(__file__).parents[4] / "shared" / "data"
+DATA = data_folder()
 
 # Fleiss 1971, table 1: 30 patients, 6 psychiatrists, 5 diagnoses
 FLEISS_1971 = """
