@@ -78,12 +78,14 @@ class _Known(Tuner):
     """What the three trainers below have in common; stands before TRL's class."""
 
     objective = ""
+    # From what the model gives and a batch: (n,) by how much it prefers each chosen reply. None: no pairs.
+    margins: Callable[[Any, dict[str, Any]], Tensor] | None = None
 
     def __init__(self, model: Any, args: Any, rows: list[Row], tokenizer: Any, plan: Plan) -> None:
         self.plan, self.rows = plan, rows
         self.survival, self.schedule_positions = plan.survival, plan.positions
         self.spread = spread = plan.spread
-        counts = isinstance(plan.batches, Batches) and self.objective != SFT
+        counts = isinstance(plan.batches, Batches) and self.margins is not None
         self.forgetting = Forgetting(len(rows)) if counts else None
         held = Dataset.from_list(rows)
         options: dict[str, Any] = {"eval_dataset": held.select([0])} if plan.watch else {}
@@ -160,7 +162,7 @@ class _Known(Tuner):
         """TRL's loss, times this rank's factor; SFT weighs by tokens itself. Notes for `forgetting` which pairs
         are ordered right."""
         factor, items = inputs.pop("factor"), inputs.pop("items", None)
-        if items is None or self.forgetting is None:
+        if items is None or self.forgetting is None or self.margins is None:
             loss = super().compute_loss(model, inputs, *args, **options)
         else:
             with _overheard(model) as told:
@@ -168,10 +170,6 @@ class _Known(Tuner):
             right = self.margins(told[0], inputs) > 0
             self.forgetting.record(items.cpu().numpy(), right.cpu().numpy())
         return loss if self.objective == SFT else loss * factor
-
-    def margins(self, outputs: Any, inputs: dict[str, Any]) -> Tensor:
-        """(n,) of the pairs of a batch: by how much the model rewards the chosen reply more."""
-        raise NotImplementedError
 
     def in_pieces(self, inputs: dict[str, Any], count: int) -> list[dict[str, Any]]:
         """SFT's losses are sums over tokens and add up; of pairs, chosen and rejected stay together, and each
@@ -222,6 +220,20 @@ def pairs_apart(inputs: dict[str, Any], count: int) -> list[dict[str, Any]]:
     return parts
 
 
+def implied_margins(outputs: Any, inputs: dict[str, Any]) -> Tensor:
+    """(n,) nats, of DPO's implied rewards: by how much more the chosen reply has gained."""
+    chosen, rejected = outputs.log_probs.detach().sum(dim=1).chunk(2)
+    gained: Tensor = (chosen - inputs["ref_chosen_logps"]) - (rejected - inputs["ref_rejected_logps"])
+    return gained
+
+
+def reward_margins(outputs: Any, _inputs: dict[str, Any]) -> Tensor:
+    """(n,) by how much a reward model rewards the chosen reply of each pair more."""
+    chosen, rejected = outputs.logits.detach()[:, 0].chunk(2)
+    found: Tensor = chosen - rejected
+    return found
+
+
 class Sft(_Known, trl.SFTTrainer):  # type: ignore[misc]
     objective = SFT
 
@@ -229,20 +241,13 @@ class Sft(_Known, trl.SFTTrainer):  # type: ignore[misc]
 class Dpo(_Known, trl.DPOTrainer):  # type: ignore[misc]
     objective = DPO
 
-    def margins(self, outputs: Any, inputs: dict[str, Any]) -> Tensor:
-        """Of the implied rewards: how much likelier each reply has become."""
-        chosen, rejected = outputs.log_probs.detach().sum(dim=1).chunk(2)
-        gained: Tensor = (chosen - inputs["ref_chosen_logps"]) - (rejected - inputs["ref_rejected_logps"])
-        return gained
+    margins = staticmethod(implied_margins)
 
 
 class Reward(_Known, trl.RewardTrainer):  # type: ignore[misc]
     objective = REWARD
 
-    def margins(self, outputs: Any, inputs: dict[str, Any]) -> Tensor:
-        chosen, rejected = outputs.logits.detach()[:, 0].chunk(2)
-        found: Tensor = chosen - rejected
-        return found
+    margins = staticmethod(reward_margins)
 
 
 class TokenReporter(Reporter):
