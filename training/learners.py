@@ -15,6 +15,7 @@ from accounts.sentences import SentenceError, gettext_noop
 from annotation.task_types import labels as label_lists
 from training import settings_schema
 from training.distributed.layout import check_language_name, check_name
+from training.learning.curriculum import Name as Curriculum
 from training.objectives import language, parts, registry
 from training.objectives.task import Choices, Field
 
@@ -55,7 +56,7 @@ class FinetuneSettings:
     processes: int = 1
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     scoring: Literal["fp32", "bf16", "auto"] = "fp32"
-    curriculum: Literal["none", "difficulty", "adaptive", "anti", "competence"] = "none"
+    curriculum: Curriculum = "none"
     base_penalty: float = 0.0
     compression: Literal["none", "topk", "powersgd", "fp16", "bf16"] = "none"
     compression_share: float = 0.01
@@ -143,7 +144,7 @@ class TuneSettings:
     rank: int = 16
     dpo_beta: float = 0.1
     max_length: int = 512
-    curriculum: Literal["none", "difficulty", "adaptive", "anti", "competence"] = "none"
+    curriculum: Curriculum = "none"
     gradient_checkpointing: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     processes: int = 1
