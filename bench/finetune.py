@@ -112,7 +112,7 @@ def _ours(
     from training.learning.encoder import default_encoder_path
 
     if not (folder / "data").exists():
-        _write(folder / "data", both, count)
+        write(folder / "data", both, count)
     result = folder / f"ours-{precision}-{ranks}"
     spec = {
         "result": str(result),
@@ -140,7 +140,7 @@ def _ours(
     }
 
 
-def _write(folder: Path, both: _short_texts.Texts, count: int) -> None:
+def write(folder: Path, both: _short_texts.Texts, count: int) -> None:
     """A frozen dataset's folder."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -50,18 +50,18 @@ def figures(quick: bool) -> Iterator[Figure]:
         if not path.is_file():
             yield Figure(f"{NAME}.{objective}.tokens_per_s", skipped=f"{name} is not here: set GYRE_DATA")
             continue
-        rows = _rows(path, (QUICK_EXAMPLES if quick else EXAMPLES)[objective], field)
+        rows = rows_of(path, (QUICK_EXAMPLES if quick else EXAMPLES)[objective], field)
         with tempfile.TemporaryDirectory(prefix="gyre-bench-") as folder:
-            base = language_model.convert(gguf, _models())
+            base = language_model.convert(gguf, models())
             yield from _compare(objective, rows, base, Path(folder))
 
 
-def _models() -> Path:
+def models() -> Path:
     """Unpacked once, beside what the product itself would use in this checkout."""
     return Path(os.environ.get("GYRE_BENCH_MODELS", ROOT / "var" / "models"))
 
 
-def _rows(path: Path, count: int, field: str) -> list[dict[str, Any]]:
+def rows_of(path: Path, count: int, field: str) -> list[dict[str, Any]]:
     """The first rows that surely fit: TRL would cut a longer one, and ours drops it."""
     with gzip.open(path, "rt", encoding="utf-8") as stream:
         rows = [json.loads(line) for line in stream]
@@ -92,7 +92,7 @@ def _ours(objective: str, rows: list[dict[str, Any]], base: Path, folder: Path) 
         "spec_version": 1,
         "result": str(folder / "result"),
         "work": str(folder / "work"),
-        "data": str(_frozen(objective, rows, folder / "data")),
+        "data": str(frozen(objective, rows, folder / "data")),
         "base_model": str(base),
         "objective": objective,
         "epochs": 1,
@@ -103,19 +103,19 @@ def _ours(objective: str, rows: list[dict[str, Any]], base: Path, folder: Path) 
         "save_every": 100_000,
     }
     (folder / "spec.json").write_text(json.dumps(spec))
-    _run([sys.executable, "-m", "training.programs.tune", str(folder / "spec.json")], folder)
+    run([sys.executable, "-m", "training.programs.tune", str(folder / "spec.json")], folder)
     found = json.loads((folder / "result" / "result.json").read_text())
     seconds = found["trained_s"] + found.get("reference_s", 0.0)
     losses = [entry["loss"] for entry in found["history"] if "loss" in entry]
     return {"seconds": seconds, "tokens": found["tokens_per_s"] * found["trained_s"], "loss": losses[-1]}
 
 
-def _frozen(objective: str, rows: list[dict[str, Any]], folder: Path) -> Path:
+def frozen(objective: str, rows: list[dict[str, Any]], folder: Path) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     folder.mkdir()
-    examples = [json.dumps([_example(objective, row)]) for row in rows]
+    examples = [json.dumps([example(objective, row)]) for row in rows]
     for split, told in (("train", examples), ("validation", []), ("test", [])):
         table = {
             "row": pa.array(range(len(told)), pa.int64()),
@@ -126,7 +126,7 @@ def _frozen(objective: str, rows: list[dict[str, Any]], folder: Path) -> Path:
     return folder
 
 
-def _example(objective: str, row: dict[str, Any]) -> dict[str, Any]:
+def example(objective: str, row: dict[str, Any]) -> dict[str, Any]:
     user = [{"role": "user", "content": row["prompt"]}]
     if objective == "sft":
         return {"messages": [*user, {"role": "assistant", "content": row["response"]}]}
@@ -140,7 +140,7 @@ def _theirs(objective: str, rows: list[dict[str, Any]], base: Path, folder: Path
     data = folder / "trl"
     data.mkdir()
     with (data / "train.jsonl").open("w") as out:
-        out.writelines(json.dumps(_example(objective, row)) + "\n" for row in rows)
+        out.writelines(json.dumps(example(objective, row)) + "\n" for row in rows)
     options = {
         "model_name_or_path": base,
         "dataset_name": data,
@@ -158,7 +158,7 @@ def _theirs(objective: str, rows: list[dict[str, Any]], base: Path, folder: Path
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     targets = ["--use_peft", "--lora_target_modules", "all-linear"]
     code = _TRL.format(script=objective)
-    told = _run([sys.executable, "-c", code, *arguments, *targets], folder)
+    told = run([sys.executable, "-c", code, *arguments, *targets], folder)
     logs = [line for line in told.replace("'", '"').splitlines() if line.lstrip().startswith("{")]
     entries = [json.loads(line) for line in logs]
     last = next(entry for entry in entries if "train_runtime" in entry)
@@ -166,9 +166,10 @@ def _theirs(objective: str, rows: list[dict[str, Any]], base: Path, folder: Path
     return {"seconds": float(last["train_runtime"]), "loss": losses[-1]}
 
 
-def _run(command: list[str], folder: Path) -> str:
+def run(command: list[str], folder: Path, allocator: dict[str, str] | None = None) -> str:
     environment = {
         **program.ENVIRONMENT,
+        **(allocator or {}),
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "HF_HUB_OFFLINE": "1",

@@ -3,7 +3,8 @@
 Each layout trains a Llama of 34 million parameters (and a BERT) in processes of its own, on CPU; so do MiniLM
 and SmolLM2-135M themselves, as the packages bring them. Measured is the highest private memory from the second
 step on, less what the process had after a step of a tiny model under the same layout (libraries, connections);
-of the fullest rank.
+of the fullest rank. Then runs of the product on real texts: fine-tunes of MiniLM, tunes of SmolLM2 (see
+bench/_memory_runs.py). All of them under the allocator's settings that a run of the product has.
 
     python -m bench.memory [--quick] [--json FILE] [--only NAME,...]
 """
@@ -21,8 +22,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bench import _memory_runs
 from bench._report import Figure, main
-from bench._sets import ROOT
+from bench._sets import ROOT, SetMissing
+from training.distributed import elastic
 from training.distributed.layout import Layout
 
 LLAMA = dict(family="llama", vocabulary=8192, hidden=512, intermediate=1408, layers=8, heads=8, sequence=128)
@@ -53,7 +56,7 @@ CASES: dict[str, tuple[dict[str, Any], Layout]] = {
     "smollm2_again": (SMOLLM2, Layout(micro_batch=4, checkpointing="full")),
     "smollm2_zero3": (SMOLLM2, Layout(shard=2, zero=3, micro_batch=2)),
 }
-QUICK = ("one", "zero3")
+QUICK = ("one", "zero3", *_memory_runs.QUICK)
 
 
 def options() -> argparse.ArgumentParser:
@@ -64,9 +67,13 @@ def options() -> argparse.ArgumentParser:
 
 def figures(quick: bool) -> Iterator[Figure]:
     errors, only = [], options().parse_known_args()[0].only
-    for name in only.split(",") if only else QUICK if quick else CASES:
-        sizes, layout = CASES[name]
-        found = _run({**sizes, **SMALL} if quick else sizes, layout)
+    runs = {**_memory_runs.TUNES, **_memory_runs.FINETUNES}
+    for name in only.split(",") if only else QUICK if quick else (*CASES, *runs):
+        try:
+            found, told = _memory_runs.run(name) if name in runs else _case(name, quick)
+        except (SetMissing, ValueError) as error:
+            yield Figure(name=f"memory.estimate_mb.{name}", skipped=str(error))
+            continue
         measured, estimate = found["measured"], found["estimate"]["total"]
         errors.append(abs(estimate - measured) / measured)
         parts = {key: round(value / 1e6, 1) for key, value in found["estimate"].items()}
@@ -75,10 +82,15 @@ def figures(quick: bool) -> Iterator[Figure]:
             name=f"memory.estimate_mb.{name}",
             value=round(estimate / 1e6, 1),
             unit="MB",
-            against=f"measured {measured / 1e6:.1f} MB: {layout.name}",
+            against=f"measured {measured / 1e6:.1f} MB: {told}",
             ratio=round(estimate / measured, 3),
         )
     yield Figure(name="memory.estimate_error", value=round(max(errors), 3), unit="share", against="largest")
+
+
+def _case(name: str, quick: bool) -> tuple[dict[str, Any], str]:
+    sizes, layout = CASES[name]
+    return _run({**sizes, **SMALL} if quick else sizes, layout), layout.name
 
 
 def _run(sizes: dict[str, Any], layout: Layout) -> dict[str, Any]:
@@ -93,9 +105,7 @@ def _run(sizes: dict[str, Any], layout: Layout) -> dict[str, Any]:
                 *(f"--nproc-per-node={layout.ranks}", "-m", "bench._memory_rank", str(spec)),
             ],
             check=True,
-            # glibc keeps freed blocks below its growing threshold; with a fixed one tensors go back at once, and
-            # what is measured is what is held.
-            env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"},
+            env={**elastic.ALLOCATOR, **os.environ, "OMP_NUM_THREADS": "1"},
         )
         found: dict[str, Any] = json.loads(out.read_text())
         return found

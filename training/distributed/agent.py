@@ -24,6 +24,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -160,9 +161,14 @@ def _say(endpoint: str, why: object) -> None:
     print(f"{LOST.format(endpoint=endpoint)} ({why})", file=sys.stderr, flush=True)
 
 
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Of an agent and its ranks: what a person set stays, but for what torchrun cannot do without."""
+    return program.ENVIRONMENT | elastic.ALLOCATOR | dict(given) | elastic.ENVIRONMENT
+
+
 def main(options: list[str]) -> int:
     """Run the agent to its end. Its exit code."""
-    os.environ.update(program.ENVIRONMENT | dict(os.environ) | elastic.ENVIRONMENT)
+    os.environ.update(environment(os.environ))
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else forty lines of C++ stand before the sentence
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.api import SignalException

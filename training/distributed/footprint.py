@@ -9,21 +9,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from training.distributed import activations
+from training.distributed.activations import Kind, Widths
 from training.distributed.layout import Layout
 from training.distributed.shape import Shape
+
+GAPS = 0.25  # of activations on a CPU: what glibc leaves free between them, as seen (see `elastic.ALLOCATOR`)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """Bytes a parameter: weights to compute with, gradients, master copy (0: the weights are it), moments;
-    and bytes of an activation."""
+    """Bytes a parameter: weights to compute with, gradients, master copy (0: the weights are it), moments, and
+    the copy that autocast makes of what learns, until the backward pass; bytes of an activation, and of one in
+    the residual stream (0: the same)."""
 
     name: str
     weight: int
     gradient: int
     master: int
     moments: int = 8
+    copy: int = 0
     activation: int = 4
+    stream: int = 0
+
+    @property
+    def widths(self) -> Widths:
+        return Widths(product=self.activation, stream=self.stream or self.activation)
 
     @property
     def state(self) -> int:
@@ -31,9 +42,19 @@ class Precision:
 
 
 FP32 = Precision(name="fp32", weight=4, gradient=4, master=0)
-AUTOCAST = Precision(name="fp32, products in bf16", weight=4, gradient=4, master=0, activation=2)
+AUTOCAST = Precision(
+    name="fp32, products in bf16", weight=4, gradient=4, master=0, copy=2, activation=2, stream=4
+)
 # Of an adapter: what is frozen is kept in bf16, what learns in fp32.
-FROZEN_BF16 = Precision(name="frozen in bf16, learning in fp32", weight=2, gradient=4, master=2, activation=2)
+FROZEN_BF16 = Precision(
+    name="frozen in bf16, learning in fp32",
+    weight=2,
+    gradient=4,
+    master=2,
+    copy=2,
+    activation=2,
+    stream=4,
+)
 MIXED = Precision(name="bf16 with fp32 master weights", weight=2, gradient=2, master=4, activation=2)
 
 
@@ -44,7 +65,8 @@ class Footprint:
     Attributes:
         weights, gradients, optimizer: what stays from step to step, or for most of one.
         activations: what the forward pass keeps for the backward pass, logits included.
-        working: gathered layers, buckets, and what is under way in one layer.
+        working: gathered layers, buckets, and what is under way in one layer; on a CPU also what its allocator
+            leaves free between activations.
         held: whether gradients exist while activations do (DDP's buckets, accumulation); else they grow as
             activations shrink, and the larger of both counts.
         host: bytes in the host's memory, for each rank (offload).
@@ -69,17 +91,19 @@ class Footprint:
         return {name: getattr(self, name) for name in names} | {"held": self.held}
 
 
-def footprint(shape: Shape, layout: Layout, precision: Precision = FP32) -> Footprint:
-    """The bytes of a step on the fullest rank; O(1)."""
+def footprint(shape: Shape, layout: Layout, precision: Precision = FP32, kind: Kind = "cuda") -> Footprint:
+    """The bytes of a step on the fullest rank, of GPUs or of processes on a CPU; O(1)."""
     mine, learning = _parameters(shape, layout)
     weights, gradients, optimizer, host = _states(mine, learning, layout, precision)
+    kept = _activations(shape, layout, precision, kind)
+    gaps = int(GAPS * kept) if kind == "cpu" else 0
     held = layout.accumulation > 1 or layout.pipeline > 1 or (layout.data > 1 and not layout.fsdp)
     return Footprint(
         weights=weights,
         gradients=gradients,
         optimizer=optimizer,
-        activations=_activations(shape, layout, precision),
-        working=_working(shape, layout, precision, mine),
+        activations=kept,
+        working=_working(shape, layout, precision, mine) + gaps,
         held=held,
         host=host,
     )
@@ -121,37 +145,24 @@ def _states(mine: int, learning: int, layout: Layout, precision: Precision) -> t
     )
 
 
-def layer_values(shape: Shape, tensor: int = 1) -> float:
-    """Figures a layer keeps of each token for its backward pass, without attention probabilities.
-
-    Llama: input, two norms (before and after the scale), the middle of the residual stream, q, k, v, what
-    attention gives, and four in the gated feed-forward. BERT: input, q, k, v, what attention gives, two sums
-    before the norms, the middle, and two in the feed-forward.
-    """
-    h, f, kv = shape.hidden, shape.inner, shape.kv_width
-    if shape.gated:
-        return 6 * h + (2 * h + 2 * kv + 4 * f) / tensor
-    return 4 * h + (4 * h + 2 * f) / tensor
-
-
-def _activations(shape: Shape, layout: Layout, precision: Precision) -> int:
+def _activations(shape: Shape, layout: Layout, precision: Precision, kind: Kind) -> int:
+    widths = precision.widths
     tokens = layout.micro_batch * shape.sequence
     layers = -(-shape.layers // layout.pipeline)
-    full = tokens * layer_values(shape, layout.tensor) * precision.activation
-    if not shape.flash:
-        full += (
-            2 * layout.micro_batch * shape.heads / layout.tensor * shape.sequence**2 * precision.activation
-        )
-    edge = tokens * shape.hidden * precision.activation  # all that a checkpointed layer keeps
+    # Under autocast a copy of the layer's matrices too, until its backward pass.
+    own = (
+        precision.copy * max(0, shape.layer - shape.norms) / layout.tensor * shape.learning / shape.parameters
+    )
+    full = tokens * activations.of_layer(shape, widths, kind, layout.tensor) + own
+    edge = tokens * shape.hidden * widths.stream  # all that a checkpointed layer keeps
     again = {"none": 0.0, "selective": 0.5, "full": 1.0}[layout.checkpointing]
     kept = layers * (edge * again + full * (1 - again)) + (full if again else 0)
     under_way = 1
     if layout.pipeline > 1:
         stages, parts = layout.pipeline, layout.accumulation
         under_way = parts if layout.schedule == "gpipe" else min(stages, parts)
-    # Logits, their log-softmax and its gradient, in fp32; the last norm.
-    logits = 3 * 4 * tokens * (shape.outputs or shape.vocabulary) if shape.per_token else 0
-    last = 3 * edge
+    logits = activations.of_head(shape, tokens, widths, kind)
+    last = 3 * edge  # the last norm
     if layout.pipeline > 1:  # the last stage alone has logits, and few micro-batches under way under 1F1B
         first = kept * under_way
         final = (kept + last) * (under_way if layout.schedule == "gpipe" else 1) + logits

@@ -61,7 +61,8 @@ def grounds(
         accumulation=layout.accumulation,
     )
     if layout.checkpointing != "none":
-        saved = footprint(shape, replace(layout, checkpointing="none"), precision).activations
+        plain = replace(layout, checkpointing="none")
+        saved = footprint(shape, plain, precision, machine.kind).activations
         yield Reason(
             f"checkpoint_{layout.checkpointing}", before=in_gb(saved), after=in_gb(plan.memory.activations)
         )

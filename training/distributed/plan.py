@@ -124,7 +124,7 @@ def worthwhile(machine: Machine) -> Machine:
 def measure(shape: Shape, machine: Machine, layout: Layout, precision: Precision) -> Plan:
     """A layout with its memory, traffic and seconds. What waits in a processor's memory has not left it."""
     held = layout if machine.kind == "cuda" else replace(layout, offload=False)
-    memory, sent = footprint(shape, held, precision), traffic(shape, layout, precision)
+    memory, sent = footprint(shape, held, precision, machine.kind), traffic(shape, layout, precision)
     return Plan(
         layout=layout,
         memory=memory,

@@ -25,6 +25,9 @@ class Shape:
         outputs: figures a model gives; `per_token`: at each token (a language model), else once an item.
         tied: the head is the embedding.
         flash: attention does not keep its (heads, sequence, sequence) probabilities.
+        dropout: something is dropped in training.
+        adapted: rank of the LoRA adapters on all matrices of the layers; 0: none.
+        tile: words whose logits a language model's loss has at hand at once; None: all.
     """
 
     parameters: int
@@ -41,6 +44,9 @@ class Shape:
     tied: bool = False
     trainable: int | None = None
     flash: bool = True
+    dropout: bool = False
+    adapted: int = 0
+    tile: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("parameters", "layers", "hidden", "heads", "vocabulary", "sequence"):
@@ -52,13 +58,14 @@ class Shape:
             )
 
     @classmethod
-    def of(cls, model: Any, sequence: int, *, outputs: int | None = None) -> Shape:
-        """Read a transformers model: its configuration and its parameters.
+    def of(cls, model: Any, sequence: int, *, outputs: int | None = None, tile: int | None = None) -> Shape:
+        """Read a transformers model, or PEFT's around one: its configuration, its parameters and its dropout.
 
         Args:
-            outputs: classes of a classifier; None: a language model.
+            outputs: classes of a classifier; None: a language model. tile: see the class.
         """
         config = model.config
+        adapters = getattr(model, "peft_config", {})
         values = list(model.parameters())
         table = model.get_input_embeddings()  # may be cut to the words in use
         return cls(
@@ -75,6 +82,9 @@ class Shape:
             outputs=outputs,
             per_token=outputs is None,
             tied=bool(getattr(config, "tie_word_embeddings", False)) and outputs is None,
+            dropout=any(part.p > 0 for part in model.modules() if type(part).__name__ == "Dropout"),
+            adapted=max((one.r for one in adapters.values()), default=0),
+            tile=tile,
         )
 
     @property

@@ -55,16 +55,18 @@ class Watch(TrainerCallback):
         longest: int,
         spread: Spread,
         takes: Precision = FP32,
+        tile: int | None = None,
         drawn: Drawn | None = None,
     ) -> None:
         """Args:
         compression: of gradients between ranks, see `compress.METHODS`. compression_share: of top-k.
         profile_steps: steps for torch's profiler, 0 for none; its trace goes to `folder`, of rank 0.
         longest: tokens of the longest item. spread: the layout over ranks, as it was applied.
-        takes: bytes a parameter, for the plan. drawn: of a trainer that draws replies; it counts there.
+        takes: bytes a parameter, for the plan. tile: of a language model, see `Shape`.
+        drawn: of a trainer that draws replies; it counts there.
         """
         self.drawn = drawn or Drawn()
-        self.trainer, self.takes = trainer, takes
+        self.trainer, self.takes, self.tile = trainer, takes, tile
         self.compression, self.compression_share = compression, compression_share
         self.longest, self.spread, self.layout = longest, spread, spread.layout
         self.meter: Meter | None = None  # of one step
@@ -134,7 +136,7 @@ class Watch(TrainerCallback):
             model: a transformers model; of an encoder without its head.
             outputs: figures it gives an item; None: one for each word of its vocabulary at each token.
         """
-        shape = Shape.of(model, self.longest, outputs=outputs)
+        shape = Shape.of(model, self.longest, outputs=outputs, tile=self.tile)
         machine = Machine.here(self.trainer.args.world_size)
         found: dict[str, Any] = {
             "plan": plan.explain(self.layout, shape, machine, self.takes).to_json(),

@@ -170,7 +170,9 @@ class _Run:
     def _trainer(self, model: TextClassifier, survival: Survival) -> ExactTrainer:
         spec = self.spec
         words = CutVocabulary(model.encoder, [self.encoded.tokens, self.watched.tokens], self.tokeniser.pad)
-        layout, self.args.ddp_bucket_cap_mb, persist = finetune_model.layout(spec, model, max(self.lengths))
+        layout, self.args.ddp_bucket_cap_mb, persist = finetune_model.layout(
+            spec, model, max(self.lengths), self.precision.precision
+        )
         data = TokenData(words.renumbered(self.encoded.tokens), self.targets)
         longest = sorted(data.tokens, key=len)[-2:]
         layout, again = finetune_model.computed_again(layout, model, longest, survival.recovery.again)
@@ -211,6 +213,7 @@ class _Run:
             folder=self.own / "profile",
             longest=max(self.lengths),
             spread=spread,
+            takes=finetune_model.takes(self.precision.precision),
         )
         trainer.add_callback(self.watch)
         if spec.exchange:

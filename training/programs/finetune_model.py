@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from jobs import program
-from training.distributed import communicate, memory
+from training.distributed import communicate, footprint, memory
 from training.distributed.layout import Checkpointing, Layout
 from training.distributed.settling import settle
 from training.distributed.shape import Machine, Shape
@@ -66,13 +66,22 @@ def start_head(
         model.start_head(*start)
 
 
-def layout(spec: FinetuneSpec, model: TextClassifier, longest: int) -> tuple[Layout, int, int]:
+def takes(precision: Precision) -> footprint.Precision:
+    """Bytes a parameter and an activation, by the type of the products."""
+    return footprint.AUTOCAST if precision == "bf16" else footprint.FP32
+
+
+def layout(
+    spec: FinetuneSpec, model: TextClassifier, longest: int, precision: Precision = "fp32"
+) -> tuple[Layout, int, int]:
     """How the model lies on the ranks that there are now, MiB of a bucket of gradients, and the size below which
-    a parameter is not divided. `longest`: tokens of the longest text."""
+    a parameter is not divided. `longest`: tokens of the longest text; `precision`: of the products."""
     ranks = communicate.world_size()
     shape = Shape.of(model.encoder, longest, outputs=model.head.out_features)
     machine = Machine.here(ranks)
-    found = settle(spec.layout, ranks, shape, machine, spec.batch_size, copies=spec.copies)
+    found = settle(
+        spec.layout, ranks, shape, machine, spec.batch_size, copies=spec.copies, takes=takes(precision)
+    )
     return found.layout, bucket_mb(machine, found.layout, shape), found.persist
 
 

@@ -14,6 +14,7 @@ from training.distributed.settling import settle
 from training.distributed.shape import Machine, Shape
 from training.distributed.spread import Spread
 from training.distributed.traffic import bucket_mb
+from training.learning import tuning
 from training.learning.watching import Drawn, Watch
 
 
@@ -44,7 +45,7 @@ def layout(
         again: activations are to be computed again; also where the estimate asks for it, and then of all layers.
     """
     ranks = communicate.world_size()
-    machine, shape = Machine.here(ranks), Shape.of(model, longest, outputs=outputs)
+    machine, shape = Machine.here(ranks), Shape.of(model, longest, outputs=outputs, tile=tuning.tile())
     kinds: tuple[Checkpointing, ...] = ("full",) if again else ("none", "full")
     found = settle(name, ranks, shape, machine, items, takes=precision, again=kinds)
     micro = -(-items // (found.layout.data * pieces))
@@ -56,7 +57,7 @@ def bucket(model: Any, longest: int) -> int:
     """MiB of a bucket of gradients that ranks with copies of a model send each other, as the plan has it."""
     ranks = communicate.world_size()
     machine = Machine.here(ranks)
-    return bucket_mb(machine, Layout(replicate=ranks), Shape.of(model, longest))
+    return bucket_mb(machine, Layout(replicate=ranks), Shape.of(model, longest, tile=tuning.tile()))
 
 
 def watch(
@@ -90,6 +91,7 @@ def watch(
         longest=longest,
         spread=spread,
         takes=takes(adapter, dtype),
+        tile=tuning.tile(),
         drawn=drawn,
     )
     trainer.add_callback(found)

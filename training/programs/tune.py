@@ -89,7 +89,8 @@ class _Run:
         spec = self.spec
         self.train, validation = self._held("train"), self._held("validation")
         _refuse_if_dropped(self.train, spec)
-        self.longest = max(sum(len(reply) for reply in one.replies) for one in self.train.examples)
+        # Replies of a pair are padded to the same length.
+        self.longest = max(len(one.replies) * one.length for one in self.train.examples)
         self.steps = spec.steps(len(self.train.examples))
         self.own = Path(spec.work) / f"attempt-{communicate.attempt()}"
         self.args = arguments(  # joins the process group

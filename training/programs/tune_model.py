@@ -9,6 +9,7 @@ import torch
 
 from training.distributed.layout import Layout
 from training.distributed.recovery import Recovery
+from training.objectives.language import SFT
 from training.programs import language_watch
 from training.programs.tune_spec import TuneSpec
 
@@ -28,9 +29,9 @@ def make(spec: TuneSpec, base: Path, objective: str, dtype: torch.dtype, tokeniz
     held = dtype if spec.adapter == "lora" else language_base.dtype_of("fp32")
     model = language_base.load_base(base, objective, held, tokenizer)
     if spec.adapter == "lora":
-        model = language_base.with_adapter(
-            model, objective, spec.rank, 2 * spec.rank, language_base.LORA_DROPOUT
-        )
+        # TRL takes all dropout out where a model is compared with another, or with itself.
+        dropout = language_base.LORA_DROPOUT if objective == SFT else 0.0
+        model = language_base.with_adapter(model, objective, spec.rank, 2 * spec.rank, dropout)
     return model
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from training.models import ModelVersion, TrainingRun
 from training.objectives.parts import INCREMENT
 from training.selectors.evaluations import names_in
+from training.setting_words import value_words
 
 _SOURCES: dict[str, str | Promise] = {
     "column": _("the dataset's column “difficulty”"),
@@ -74,7 +75,7 @@ class Taught:
 
     precision: str = ""
     scoring: str = ""
-    curriculum: str = ""
+    curriculum: str | Promise = ""
     source: str | Promise = ""
     first: float = 0.0
     last: float = 0.0
@@ -112,7 +113,7 @@ def taught(run: TrainingRun) -> Taught | None:
     levels = found["competences"]
     return Taught(
         **basics,
-        curriculum=found["name"],
+        curriculum=value_words("curriculum", found["name"]),
         source=_SOURCES.get(found["difficulty"], found["difficulty"]),
         first=levels[0],
         last=levels[-1],

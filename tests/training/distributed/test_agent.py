@@ -20,6 +20,16 @@ def test_it_knows_from_torchruns_options_where_to_call_and_how_long_to_wait() ->
     assert agent.patience_of(["--nproc-per-node=1"]) == 60.0
 
 
+def test_ranks_find_the_allocators_settings_unless_a_person_has_others() -> None:
+    found = agent.environment({"HOME": "/h"})
+    assert found["GLIBC_TUNABLES"] == "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"
+    assert found["HOME"] == "/h" and found["GOMP_SPINCOUNT"] == "1000"
+    mine = {"GLIBC_TUNABLES": "glibc.malloc.check=3", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "0"}
+    own = agent.environment(mine)
+    assert own["GLIBC_TUNABLES"] == "glibc.malloc.check=3"
+    assert own["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] == "1"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "[127.0.0.1]"])
 def test_it_ends_once_the_place_where_all_meet_is_silent(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as place:

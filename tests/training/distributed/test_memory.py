@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from tests.training.distributed import ranks
-from training.distributed import memory
+from training.distributed import activations, memory
 from training.distributed.blocks import blocks, checkpoint_blocks
 from training.distributed.engine import Engine
-from training.distributed.footprint import layer_values
 from training.distributed.layout import Layout
 from training.distributed.memory import LayerCost
 from training.distributed.shape import Shape, pool_share
@@ -26,8 +25,9 @@ def test_measured_layers_keep_what_the_estimate_says(make, task, batches) -> Non
     assert len(costs) == 2 and all(cost.seconds > 0 for cost in costs)
     shape = Shape.of(model, ranks.LENGTH)
     # The estimate counts a layer's input, which the layer before has made.
-    figures = layer_values(shape) - shape.hidden
-    estimate = ranks.ITEMS * ranks.LENGTH * figures * 4
+    widths = activations.Widths(product=4, stream=4)
+    figures = activations.of_layer(shape, widths, "cpu") - 4 * shape.hidden
+    estimate = ranks.ITEMS * ranks.LENGTH * figures
     assert [cost.bytes for cost in costs] == pytest.approx([estimate] * 2, rel=0.1)
 
 

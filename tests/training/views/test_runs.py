@@ -212,7 +212,7 @@ def test_it_tells_how_the_run_was_taught(page: Client, project: Project) -> None
     for words in (
         "How it was taught",
         "<dd>bf16</dd>",
-        "adaptive",
+        "<dd>harder or easier, as it learns</dd>",
         "the loss of probes that did not learn from the item",
         "30 % at first, 35 % at the end, looked at 3 times",
         "7 times a right answer became wrong, among 90 items met, of which 80 were right once",

@@ -1,0 +1,102 @@
+"""Memory of training as a run of the product does it: its own programs, losses and allocator, on real texts.
+
+Measured is the highest private memory in training, less what the process had before it; frozen weights were
+there by then, so they are left out of the estimate too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench import _short_texts, finetune, language
+from bench._sets import data_folder
+from training.distributed import elastic
+from training.learning import dialogues, language_base, language_model
+from training.learning.encoder import default_encoder_path
+from training.objectives.language import DPO, REWARD, SFT, read
+
+STEPS = 3
+TUNES: dict[str, dict[str, Any]] = {  # settings of a tune of SmolLM2
+    "sft": {"objective": SFT, "batch_size": 8},
+    "sft_full": {"objective": SFT, "batch_size": 8, "adapter": "full"},
+    "dpo": {"objective": DPO, "batch_size": 4},
+    "dpo_many": {"objective": DPO, "batch_size": 8},
+    "dpo_fp32": {"objective": DPO, "batch_size": 4, "precision": "fp32"},
+    "reward": {"objective": REWARD, "batch_size": 4},
+}
+FINETUNES: dict[str, dict[str, Any]] = {  # of MiniLM
+    "finetune": {"batch_size": 32, "precision": "bf16"},
+    "finetune_fp32": {"batch_size": 32, "precision": "fp32"},
+}
+QUICK = ("reward",)
+_SETS = {SFT: ("sft_general", "response"), DPO: ("gsm8k_pairs", "chosen"), REWARD: ("gsm8k_pairs", "chosen")}
+_LOOKED_AT = 2_000  # examples, for long ones
+_JOINED = 5  # texts of banking77 in one, for some hundred tokens
+_MOST_TOKENS = {"tune": 192, "finetune": 128}
+
+
+def run(name: str) -> tuple[dict[str, Any], str]:
+    """{"measured", "estimate"}, bytes of one run, the latter by part; and what it was.
+
+    Raises:
+        SetMissing: the texts are not there.
+        ValueError: SmolLM2 is not there.
+    """
+    with tempfile.TemporaryDirectory(prefix="gyre-bench-") as folder:
+        place = Path(folder)
+        spec = {
+            "spec_version": 1,
+            "result": str(place / "result"),
+            "work": str(place / "work"),
+            "data": str(place / "data"),
+            **(_finetune(place, FINETUNES[name]) if name in FINETUNES else _tune(place, TUNES[name])),
+        }
+        (place / "spec.json").write_text(json.dumps(spec))
+        module = "finetune" if name in FINETUNES else "tune"
+        language.run(
+            [sys.executable, "-m", f"training.programs.{module}", str(place / "spec.json")],
+            place,
+            elastic.ALLOCATOR,
+        )
+        found = json.loads((place / "result" / "result.json").read_text())
+    resources, estimate = found["resources"], found["plan"]["memory"]
+    frozen = estimate["weights"] if name in TUNES and spec.get("adapter") != "full" else 0
+    told = " ".join(f"{key} {value}" for key, value in (FINETUNES | TUNES)[name].items())
+    return {
+        "measured": resources["peak_bytes"] - resources["before_bytes"],
+        "estimate": {**estimate, "total": estimate["total"] - frozen},
+    }, f"{module}, {told}"
+
+
+def _finetune(place: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    count = settings["batch_size"] * STEPS
+    short = _short_texts.load("banking77", "train", count * _JOINED)
+    texts = [" ".join(short.texts[at::count]) for at in range(count)]
+    finetune.write(place / "data", _short_texts.Texts(texts, short.targets[:count], short.labels), count)
+    return {
+        "labels": short.labels,
+        "base_model": str(default_encoder_path()),
+        "epochs": 1,
+        "max_length": _MOST_TOKENS["finetune"],
+        **settings,
+    }
+
+
+def _tune(place: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Of the longest examples that fit, so that all steps are alike."""
+    base = language_model.convert(language_model.default_path(), language.models())
+    name, field = _SETS[settings["objective"]]
+    path = data_folder() / name / "train.jsonl.gz"
+    if not path.is_file():
+        raise _short_texts.SetMissing(f"{name} is not here: set GYRE_DATA")
+    rows = language.rows_of(path, _LOOKED_AT, field)
+    told = read(language.frozen(settings["objective"], rows, place / "all"), "train", settings["objective"])
+    fitting = dialogues.tokenised(language_base.load_tokenizer(base), told, _MOST_TOKENS["tune"]).examples
+    longest = sorted(fitting, key=lambda one: one.length)[-settings["batch_size"] * STEPS :]
+    rows = [rows[one.row] for one in longest]
+    language.frozen(settings["objective"], rows, place / "data")
+    return {"base_model": str(base), "epochs": 1, "max_length": _MOST_TOKENS["tune"], **settings}

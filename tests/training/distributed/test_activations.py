@@ -1,0 +1,131 @@
+"""What layers keep for their backward pass, against torch's own saved tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from training.distributed import activations
+from training.distributed.activations import Widths
+from training.distributed.footprint import AUTOCAST, FP32, FROZEN_BF16, GAPS, Precision, footprint
+from training.distributed.layout import Layout
+from training.distributed.shape import Shape
+from training.learning import language_base
+from training.objectives.language import SFT
+
+ITEMS, LENGTH = 3, 24
+SIZES = dict(vocab_size=90, hidden_size=64, num_hidden_layers=3, num_attention_heads=4)
+
+
+def llama() -> Any:
+    torch.manual_seed(0)
+    sizes = {**SIZES, "intermediate_size": 160, "num_key_value_heads": 2}
+    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes))
+
+
+def bert(dropout: float = 0.0) -> Any:
+    torch.manual_seed(0)
+    drop = dict(hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    return transformers.BertModel(transformers.BertConfig(**SIZES, intermediate_size=256, **drop))
+
+
+def adapted(dropout: float, dtype: torch.dtype = torch.float32) -> Any:
+    return language_base.with_adapter(llama().to(dtype), SFT, 4, 8, dropout)
+
+
+def kept(model: Any, half: bool) -> float:
+    """Bytes a token that the middle layer keeps, weights and their copies left out."""
+    model.train()
+    ids = torch.randint(0, 90, (ITEMS, LENGTH), generator=torch.Generator().manual_seed(1))
+    body = model.get_base_model() if hasattr(model, "get_base_model") else model
+    layers = body.encoder.layer if hasattr(body, "encoder") else body.model.layers
+    weights = {value.untyped_storage().data_ptr() for value in [*model.parameters(), *model.buffers()]}
+    sizes = {tuple(value.shape) for value in model.parameters()}
+    sizes |= {shape[::-1] for shape in sizes}  # of copies of weights
+    seen: dict[int, tuple[torch.Tensor, bool]] = {}
+    at = [-1]
+    for number, layer in enumerate(layers):
+        layer.register_forward_pre_hook(lambda *_given, number=number: at.__setitem__(0, number))
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        place = tensor.untyped_storage().data_ptr()
+        if place not in weights and place not in seen and tuple(tensor.shape) not in sizes:
+            seen[place] = (tensor, at[0] == 1)
+        return tensor
+
+    hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+    with hooks, torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    found = sum(tensor.untyped_storage().nbytes() for tensor, is_ours in seen.values() if is_ours)
+    return found / (ITEMS * LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("make", "precision"),
+    [
+        (llama, FP32),
+        (llama, AUTOCAST),
+        (bert, FP32),
+        (bert, AUTOCAST),
+        (lambda: bert(0.1), FP32),
+        (lambda: bert(0.1), AUTOCAST),
+        (lambda: adapted(0.0), FP32),
+        (lambda: adapted(0.1), FP32),
+        (lambda: adapted(0.0, torch.bfloat16), FROZEN_BF16),
+        (lambda: adapted(0.1, torch.bfloat16), FROZEN_BF16),
+    ],
+    ids=[
+        *("llama fp32", "llama bf16", "bert fp32", "bert bf16", "bert fp32 dropout", "bert bf16 dropout"),
+        *("lora fp32", "lora fp32 dropout", "lora bf16", "lora bf16 dropout"),
+    ],
+)
+def test_a_layer_keeps_what_is_counted(make: Any, precision: Precision) -> None:
+    model = make()
+    shape = Shape.of(model, LENGTH)
+    counted = activations.of_layer(shape, precision.widths, "cpu")
+    assert kept(model, half=precision is not FP32) == pytest.approx(counted, rel=0.03)
+
+
+def test_the_shape_of_a_model_knows_its_dropout_and_its_adapters() -> None:
+    assert not Shape.of(bert(), LENGTH).dropout and Shape.of(bert(0.1), LENGTH).dropout
+    plain, learnt = Shape.of(llama(), LENGTH), Shape.of(adapted(0.1), LENGTH)
+    assert (plain.adapted, plain.dropout) == (0, False)
+    assert (learnt.adapted, learnt.dropout) == (4, True)
+    assert learnt.learning < 0.3 * learnt.parameters
+
+
+def test_a_head_in_tiles_keeps_no_logits() -> None:
+    widths = Widths(product=2, stream=4)
+    whole, tiled = Shape.of(llama(), LENGTH), Shape.of(llama(), LENGTH, tile=30)
+    assert activations.of_head(whole, 100, widths, "cpu") == 3 * 4 * 100 * 90
+    beside = 2 * 4 * 100 * 64
+    assert activations.of_head(tiled, 100, widths, "cpu") == 31 * 100 * 30 + beside
+    assert activations.of_head(tiled, 100, widths, "cuda") == 2 * 100 * 30 + beside
+    assert activations.of_head(tiled, 5000, widths, "cuda") == 2 * 4096 * 30 + 2 * 4 * 5000 * 64
+    assert activations.of_head(Shape.of(bert(), LENGTH, outputs=3), 100, widths, "cpu") == 0
+
+
+def test_masks_and_plain_attention_are_a_cpus() -> None:
+    shape, widths = Shape.of(bert(0.1), LENGTH), Widths(product=4, stream=4)
+    dry = Shape.of(bert(), LENGTH)
+    on_gpu = activations.of_layer(shape, widths, "cuda")
+    assert on_gpu == activations.of_layer(dry, widths, "cuda") + 2 * 64
+    assert activations.of_layer(shape, widths, "cpu") == on_gpu - 2 * 64 + 4 * (2 * 64 + 3 * 4 * LENGTH)
+
+
+def test_gaps_of_the_allocator_count_on_a_cpu() -> None:
+    shape, layout = Shape.of(bert(), LENGTH, outputs=3), Layout(micro_batch=8)
+    host, device = (footprint(shape, layout, FP32, kind) for kind in ("cpu", "cuda"))  # type: ignore[arg-type]
+    assert host.activations == device.activations and device.working == 0
+    assert host.working == int(GAPS * host.activations)
+    assert host.total - device.total == host.working
+
+
+def test_autocast_keeps_a_copy_of_the_matrices() -> None:
+    shape, layout = Shape.of(bert(), LENGTH, outputs=3), Layout(micro_batch=1)
+    more = footprint(shape, layout, AUTOCAST, "cuda").activations
+    none = footprint(shape, layout, Precision(**{**vars(AUTOCAST), "copy": 0}), "cuda").activations
+    assert more - none == pytest.approx(2 * 3 * (shape.layer - shape.norms), abs=1)
