@@ -14,7 +14,9 @@ from training.distributed.activations import Kind, Widths
 from training.distributed.layout import Layout
 from training.distributed.shape import Shape
 
-GAPS = 0.25  # of activations on a CPU: what glibc leaves free between them, as seen (see `elastic.ALLOCATOR`)
+# What glibc keeps free in its heap on a CPU, as seen (see `elastic.ALLOCATOR`): between activations a share of
+# them, where FSDP2 gathers layers all their weights once, and some at the end.
+GAPS, HEAP = 0.25, 48 * 10**6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,7 @@ class Footprint:
         weights, gradients, optimizer: what stays from step to step, or for most of one.
         activations: what the forward pass keeps for the backward pass, logits included.
         working: gathered layers, buckets, and what is under way in one layer; on a CPU also what its allocator
-            leaves free between activations.
+            keeps free.
         held: whether gradients exist while activations do (DDP's buckets, accumulation); else they grow as
             activations shrink, and the larger of both counts.
         host: bytes in the host's memory, for each rank (offload).
@@ -96,14 +98,16 @@ def footprint(shape: Shape, layout: Layout, precision: Precision = FP32, kind: K
     mine, learning = _parameters(shape, layout)
     weights, gradients, optimizer, host = _states(mine, learning, layout, precision)
     kept = _activations(shape, layout, precision, kind)
-    gaps = int(GAPS * kept) if kind == "cpu" else 0
+    working = _working(shape, layout, precision, mine)
+    if kind == "cpu":
+        working += int(GAPS * kept) + HEAP + (precision.weight * mine if layout.fsdp else 0)
     held = layout.accumulation > 1 or layout.pipeline > 1 or (layout.data > 1 and not layout.fsdp)
     return Footprint(
         weights=weights,
         gradients=gradients,
         optimizer=optimizer,
         activations=kept,
-        working=_working(shape, layout, precision, mine) + gaps,
+        working=working,
         held=held,
         host=host,
     )

@@ -10,7 +10,7 @@ import transformers
 
 from training.distributed import activations
 from training.distributed.activations import Widths
-from training.distributed.footprint import AUTOCAST, FP32, FROZEN_BF16, GAPS, Precision, footprint
+from training.distributed.footprint import AUTOCAST, FP32, FROZEN_BF16, GAPS, HEAP, Precision, footprint
 from training.distributed.layout import Layout
 from training.distributed.shape import Shape
 from training.learning import language_base
@@ -116,12 +116,15 @@ def test_masks_and_plain_attention_are_a_cpus() -> None:
     assert activations.of_layer(shape, widths, "cpu") == on_gpu - 2 * 64 + 4 * (2 * 64 + 3 * 4 * LENGTH)
 
 
-def test_gaps_of_the_allocator_count_on_a_cpu() -> None:
-    shape, layout = Shape.of(bert(), LENGTH, outputs=3), Layout(micro_batch=8)
+@pytest.mark.parametrize("shard", [1, 2])
+def test_what_the_allocator_keeps_free_counts_on_a_cpu(shard: int) -> None:
+    shape = Shape.of(bert(), LENGTH, outputs=3)
+    layout = Layout(micro_batch=8, shard=shard, zero=3 if shard > 1 else 0)
     host, device = (footprint(shape, layout, FP32, kind) for kind in ("cpu", "cuda"))  # type: ignore[arg-type]
-    assert host.activations == device.activations and device.working == 0
-    assert host.working == int(GAPS * host.activations)
-    assert host.total - device.total == host.working
+    assert host.activations == device.activations
+    gathered = 4 * shape.parameters if shard > 1 else 0
+    assert host.working - device.working == int(GAPS * host.activations) + HEAP + gathered
+    assert host.total - device.total == host.working - device.working
 
 
 def test_autocast_keeps_a_copy_of_the_matrices() -> None:
