@@ -74,7 +74,7 @@ def _trained(
 
     with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(io.StringIO()):
         folder = Path(name)
-        finetune._write(folder / "data", both, count)
+        finetune.write(folder / "data", both, count)
         spec: dict[str, Any] = {
             "result": str(folder / "result"),
             "work": str(folder / "work"),
@@ -88,7 +88,7 @@ def _trained(
         }
         program.work(spec)
         result = json.loads((folder / "result" / "result.json").read_text())
-        accuracy = finetune._accuracy(folder / "result" / "model", test, len(both.labels))
+        accuracy = finetune.accuracy(folder / "result" / "model", test, len(both.labels))
     print(f"{order}, seed {seed}: {accuracy:.4f}", file=sys.stderr, flush=True)
     return accuracy, result.get("curriculum", {}).get("forgotten", 0)
 

@@ -135,7 +135,7 @@ def _ours(
     figures = json.loads((result / "result.json").read_text())
     return {
         "pace": PASSES * count / (figures["head_s"] + figures["trained_s"]),
-        "accuracy": _accuracy(result / "model", test, len(both.labels)),
+        "accuracy": accuracy(result / "model", test, len(both.labels)),
         "precision": f"{figures['precision']}: {figures['precision_why']}",
     }
 
@@ -156,7 +156,7 @@ def write(folder: Path, both: _short_texts.Texts, count: int) -> None:
         )
 
 
-def _accuracy(folder: Path, test: _short_texts.Texts, k: int) -> float:
+def accuracy(folder: Path, test: _short_texts.Texts, k: int) -> float:
     import torch
 
     from training.learning import packed, text_model
