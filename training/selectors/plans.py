@@ -22,6 +22,13 @@ _TIED = (
 CLASSES = 2  # of an encoder whose task is not known
 
 
+# Shares that something is dropped with, as the configurations of BERT, DistilBERT, Llama and GPT-2 name them.
+_DROPPING = (
+    *("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"),
+    *("resid_pdrop", "embd_pdrop", "attn_pdrop"),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """Bytes of one rank, and what for."""
@@ -69,6 +76,7 @@ def shape_of(folder: Path, sequence: int) -> Shape:
         per_token=not found.is_encoder,
         tied=not found.is_encoder
         and bool(config.get("tie_word_embeddings", config.get("model_type") in _TIED)),
+        dropout=any(config.get(key) for key in _DROPPING),
         **named,  # type: ignore[arg-type]
     )
 
