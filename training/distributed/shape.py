@@ -64,6 +64,8 @@ class Shape:
         Args:
             outputs: classes of a classifier; None: a language model. tile: see the class.
         """
+        from torch import nn
+
         config = model.config
         adapters = getattr(model, "peft_config", {})
         values = list(model.parameters())
@@ -82,7 +84,7 @@ class Shape:
             outputs=outputs,
             per_token=outputs is None,
             tied=bool(getattr(config, "tie_word_embeddings", False)) and outputs is None,
-            dropout=any(part.p > 0 for part in model.modules() if type(part).__name__ == "Dropout"),
+            dropout=any(isinstance(part, nn.Dropout) and part.p > 0 for part in model.modules()),
             adapted=max((one.r for one in adapters.values()), default=0),
             tile=tile,
         )

@@ -14,7 +14,6 @@ from training.distributed.settling import settle
 from training.distributed.shape import Machine, Shape
 from training.distributed.spread import Spread
 from training.distributed.traffic import bucket_mb
-from training.learning import tuning
 from training.learning.watching import Drawn, Watch
 
 
@@ -44,6 +43,8 @@ def layout(
         pieces: in how many parts a rank takes its share, since memory ran out.
         again: activations are to be computed again; also where the estimate asks for it, and then of all layers.
     """
+    from training.learning import tuning  # loads TRL
+
     ranks = communicate.world_size()
     machine, shape = Machine.here(ranks), Shape.of(model, longest, outputs=outputs, tile=tuning.tile())
     kinds: tuple[Checkpointing, ...] = ("full",) if again else ("none", "full")
@@ -57,7 +58,7 @@ def bucket(model: Any, longest: int) -> int:
     """MiB of a bucket of gradients that ranks with copies of a model send each other, as the plan has it."""
     ranks = communicate.world_size()
     machine = Machine.here(ranks)
-    return bucket_mb(machine, Layout(replicate=ranks), Shape.of(model, longest, tile=tuning.tile()))
+    return bucket_mb(machine, Layout(replicate=ranks), Shape.of(model, longest))
 
 
 def watch(
@@ -78,6 +79,8 @@ def watch(
         adapter: "lora" or "full". dtype: of the products, and of what is frozen.
         profile_steps, folder, drawn: see `Watch`.
     """
+    from training.learning import tuning
+
     spread = trainer.spread
     if spread is None:
         ranks, pieces = trainer.args.world_size, trainer.survival.recovery.pieces
