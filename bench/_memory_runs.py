@@ -1,7 +1,8 @@
 """Memory of training as a run of the product does it: its own programs, losses and allocator, on real texts.
 
 Measured is the highest private memory in training, less what the process had before it; frozen weights were
-there by then, so they are left out of the estimate too.
+there by then in bf16 and stay mapped from their file in fp32, so they are left out of the estimate; weights that
+learn are mapped until the first step writes to them, and count.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from bench import _short_texts, finetune, language
 from bench._sets import data_folder
@@ -44,8 +47,12 @@ def run(name: str) -> tuple[dict[str, Any], str]:
 
     Raises:
         SetMissing: the texts are not there.
-        ValueError: SmolLM2 is not there.
+        ValueError: SmolLM2 is not there, or a GPU is.
     """
+    if torch.cuda.is_available():
+        raise ValueError(
+            "the programs take the GPU, whose peak has weights in it: hide it (CUDA_VISIBLE_DEVICES=)"
+        )
     with tempfile.TemporaryDirectory(prefix="gyre-bench-") as folder:
         place = Path(folder)
         spec = {

@@ -23,6 +23,7 @@ import numpy as np
 
 from bench import _report, _short_texts
 from jobs import program
+from training.distributed import elastic
 
 TRAIN, QUICK_TRAIN = 640, 160
 TEST, QUICK_TEST = 2_000, 200
@@ -128,7 +129,7 @@ def _ours(
     command = [sys.executable, *(torchrun if ranks > 1 else []), "-m", "training.programs.finetune"]
     command.append(str(folder / "spec.json"))
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**elastic.ALLOCATOR, **os.environ}
     ) as child:  # held: its leash
         if child.wait():
             raise RuntimeError(f"the fine-tune ended with {child.returncode}; it says why above")

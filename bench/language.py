@@ -23,6 +23,7 @@ from typing import Any
 from bench._report import Figure, main
 from bench._sets import ROOT, data_folder
 from jobs import program
+from training.distributed import elastic
 
 NAME = "language"
 EXAMPLES, QUICK_EXAMPLES = {"sft": 96, "dpo": 64}, {"sft": 16, "dpo": 8}
@@ -103,7 +104,9 @@ def _ours(objective: str, rows: list[dict[str, Any]], base: Path, folder: Path) 
         "save_every": 100_000,
     }
     (folder / "spec.json").write_text(json.dumps(spec))
-    run([sys.executable, "-m", "training.programs.tune", str(folder / "spec.json")], folder)
+    run(
+        [sys.executable, "-m", "training.programs.tune", str(folder / "spec.json")], folder, elastic.ALLOCATOR
+    )
     found = json.loads((folder / "result" / "result.json").read_text())
     seconds = found["trained_s"] + found.get("reference_s", 0.0)
     losses = [entry["loss"] for entry in found["history"] if "loss" in entry]

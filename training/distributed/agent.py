@@ -162,7 +162,8 @@ def _say(endpoint: str, why: object) -> None:
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """Of an agent and its ranks: what a person set stays, but for what torchrun cannot do without."""
+    """Of the ranks that an agent starts, and of itself but for the allocator's, which was read when it started.
+    What a person set stays, but for what torchrun cannot do without."""
     return program.ENVIRONMENT | elastic.ALLOCATOR | dict(given) | elastic.ENVIRONMENT
 
 

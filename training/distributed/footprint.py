@@ -10,20 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.distributed import activations
-from training.distributed.activations import Kind, Widths
+from training.distributed.activations import Widths
 from training.distributed.layout import Layout
-from training.distributed.shape import Shape
+from training.distributed.shape import Kind, Shape
 
 # What glibc keeps free in its heap on a CPU, as seen (see `elastic.ALLOCATOR`): between activations a share of
 # them, where FSDP2 gathers layers all their weights once, and some at the end.
 GAPS, HEAP = 0.25, 48 * 10**6
+LORA_RANK = 16  # of adapters that are only thought of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
     """Bytes a parameter: weights to compute with, gradients, master copy (0: the weights are it), moments, and
-    the copy that autocast makes of what learns, until the backward pass; bytes of an activation, and of one in
-    the residual stream (0: the same)."""
+    the copy that autocast makes of what learns, until the backward pass; bytes of an activation, and of what
+    norms take in (0: the same)."""
 
     name: str
     weight: int
@@ -32,11 +33,11 @@ class Precision:
     moments: int = 8
     copy: int = 0
     activation: int = 4
-    stream: int = 0
+    norm: int = 0
 
     @property
     def widths(self) -> Widths:
-        return Widths(product=self.activation, stream=self.stream or self.activation)
+        return Widths(product=self.activation, norm=self.norm or self.activation)
 
     @property
     def state(self) -> int:
@@ -45,7 +46,7 @@ class Precision:
 
 FP32 = Precision(name="fp32", weight=4, gradient=4, master=0)
 AUTOCAST = Precision(
-    name="fp32, products in bf16", weight=4, gradient=4, master=0, copy=2, activation=2, stream=4
+    name="fp32, products in bf16", weight=4, gradient=4, master=0, copy=2, activation=2, norm=4
 )
 # Of an adapter: what is frozen is kept in bf16, what learns in fp32.
 FROZEN_BF16 = Precision(
@@ -55,7 +56,7 @@ FROZEN_BF16 = Precision(
     master=2,
     copy=2,
     activation=2,
-    stream=4,
+    norm=4,
 )
 MIXED = Precision(name="bf16 with fp32 master weights", weight=2, gradient=2, master=4, activation=2)
 
@@ -113,7 +114,7 @@ def footprint(shape: Shape, layout: Layout, precision: Precision = FP32, kind: K
     )
 
 
-def lora_parameters(shape: Shape, rank: int = 16) -> int:
+def lora_parameters(shape: Shape, rank: int = LORA_RANK) -> int:
     """Parameters of LoRA adapters of that rank on all matrices of all layers (Hu et al. 2021)."""
     h, f, kv = shape.hidden, shape.inner, shape.kv_width
     matrices = [(h, h), (h, kv), (h, kv), (h, h)] + [(h, f)] * (3 if shape.gated else 2)
@@ -153,20 +154,19 @@ def _activations(shape: Shape, layout: Layout, precision: Precision, kind: Kind)
     widths = precision.widths
     tokens = layout.micro_batch * shape.sequence
     layers = -(-shape.layers // layout.pipeline)
-    # Under autocast a copy of the layer's matrices too, until its backward pass.
-    own = (
-        precision.copy * max(0, shape.layer - shape.norms) / layout.tensor * shape.learning / shape.parameters
-    )
-    full = tokens * activations.of_layer(shape, widths, kind, layout.tensor) + own
-    edge = tokens * shape.hidden * widths.stream  # all that a checkpointed layer keeps
+    # Autocast keeps its copies of matrices until the forward pass is over, of layers computed again too.
+    matrices = max(0, shape.layer - shape.norms) / layout.tensor
+    copies = precision.copy * matrices * shape.learning / shape.parameters
+    full = tokens * activations.of_layer(shape, widths, kind, layout.tensor)
+    edge = tokens * shape.hidden * precision.weight  # all else that a checkpointed layer keeps
     again = {"none": 0.0, "selective": 0.5, "full": 1.0}[layout.checkpointing]
-    kept = layers * (edge * again + full * (1 - again)) + (full if again else 0)
+    kept = layers * (edge * again + full * (1 - again) + copies) + (full if again else 0)
     under_way = 1
     if layout.pipeline > 1:
         stages, parts = layout.pipeline, layout.accumulation
         under_way = parts if layout.schedule == "gpipe" else min(stages, parts)
     logits = activations.of_head(shape, tokens, widths, kind)
-    last = 3 * edge  # the last norm
+    last = 3 * tokens * shape.hidden * widths.norm  # the last norm
     if layout.pipeline > 1:  # the last stage alone has logits, and few micro-batches under way under 1F1B
         first = kept * under_way
         final = (kept + last) * (under_way if layout.schedule == "gpipe" else 1) + logits

@@ -158,6 +158,11 @@ def peak() -> Iterator[Peak]:
     measured.end()
 
 
+def held_bytes() -> int:
+    """What a `Peak` that began now would end with if nothing were done: of the GPU where there is one."""
+    return torch.cuda.memory_allocated() if torch.cuda.is_available() else private_bytes()
+
+
 def private_bytes() -> int:
     """Memory of this process alone, now: mapped files (weights, libraries) are left out. Linux; else 0."""
     return _private(peak=False)

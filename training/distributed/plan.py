@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from training.distributed.footprint import FP32, MIXED, Footprint, Precision, footprint, lora_parameters
+from training.distributed.footprint import (
+    FP32,
+    LORA_RANK,
+    MIXED,
+    Footprint,
+    Precision,
+    footprint,
+    lora_parameters,
+)
 from training.distributed.grounds import grounds, in_count, in_gb
 from training.distributed.layout import Layout
 from training.distributed.reasons import Reason
@@ -251,7 +259,7 @@ def _no_fit(shape: Shape, machine: Machine, batch: int, precision: Precision, pl
             f"use a multiple of {machine.devices}"
         )
     least = min(plans, key=lambda plan: (plan.memory.host > MARGIN * machine.host, plan.memory.total))
-    light = replace(shape, trainable=lora_parameters(shape))
+    light = replace(shape, trainable=lora_parameters(shape), adapted=LORA_RANK)
     other = [
         plan
         for plan in (measure(light, machine, layout, precision) for layout in layouts(light, machine, batch))
@@ -265,5 +273,6 @@ def _no_fit(shape: Shape, machine: Machine, batch: int, precision: Precision, pl
         return text + "; use more devices, shorter texts or a smaller model"
     lean = min(other, key=lambda plan: plan.seconds)
     return text + (
-        f"; LoRA with rank 16 ({in_count(light.learning)} parameters learn) fits in {in_gb(lean.memory.total)}"
+        f"; LoRA with rank {LORA_RANK} ({in_count(light.learning)} parameters learn) fits in "
+        f"{in_gb(lean.memory.total)}"
     )

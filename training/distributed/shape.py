@@ -6,8 +6,12 @@ import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
+Kind = Literal["cuda", "cpu"]
+
 GB = 10**9
 POOL = "TRAINING_GPU_POOL"  # of the environment: a share of a GPU that a program takes at its start
+# What configurations call the share that attention drops: BERT's; DistilBERT's and Llama's; GPT-2's.
+ATTENTION_DROPS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 # One core's matrix products in fp32, measured on the machine this was written on; memory and an office's net.
 CPU_SPEEDS = {"speed": 100e9, "near": 2e9, "far": 1e9}
 
@@ -25,7 +29,7 @@ class Shape:
         outputs: figures a model gives; `per_token`: at each token (a language model), else once an item.
         tied: the head is the embedding.
         flash: attention does not keep its (heads, sequence, sequence) probabilities.
-        dropout: something is dropped in training.
+        dropout: of an encoder's sums, or of what goes into adapters. attention_dropout: of attention.
         adapted: rank of the LoRA adapters on all matrices of the layers; 0: none.
         tile: words whose logits a language model's loss has at hand at once; None: all.
     """
@@ -45,6 +49,7 @@ class Shape:
     trainable: int | None = None
     flash: bool = True
     dropout: bool = False
+    attention_dropout: bool = False
     adapted: int = 0
     tile: int | None = None
 
@@ -59,7 +64,7 @@ class Shape:
 
     @classmethod
     def of(cls, model: Any, sequence: int, *, outputs: int | None = None, tile: int | None = None) -> Shape:
-        """Read a transformers model, or PEFT's around one: its configuration, its parameters and its dropout.
+        """Read a transformers model, or one with LoRA on all matrices of its layers: configuration and modules.
 
         Args:
             outputs: classes of a classifier; None: a language model. tile: see the class.
@@ -84,7 +89,10 @@ class Shape:
             outputs=outputs,
             per_token=outputs is None,
             tied=bool(getattr(config, "tie_word_embeddings", False)) and outputs is None,
-            dropout=any(isinstance(part, nn.Dropout) and part.p > 0 for part in model.modules()),
+            dropout=any(one.lora_dropout > 0 for one in adapters.values())
+            if adapters
+            else any(isinstance(part, nn.Dropout) and part.p > 0 for part in model.modules()),
+            attention_dropout=any(getattr(config, name, None) for name in ATTENTION_DROPS),
             adapted=max((one.r for one in adapters.values()), default=0),
             tile=tile,
         )
@@ -136,7 +144,7 @@ class Machine:
         near: bytes a second between two devices of a box; far: from box to box, for each device.
     """
 
-    kind: Literal["cuda", "cpu"]
+    kind: Kind
     devices: int
     memory: int
     per_node: int = 8

@@ -21,6 +21,7 @@ def make(spec: TuneSpec, base: Path, objective: str, dtype: torch.dtype, tokeniz
         objective: the run's own, or another for which the same base is asked. dtype: of products.
     """
     import transformers
+    from trl.trainer.utils import disable_dropout_in_model
 
     from training.learning import language_base
 
@@ -28,8 +29,10 @@ def make(spec: TuneSpec, base: Path, objective: str, dtype: torch.dtype, tokeniz
     # What learns is float32: steps of a low rate would be lost in bfloat16's three digits.
     held = dtype if spec.adapter == "lora" else language_base.dtype_of("fp32")
     model = language_base.load_base(base, objective, held, tokenizer)
+    if objective != SFT:
+        # TRL's trainers of pairs turn all dropout off, only later: the plan is to see it.
+        disable_dropout_in_model(model)
     if spec.adapter == "lora":
-        # TRL takes all dropout out where a model is compared with another, or with itself.
         dropout = language_base.LORA_DROPOUT if objective == SFT else 0.0
         model = language_base.with_adapter(model, objective, spec.rank, 2 * spec.rank, dropout)
     return model

@@ -9,7 +9,7 @@ from pathlib import Path
 from accounts.sentences import SentenceError, gettext_noop
 from training import plan_words
 from training.distributed.plan import Plan
-from training.distributed.shape import Shape
+from training.distributed.shape import ATTENTION_DROPS, Shape
 from training.learning import base_folder
 
 _TIED = (
@@ -22,11 +22,8 @@ _TIED = (
 CLASSES = 2  # of an encoder whose task is not known
 
 
-# Shares that something is dropped with, as the configurations of BERT, DistilBERT, Llama and GPT-2 name them.
-_DROPPING = (
-    *("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"),
-    *("resid_pdrop", "embd_pdrop", "attn_pdrop"),
-)
+# What configurations call the share that is dropped elsewhere: BERT's, DistilBERT's, GPT-2's two.
+_DROPS = ("hidden_dropout_prob", "dropout", "resid_pdrop", "embd_pdrop")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +73,8 @@ def shape_of(folder: Path, sequence: int) -> Shape:
         per_token=not found.is_encoder,
         tied=not found.is_encoder
         and bool(config.get("tie_word_embeddings", config.get("model_type") in _TIED)),
-        dropout=any(config.get(key) for key in _DROPPING),
+        dropout=any(config.get(key) for key in _DROPS),
+        attention_dropout=any(config.get(key) for key in ATTENTION_DROPS),
         **named,  # type: ignore[arg-type]
     )
 

@@ -25,7 +25,7 @@ def test_measured_layers_keep_what_the_estimate_says(make, task, batches) -> Non
     assert len(costs) == 2 and all(cost.seconds > 0 for cost in costs)
     shape = Shape.of(model, ranks.LENGTH)
     # The estimate counts a layer's input, which the layer before has made.
-    widths = activations.Widths(product=4, stream=4)
+    widths = activations.Widths(product=4, norm=4)
     figures = activations.of_layer(shape, widths, "cpu") - 4 * shape.hidden
     estimate = ranks.ITEMS * ranks.LENGTH * figures
     assert [cost.bytes for cost in costs] == pytest.approx([estimate] * 2, rel=0.1)

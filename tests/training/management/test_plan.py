@@ -77,6 +77,7 @@ def test_the_shape_of_a_folder_is_that_of_the_model_in_it(tmp_path: Path) -> Non
         whole = Shape.of(make.from_pretrained(folder), 64, outputs=None if found.per_token else 2)
         assert found.layers == whole.layers and found.gated == whole.gated and found.tied == whole.tied
         assert found.dropout == whole.dropout == (not found.per_token)
+        assert found.attention_dropout == whole.attention_dropout == (not found.per_token)
         assert (found.hidden, found.heads, found.inner, found.kv_width) == (
             whole.hidden,
             whole.heads,
