@@ -47,7 +47,7 @@ ENVIRONMENT = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 # Of ranks, unless a person has set it; glibc reads it when a process starts. torch asks for aligned memory, and
 # glibc (2.36) cuts splinters off both ends of each such block. In its caches for small blocks they are never
 # joined to their neighbours again, so that a hole does not take a block of the size that left it: a tune took up
-# to half as much again as it held. Without the caches it is a quarter, for some 5 % more time.
+# to half as much again as it held. Without the caches it is a quarter to a third, for some 5 % more time.
 ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"}
 
 

@@ -15,8 +15,8 @@ from training.distributed.layout import Layout
 from training.distributed.shape import Kind, Shape
 
 # What glibc keeps free in its heap on a CPU, as seen (see `elastic.ALLOCATOR`): between activations a share of
-# them, where FSDP2 gathers layers all their weights once, and some at the end.
-GAPS, HEAP = 0.25, 48 * 10**6
+# them, where FSDP2 gathers layers the weights of all of them once, and some at the end.
+GAPS, HEAP = 0.3, 48 * 10**6
 LORA_RANK = 16  # of adapters that are only thought of
 
 
@@ -101,7 +101,8 @@ def footprint(shape: Shape, layout: Layout, precision: Precision = FP32, kind: K
     kept = _activations(shape, layout, precision, kind)
     working = _working(shape, layout, precision, mine)
     if kind == "cpu":
-        working += int(GAPS * kept) + HEAP + (precision.weight * mine if layout.fsdp else 0)
+        working += int(GAPS * kept) + HEAP
+        working += precision.weight * (mine - shape.embedding - shape.head) if layout.fsdp else 0
     held = layout.accumulation > 1 or layout.pipeline > 1 or (layout.data > 1 and not layout.fsdp)
     return Footprint(
         weights=weights,

@@ -41,7 +41,7 @@ SEVENTY = Shape(
     sequence=4096,
 )
 TWO_CORES = Machine(
-    kind="cpu", devices=2, per_node=2, memory=8 * GB, host=16 * GB, speed=100e9, near=2e9, far=1e9
+    kind="cpu", devices=2, per_node=2, memory=12 * GB, host=24 * GB, speed=100e9, near=2e9, far=1e9
 )
 CLUSTER = Machine(kind="cuda", devices=32, memory=80 * GB, host=1000 * GB)
 
