@@ -35,11 +35,13 @@ class Peer:
     """A peer's strategy.
 
     Attributes:
-        package: as pip names it. most_items: of a pool that it can take here; None: any. why: it cannot more.
+        package: as pip names it. most_items: of a pool that it can take here; None: any. most_pairs: likewise of
+            an item and a label. why: it cannot more.
     """
 
     package: str
     most_items: int | None = None
+    most_pairs: int | None = None
     why: str = ""
 
 
@@ -52,7 +54,8 @@ PEERS: dict[str, Peer] = {
     "scikit-activeml.badge": Peer(
         package=_SKACTIVEML,
         most_items=20_000,
-        why="it holds the gradients of all items whole, and goes over them once a pick",
+        most_pairs=200_000,
+        why="it holds the gradients of all items for all labels, and goes over them once a pick",
     ),
     "scikit-activeml.prob_cover": Peer(
         package=_SKACTIVEML, most_items=5_000, why="it holds the distances of all pairs of items"
@@ -69,8 +72,8 @@ class PeerFailed(Exception):
     """A peer's process ended or answered with what cannot be. The message is the reason a figure is skipped."""
 
 
-def reason_to_skip(name: str, items: int) -> str:
-    """Why the peer cannot run on a pool of so many items here; empty where it can."""
+def reason_to_skip(name: str, items: int, labels: int) -> str:
+    """Why the peer cannot run on a pool of so many items and labels here; empty where it can."""
     peer = PEERS[name]
     python = os.environ.get(VARIABLE, "")
     if not python:
@@ -80,6 +83,8 @@ def reason_to_skip(name: str, items: int) -> str:
         return found.get("", f"{python} has no {peer.package}: install requirements-bench.txt there")
     if peer.most_items is not None and items > peer.most_items:
         return f"{items:,} items, at most {peer.most_items:,} here: {peer.why}"
+    if peer.most_pairs is not None and items * labels > peer.most_pairs:
+        return f"{items:,} items of {labels} labels, at most {peer.most_pairs:,} pairs here: {peer.why}"
     return ""
 
 

@@ -101,8 +101,9 @@ def measure(
 ) -> Measured:
     """The curves of each strategy on one set, with so many seeds each."""
     # Here and now: what has to be embedded is embedded once, and a missing set told.
-    items = len(load(name, quick, choosing)[0].labels)
-    skipped = {peer: why for peer in PEERS if peer in seeds and (why := reason_to_skip(peer, items))}
+    answers = load(name, quick, choosing)[0].labels
+    size = len(answers), int(answers.max()) + 1
+    skipped = {peer: why for peer in PEERS if peer in seeds and (why := reason_to_skip(peer, *size))}
     ours = distinct_strategies(tuple(strategy for strategy in seeds if strategy not in PEERS))
     twin = ours | {peer: peer for peer in PEERS if peer in seeds and peer not in skipped}
     wanted: dict[str, int] = {}

@@ -189,7 +189,7 @@ def test_a_peer_that_fails_is_skipped_with_its_reason_and_the_others_run(monkeyp
     examples = _sets.Examples(np.eye(4), np.arange(4) % 2)
     monkeypatch.setattr(label_efficiency, "load", lambda *_words: (examples, examples))
     monkeypatch.setattr(label_efficiency, "SETS", {"toy": 5})
-    monkeypatch.setattr(label_efficiency, "reason_to_skip", lambda name, items: "")
+    monkeypatch.setattr(label_efficiency, "reason_to_skip", lambda name, items, labels: "")
     seeds = {"random": 2, "scikit-activeml.margin": 1}
     found = label_efficiency.measure("toy", seeds, _means(tmp_path))
     assert found.skipped == {"scikit-activeml.margin": "it broke"}

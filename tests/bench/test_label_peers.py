@@ -51,18 +51,18 @@ def _run(examples, name="small-text.breaking_ties"):
 
 def test_without_an_interpreter_of_the_peers_each_is_skipped_and_says_why(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
-    reasons = {reason_to_skip(name, 100) for name in PEERS}
+    reasons = {reason_to_skip(name, 100, 7) for name in PEERS}
     assert reasons == {"GYRE_BENCH_PYTHON names no interpreter with requirements-bench.txt installed"}
 
 
 def test_an_interpreter_without_the_peer_is_told(monkeypatch):
     _label_peers.versions.cache_clear()
     monkeypatch.setenv(VARIABLE, sys.executable)  # has neither
-    assert reason_to_skip("small-text.contrastive", 100) == (
+    assert reason_to_skip("small-text.contrastive", 100, 7) == (
         f"{sys.executable} has no small-text: install requirements-bench.txt there"
     )
     monkeypatch.setenv(VARIABLE, "/no/python")
-    assert reason_to_skip("small-text.contrastive", 100) == (
+    assert reason_to_skip("small-text.contrastive", 100, 7) == (
         "/no/python of GYRE_BENCH_PYTHON could not be asked: FileNotFoundError"
     )
 
@@ -70,9 +70,14 @@ def test_an_interpreter_without_the_peer_is_told(monkeypatch):
 def test_a_pool_that_a_peer_cannot_hold_is_told(monkeypatch):
     monkeypatch.setenv(VARIABLE, "python")
     monkeypatch.setattr(_label_peers, "versions", lambda python: {"scikit-activeml": "1.0.1"})
-    assert reason_to_skip("scikit-activeml.prob_cover", 5_000) == ""
-    assert reason_to_skip("scikit-activeml.prob_cover", 5_001) == (
+    assert reason_to_skip("scikit-activeml.prob_cover", 5_000, 7) == ""
+    assert reason_to_skip("scikit-activeml.prob_cover", 5_001, 7) == (
         "5,001 items, at most 5,000 here: it holds the distances of all pairs of items"
+    )
+    assert reason_to_skip("scikit-activeml.badge", 10_000, 20) == ""
+    assert reason_to_skip("scikit-activeml.badge", 10_000, 21) == (
+        "10,000 items of 21 labels, at most 200,000 pairs here: it holds the gradients of all items for all "
+        "labels, and goes over them once a pick"
     )
 
 
@@ -105,7 +110,7 @@ def test_a_process_that_ends_gives_its_last_words_as_the_reason(monkeypatch, tmp
 @pytest.mark.parametrize("name", PEERS)
 def test_every_peer_answers(examples, name):
     _label_peers.versions.cache_clear()
-    assert reason_to_skip(name, len(examples.labels)) == ""
+    assert reason_to_skip(name, len(examples.labels), int(examples.labels.max()) + 1) == ""
     course = _run(examples, name)
     assert len(np.unique(course.picked)) == 15
     if name in ("scikit-activeml.margin", "small-text.breaking_ties"):  # the same rule as ours
