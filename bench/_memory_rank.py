@@ -89,9 +89,8 @@ def main(path: Path) -> None:
     batch = batch_of(spec, layout)
     whole = model(spec)
     shape = Shape.of(whole, spec["sequence"], outputs=4 if is_text else None)
-    estimate = footprint(
-        shape, replace(layout, offload=False), kind="cpu"
-    )  # on a CPU nothing leaves its memory
+    here = replace(layout, offload=False)  # on a CPU nothing leaves its memory
+    estimate = footprint(shape, here, kind="cpu")
     engine = Engine(whole, layout, task, learning_rate=1e-4)
     del whole
     gc.collect()

@@ -128,9 +128,9 @@ def _ours(
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]  # one thread each
     command = [sys.executable, *(torchrun if ranks > 1 else []), "-m", "training.programs.finetune"]
     command.append(str(folder / "spec.json"))
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**elastic.ALLOCATOR, **os.environ}
-    ) as child:  # held: its leash
+    environment = {**elastic.ALLOCATOR, **os.environ}
+    leash = subprocess.PIPE  # held: a program ends when its standard input does
+    with subprocess.Popen(command, stdin=leash, stdout=subprocess.DEVNULL, env=environment) as child:
         if child.wait():
             raise RuntimeError(f"the fine-tune ended with {child.returncode}; it says why above")
     figures = json.loads((result / "result.json").read_text())
