@@ -8,6 +8,12 @@ document.addEventListener("change", (event) => {
   if (event.target.closest("[data-auto-submit]")) event.target.form.requestSubmit();
 });
 
+// What a quick hand chose before this script was there. Not where the browser put a choice back (reload, back):
+// sending it would take a person away from the page that they went back to.
+if (performance.getEntriesByType("navigation")[0]?.type === "navigate") {
+  [...document.querySelectorAll("select[data-auto-submit]")].find(isChanged)?.form.requestSubmit();
+}
+
 document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || !event.target.matches("[data-once]")) return;
   // after this task: a disabled button would not send its own value
@@ -20,7 +26,11 @@ window.addEventListener("pageshow", (event) => {
 
 function isChanged(field) {
   if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
-  if (field instanceof HTMLSelectElement) return [...field.options].some((o) => o.selected !== o.defaultSelected);
+  if (field instanceof HTMLSelectElement) {
+    const marked = [...field.options].filter((o) => o.defaultSelected);
+    const given = marked.length || field.multiple ? marked : [field.options[0]]; // a browser shows the first then
+    return [...field.options].some((o) => o.selected !== given.includes(o));
+  }
   return field.value !== field.defaultValue;
 }
 

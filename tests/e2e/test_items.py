@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from annotation.models import Project, Role
 from annotation.services import batches, prelabels, search_index
@@ -55,6 +55,7 @@ def test_items_are_found_marked_tagged_and_queued_first(open_page, project) -> N
     expect(page.locator(".tag")).to_have_count(2)
 
     page.get_by_role("link", name="Show all").click()
+    expect(page.locator(".items-table tbody tr")).to_have_count(6)
     page.get_by_label("Tag").first.select_option(label="ask the bank")
     expect(page.locator(".items-table tbody tr")).to_have_count(2)
     page.get_by_label("all that match").check()
@@ -64,6 +65,22 @@ def test_items_are_found_marked_tagged_and_queued_first(open_page, project) -> N
     expect(page.locator(".message.success")).to_contain_text("Queue first: 2 items.")
     waiting = project.slots.filter(state="free").order_by("rank").values_list("item__row", flat=True)
     assert list(waiting) == [0, 5, 2, 3]
+
+
+def test_a_filter_chosen_before_the_script_came_is_kept(open_page, project) -> None:
+    page = open_page(factories.add_member(project, Role.REVIEWER), f"/p/{project.slug}/items")
+    state = page.locator(".filters select[name=state]")
+    waiting: list[Route] = []
+    page.route("**/app*.js", lambda route: route.continue_() if waiting else waiting.append(route))
+    page.goto(f"/p/{project.slug}/items", wait_until="commit")
+    state.select_option("waiting")
+    assert len(rows(page)) == 6
+    waiting[0].continue_()
+    expect(page.locator(".items-table tbody tr")).to_have_count(3)
+    page.goto(f"/p/{project.slug}/items")
+    page.go_back()
+    expect(state).to_have_value("waiting")
+    assert len(rows(page)) == 3
 
 
 def test_chinese_is_found_as_it_is_written(open_page, project) -> None:
