@@ -20,7 +20,7 @@ WORDS = (
 )
 
 
-def tiny_llama(folder: Path, seed: int = 0) -> Path:
+def tiny_llama(folder: Path, seed: int = 0, *, kv_heads: int = 1) -> Path:
     """Two layers, 32 wide, random weights."""
     import tokenizers
     import torch
@@ -46,7 +46,7 @@ def tiny_llama(folder: Path, seed: int = 0) -> Path:
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=2,
-        num_key_value_heads=1,
+        num_key_value_heads=kv_heads,
         max_position_embeddings=256,
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=tokenizer.eos_token_id,

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.sentences import SentenceError, gettext_noop
 from annotation.task_types import labels as label_lists
 from training import settings_schema
-from training.distributed.layout import check_language_name, check_name
+from training.distributed.layout import Name as Layout
+from training.distributed.layout import check_name, check_ranks
 from training.learning.curriculum import Name as Curriculum
 from training.objectives import language, parts, registry
 from training.objectives.task import Choices, Field
@@ -60,7 +61,7 @@ class FinetuneSettings:
     base_penalty: float = 0.0
     compression: Literal["none", "topk", "powersgd", "fp16", "bf16"] = "none"
     compression_share: float = 0.01
-    layout: Literal["auto", "ddp", "zero1", "zero2", "zero3", "zero3_offload", "hsdp", "tp"] = "auto"
+    layout: Layout = "auto"
     autotune_s: float = 0.0
     profile_steps: int = 0
     soft_labels: bool = False
@@ -95,7 +96,7 @@ class FinetuneSettings:
             raise ValueError(
                 f"compression_share: found {self.compression_share}, expected a number above 0, at most 1"
             )
-        check_name(self.layout, self.processes, self.compression, self.gradient_surgery)
+        check_name(self.layout, self.compression, self.gradient_surgery)
         learns_again = self.start_from == "deployed" and self.replay > 0
         if self.gradient_surgery and self.surgery_tasks == parts.INCREMENT and not learns_again:
             raise ValueError(
@@ -148,11 +149,11 @@ class TuneSettings:
     gradient_checkpointing: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     processes: int = 1
-    layout: Literal["auto", "ddp", "zero1", "zero2", "zero3", "zero3_offload", "hsdp"] = "auto"
+    layout: Layout = "auto"
     profile_steps: int = 0
 
     def __post_init__(self) -> None:
-        check_language_name(self.layout, self.processes)
+        check_name(self.layout)
         if not 0 < self.epochs <= 1000:
             raise ValueError(f"epochs: found {self.epochs}, expected a number above 0, at most 1000")
         if not 0 <= self.learning_rate <= 1:
@@ -320,11 +321,11 @@ def settings_of(learner: str, given: dict[str, Any]) -> Any:
     return settings_schema.read(LEARNERS[learner].settings, given)
 
 
-def check_encoder(settings: FinetuneSettings, folder: Path) -> None:
-    """Whether a fine-tune can begin with the encoder in a folder.
+def check_encoder(settings: FinetuneSettings, folder: Path, machines: int = 1) -> None:
+    """Whether a fine-tune can begin with the encoder in a folder, on so many machines.
 
     Raises:
-        ValueError: it reads fewer tokens, or has heads that the layout cannot share evenly.
+        ValueError: it reads fewer tokens, or all their processes cannot hold it as the layout says.
     """
     from training.learning import encoder  # it loads numpy alone, and belongs to programs
 
@@ -338,12 +339,17 @@ def check_encoder(settings: FinetuneSettings, folder: Path) -> None:
             length=settings.max_length,
             tokens=limits.tokens,
         )
-    if settings.layout == "tp" and limits.heads % settings.processes:
-        raise SentenceError(
-            gettext_noop(
-                "layout: found tp for %(processes)s processes and a model with %(heads)s attention heads, "
-                "expected a number of processes that divides %(heads)s: use fewer, or zero3"
-            ),
-            processes=settings.processes,
-            heads=limits.heads,
-        )
+    check_ranks(settings.layout, settings.processes * machines, limits.heads)
+
+
+def check_language_base(settings: TuneSettings, path: Path, machines: int = 1) -> None:
+    """Whether a tune can begin with a language model, a folder or the packaged file, on so many machines.
+
+    Raises:
+        ValueError: its configuration cannot be read, or all their processes cannot hold it as the layout says.
+    """
+    from training.learning import base_folder, language_model  # neither loads torch
+
+    packaged = path.suffix == ".gguf"
+    heads = language_model.HEADS if packaged else base_folder.heads_of(base_folder.config_of(path))
+    check_ranks(settings.layout, settings.processes * machines, *heads)

@@ -38,6 +38,10 @@ REASONS: dict[str, str | Promise] = {
     "shard_faster": _(
         "Weights are divided among %(ranks)s ranks (FSDP2): that leaves room for larger micro-batches."
     ),
+    "regrouped": _(
+        "%(ranks)s processes cannot be arranged as %(layout)s: weights, gradients and optimizer are divided "
+        "among all of them instead."
+    ),
     "shard_given": _(
         "Weights, gradients and optimizer are divided among %(ranks)s ranks (FSDP2), as the layout says: "
         "a whole copy would fit on a device too."

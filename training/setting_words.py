@@ -147,6 +147,7 @@ CHOICES: dict[str, dict[str, str | Promise]] = {
         "zero3_offload": _("divided, waiting in the host's memory (ZeRO 3, offload)"),
         "hsdp": _("divided within a machine, copied between (HSDP)"),
         "tp": _("every layer divided (tensor parallel)"),
+        "tp_zero3": _("layers divided among a few, weights among the rest (tensor parallel × ZeRO 3)"),
     },
     "tagging": {"bio": _("beginnings (BIO)"), "bilou": _("beginnings and ends (BILOU)")},
     "surgery_tasks": {

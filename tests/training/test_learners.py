@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from training import learners
-from training.learners import FinetuneSettings
+from training.learners import FinetuneSettings, TuneSettings
 from training.learning.encoder import default_encoder_path
 
 
@@ -58,7 +59,6 @@ def test_it_reads_the_settings_of_both_learners() -> None:
         ("finetune", {"processes": 3, "batch_size": 16}, "use a multiple of 3"),
         ("finetune", {"autotune_s": 4000}, "autotune_s: found 4000"),
         ("finetune", {"layout": "pipeline"}, "layout: found 'pipeline', expected one of auto, ddp, zero1"),
-        ("finetune", {"layout": "hsdp", "processes": 2}, "found hsdp for 2 processes, expected an even"),
         ("finetune", {"patience": -1}, "patience: found -1"),
         ("finetune", {"compression_share": 1.5}, "compression_share: found 1.5, expected a number above 0"),
         ("finetune", {"layout": "zero3", "compression": "topk"}, "found topk with the layout zero3"),
@@ -76,8 +76,7 @@ def test_it_reads_the_settings_of_both_learners() -> None:
         ),
         ("probe", {"c": 0}, "c: found 0"),
         ("tune", {"curriculum": "hard"}, "curriculum: found 'hard', expected one of none, difficulty"),
-        ("tune", {"layout": "tp"}, "layout: found 'tp', expected one of auto, ddp"),
-        ("tune", {"layout": "hsdp", "processes": 2}, "found hsdp for 2 processes, expected an even"),
+        ("tune", {"layout": "pp"}, "layout: found 'pp', expected one of auto, ddp"),
     ],
 )
 def test_it_refuses_settings_that_cannot_work(learner: str, given: dict, words: str) -> None:
@@ -90,6 +89,15 @@ def test_it_refuses_what_an_encoder_cannot(tmp_path: Path) -> None:
     learners.check_encoder(FinetuneSettings(layout="tp", processes=2), path)
     with pytest.raises(ValueError, match="tp for 8 processes and a model with 12 attention"):
         learners.check_encoder(FinetuneSettings(layout="tp", processes=8), path)
+    for settings in (
+        FinetuneSettings(layout="hsdp", processes=2),
+        FinetuneSettings(layout="tp", processes=4),
+    ):
+        learners.check_encoder(settings, path, machines=3)
+    with pytest.raises(ValueError, match="found hsdp for 2 processes, expected an even number of 4"):
+        learners.check_encoder(FinetuneSettings(layout="hsdp", processes=2), path)
+    with pytest.raises(ValueError, match="tp for 8 processes"):
+        learners.check_encoder(FinetuneSettings(layout="tp", processes=4), path, machines=2)
     config = {"num_attention_heads": 2, "max_position_embeddings": 66, "model_type": "roberta"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     learners.check_encoder(FinetuneSettings(max_length=64), tmp_path)
@@ -97,3 +105,25 @@ def test_it_refuses_what_an_encoder_cannot(tmp_path: Path) -> None:
         learners.check_encoder(FinetuneSettings(max_length=65), tmp_path)
     with pytest.raises(ValueError, match="holds no configuration of an encoder"):
         learners.check_encoder(FinetuneSettings(), tmp_path / "none")
+
+
+def test_it_refuses_a_language_model_whose_heads_processes_cannot_share(tmp_path: Path) -> None:
+    """The packaged one is a file, whose heads are known; a folder says them."""
+    cut = TuneSettings(layout="tp", processes=2)
+    with pytest.raises(ValueError, match=r"found tp for 2 processes .* 9 attention heads \(3 of keys"):
+        learners.check_language_base(cut, tmp_path / "smollm2.gguf")
+    learners.check_language_base(TuneSettings(layout="tp", processes=3), tmp_path / "smollm2.gguf")
+    with pytest.raises(ValueError, match="found tp_zero3 for 2 processes, expected an even number"):
+        learners.check_language_base(TuneSettings(layout="tp_zero3", processes=2), tmp_path / "s.gguf")
+    for config, refused in (
+        ({"num_attention_heads": 8, "num_key_value_heads": 2}, False),
+        ({"num_attention_heads": 8, "num_key_value_heads": 1}, True),
+        ({"n_head": 3}, True),
+        ({}, False),  # the program looks again, at the model itself
+    ):
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        with pytest.raises(ValueError, match="use zero3") if refused else nullcontext():
+            learners.check_language_base(cut, tmp_path)
+        learners.check_language_base(TuneSettings(layout="zero3", processes=2), tmp_path)
+    with pytest.raises(ValueError, match="expected a model as transformers saves it"):
+        learners.check_language_base(cut, tmp_path / "gone")

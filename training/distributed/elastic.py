@@ -95,6 +95,12 @@ def least_of(nodes: str) -> int:
     return max(1, int(least)) if least.isdigit() else 1
 
 
+def most_of(nodes: str) -> int:
+    """The most nodes of "2:8" or "2"; 1 where `launcher` would refuse it."""
+    most = nodes.rpartition(":")[2]
+    return max(1, int(most)) if most.isdigit() else 1
+
+
 def is_launched() -> bool:
     """Whether torchrun started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ

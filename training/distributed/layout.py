@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from accounts.sentences import SentenceError, gettext_noop
 
 Checkpointing = Literal["none", "selective", "full"]
 Schedule = Literal["gpipe", "1f1b"]
@@ -107,17 +109,18 @@ class Layout:
         return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"name": self.name}
 
 
-# What a fine-tune of an encoder can be asked for; "auto": the simplest that fits.
-NAMES = ("auto", "ddp", "zero1", "zero2", "zero3", "zero3_offload", "hsdp", "tp")
-LANGUAGE_NAMES = tuple(name for name in NAMES if name != "tp")  # and a tune of a language model
+# What a fine-tune of an encoder or a tune of a language model can be asked for; "auto": the simplest that fits.
+Name = Literal["auto", "ddp", "zero1", "zero2", "zero3", "zero3_offload", "hsdp", "tp", "tp_zero3"]
+NAMES: tuple[str, ...] = get_args(Name)
+CUT = ("tp", "tp_zero3")  # those that cut matrices
+_GROUPS = ("hsdp", "tp_zero3")  # those of two axes
 _STAGES = ("pp", "pipeline", "gpipe", "1f1b")
 
 
-def check_name(name: str, ranks: int, compression: str = "none", surgery: bool = False) -> None:
-    """Whether a fine-tune of an encoder can run so.
+def check_name(name: str, compression: str = "none", surgery: bool = False) -> None:
+    """Whether a fine-tune can run so.
 
     Args:
-        ranks: how many processes are asked for; one runs under any name, undivided.
         compression, surgery: what is to be done to gradients, which takes a whole gradient on every rank.
 
     Raises:
@@ -125,16 +128,11 @@ def check_name(name: str, ranks: int, compression: str = "none", surgery: bool =
     """
     if name in _STAGES:
         raise ValueError(
-            f"layout: found {name}, expected one of {', '.join(NAMES)}: only decoders can be cut into stages, "
-            "and encoders are trained here"
+            f"layout: found {name}, expected one of {', '.join(NAMES)}: a model is divided by its weights and "
+            "its matrices here, not by its layers; use zero3, or tp_zero3"
         )
     if name not in NAMES:
         raise ValueError(f"layout: found {name!r}, expected one of {', '.join(NAMES)}")
-    if name == "hsdp" and ranks > 1 and (ranks < 4 or ranks % 2):
-        raise ValueError(
-            f"layout: found hsdp for {ranks} processes, expected an even number of 4 or more: use zero3, "
-            "or other processes"
-        )
     if compression != "none" and name not in ("auto", "ddp", "zero1"):
         raise ValueError(
             f"compression: found {compression} with the layout {name}, expected none: only the gradients of "
@@ -152,17 +150,53 @@ def check_name(name: str, ranks: int, compression: str = "none", surgery: bool =
         )
 
 
-def check_language_name(name: str, ranks: int) -> None:
-    """Whether a tune of a language model can run so; see `check_name`.
+def check_ranks(name: str, ranks: int, heads: int, kv_heads: int | None = None) -> None:
+    """Whether so many processes can hold a model so. One runs under any name, undivided.
+
+    Args:
+        ranks: on all machines. heads, kv_heads: see `cuts`; 0: not known.
 
     Raises:
-        ValueError: it cannot; the message says what can.
+        SentenceError: they cannot; the message says what can.
     """
-    if name == "tp" or name in _STAGES:
-        raise ValueError(
-            f"layout: found {name}, expected one of {', '.join(LANGUAGE_NAMES)}: a language model is divided by "
-            "its weights here, neither by its heads nor by its layers; use zero3"
+    if name in _GROUPS and ranks > 1 and (ranks < 4 or ranks % 2):
+        raise SentenceError(
+            gettext_noop(
+                "layout: found %(layout)s for %(processes)s processes, expected an even number of 4 or more: "
+                "use zero3, or other processes"
+            ),
+            layout=name,
+            processes=ranks,
         )
-    if name not in LANGUAGE_NAMES:
-        raise ValueError(f"layout: found {name!r}, expected one of {', '.join(LANGUAGE_NAMES)}")
-    check_name(name, ranks)
+    if name in CUT and ranks > 1 and heads:
+        cuts(name, ranks, heads, kv_heads)
+
+
+def cuts(name: str, ranks: int, heads: int, kv_heads: int | None = None) -> list[int]:
+    """Among how many ranks a layout of `CUT` can share each matrix; all that it allows, the fewest first.
+
+    Args:
+        heads: of attention. kv_heads: that keys and values have; None: as many.
+
+    Raises:
+        SentenceError: no number shares the heads evenly.
+
+    >>> cuts("tp_zero3", 8, heads=32, kv_heads=8)
+    [2, 4]
+    """
+    kv = kv_heads or heads
+    allowed = [ranks] if name == "tp" else [some for some in range(2, ranks) if ranks % some == 0]
+    found = [some for some in allowed if heads % some == 0 and kv % some == 0]
+    if not found:
+        raise SentenceError(
+            gettext_noop(
+                "layout: found %(layout)s for %(processes)s processes and a model with %(heads)s attention "
+                "heads (%(kv)s of keys and values), expected processes that can share them evenly: use zero3, "
+                "or other processes"
+            ),
+            layout=name,
+            processes=ranks,
+            heads=heads,
+            kv=kv,
+        )
+    return found

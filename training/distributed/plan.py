@@ -139,7 +139,7 @@ def measure(shape: Shape, machine: Machine, layout: Layout, precision: Precision
         traffic=sent,
         seconds=_seconds(shape, machine, layout, precision, sent),
         bucket=bucket_bytes(machine, layout, shape),
-        persist=persistence_threshold(shape) if layout.fsdp else 0,
+        persist=persistence_threshold(shape) if layout.fsdp and layout.tensor == 1 else 0,
     )
 
 

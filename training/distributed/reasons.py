@@ -27,6 +27,8 @@ TEXTS = {
     "says: divided among the devices they would fit there.",
     "offload_cpu": "Weights, gradients and optimizer are moved as the layout says, which saves nothing here: a "
     "processor's memory is the host's.",
+    "regrouped": "%(ranks)s processes cannot be arranged as %(layout)s: weights, gradients and optimizer are "
+    "divided among all of them instead.",
     "zero1": "Every rank holds the weights, and a part of the optimizer's state (ZeRO-1, %(ranks)s ranks).",
     "copies": "Every rank holds a whole copy (DDP, %(ranks)s ranks): it fits, and sends least.",
     "copies_tight": "Every rank holds a whole copy (DDP, %(ranks)s ranks), as the layout says: by the "

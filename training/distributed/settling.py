@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from training.distributed import communicate, plan
 from training.distributed.footprint import FP32, Precision
-from training.distributed.layout import Checkpointing, Layout, check_name
+from training.distributed.layout import Checkpointing, Layout, check_name, check_ranks, cuts
 from training.distributed.plan import Plan
+from training.distributed.reasons import Reason
 from training.distributed.shape import Machine, Shape
 
 AGAIN: tuple[Checkpointing, ...] = ("none", "selective", "full")  # from the fastest to the leanest
@@ -33,13 +34,24 @@ def settle(
         copies: every rank must hold the whole model, which takes DDP.
         takes: bytes a parameter. again: kinds of checkpointing that the run can do, the fastest first.
 
+    "tp_zero3" cuts matrices among as many ranks of a box as is fastest by the estimate, of what fits.
     "auto" is the simplest that fits: copies, then ever more divided (ZeRO-1, 2, 3). On GPUs the host's memory is
     the last resort, once nothing fits with all activations computed again; on a CPU it is the same memory.
 
+    Ranks that cannot be arranged as asked (machines were lost, or came) divide the weights among them all, and
+    the plan says so first: a run does not end for it.
+
     Raises:
-        ValueError: so many ranks cannot run so.
+        ValueError: there is no such name.
     """
-    check_name(name, ranks)
+    check_name(name)
+    try:
+        check_ranks(name, ranks, shape.heads, shape.kv_heads)
+    except ValueError:
+        found = settle("zero3", ranks, shape, machine, batch, takes=takes, again=again)
+        return replace(found, reasons=[Reason("regrouped", layout=name, ranks=ranks), *found.reasons])
+    if name == "tp_zero3" and ranks > 1:
+        return _two_axes(ranks, shape, machine, batch, takes, again)
     if name != "auto":
         return _lightest(_named(name, ranks, machine, batch), shape, machine, takes, again)
     steps = ["ddp"] if copies else ["ddp", "zero1", "zero2", "zero3"] if ranks > 1 else ["ddp"]
@@ -53,6 +65,26 @@ def settle(
         last = _lightest(offloaded, shape, machine, takes, again)
         return last if plan.fits(last, machine) else found
     return found
+
+
+def _two_axes(
+    ranks: int,
+    shape: Shape,
+    machine: Machine,
+    batch: int,
+    takes: Precision,
+    again: Sequence[Checkpointing],
+) -> Plan:
+    possible = cuts("tp_zero3", ranks, shape.heads, shape.kv_heads)
+    inside = [some for some in possible if some <= machine.per_node] or possible[:1]
+    plans = [
+        _lightest(
+            Layout(shard=ranks // some, tensor=some, zero=3, micro_batch=-(-batch * some // ranks)),
+            *(shape, machine, takes, again),
+        )
+        for some in inside
+    ]
+    return min(plans, key=lambda one: (not plan.fits(one, machine), one.seconds))
 
 
 def _named(name: str, ranks: int, machine: Machine, batch: int) -> Layout:

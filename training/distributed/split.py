@@ -1,10 +1,13 @@
 """Matrices cut among ranks: tensor parallelism after Megatron-LM (Shoeybi et al. 2019), by DTensor.
 
 The first matrix of a pair is cut by columns (each rank has some heads, or some of the hidden units), the
-second by rows; one sum over ranks follows each pair, in the forward and in the backward pass.
+second by rows; one sum over ranks follows each pair, in the forward and in the backward pass. Of a LoRA adapter
+the factor on the side that is cut is cut with its matrix: the second factor by columns, or the first by rows.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh
@@ -33,7 +36,8 @@ _PAIRS = (
 def split_matrices(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     """Cut the attention and feed-forward matrices of every layer over a mesh of one dimension.
 
-    Embeddings, norms and heads stay whole on every rank; their gradients come out equal there.
+    Embeddings, norms, heads and the other factor of each adapter stay whole on every rank; their gradients come
+    out equal there, as long as what drops out falls alike.
 
     Raises:
         ValueError: layers of an unknown family, or heads that cannot be shared evenly.
@@ -59,15 +63,24 @@ def check_heads(model: nn.Module, ranks: int) -> None:
 
 
 def _plan(layer: nn.Module) -> dict[str, ParallelStyle]:
-    names = {name for name, _ in layer.named_modules()}
+    modules = dict(layer.named_modules())
     for columns, rows in _PAIRS:
-        if names.issuperset((*columns, *rows)):
+        if modules.keys() >= {*columns, *rows}:
             return {
-                **{name: ColwiseParallel() for name in columns},
-                **{name: RowwiseParallel() for name in rows},
+                **{part: ColwiseParallel() for name in columns for part in _cut(name, modules, "lora_B")},
+                **{part: RowwiseParallel() for name in rows for part in _cut(name, modules, "lora_A")},
             }
     known = " or ".join(columns[0] for columns, _ in _PAIRS)
     raise ValueError(
         f"found a layer {type(layer).__name__} without known matrices, expected {known}: "
         "tensor parallelism knows the Llama and BERT families; use FSDP2 for others"
     )
+
+
+def _cut(name: str, modules: dict[str, nn.Module], factor: str) -> Iterator[str]:
+    """What is cut of a matrix: itself, or under PEFT's adapters the matrix below them and a factor of each."""
+    if f"{name}.base_layer" not in modules:
+        yield name
+        return
+    yield f"{name}.base_layer"
+    yield from (part for part in modules if part.startswith(f"{name}.{factor}."))

@@ -63,6 +63,7 @@ class Spread:
             model: a `TextClassifier`, or a language model with all adapters on it.
             again: layers whose activations are computed again in the backward pass; the same on all ranks.
             persist: parameters with fewer figures stay whole on every rank, where FSDP2 divides the others.
+                0 where matrices are cut.
 
         Raises:
             ValueError: its layers cannot be cut so.
@@ -77,9 +78,9 @@ class Spread:
             value.detach().copy_(sent)
         self._plain = _without_weights(model)
         if self.layout.tensor > 1:
-            split.split_matrices(model.encoder, self.mesh["tensor"])
+            split.split_matrices(model, self.mesh["tensor"])
         checkpoint_blocks(model, again)  # not in the copy above: its layers would call these
-        if self.layout.tensor == 1:
+        if self.layout.fsdp:
             replicas = self.layout.replicate > 1
             self.kept_whole = fsdp.shard_weights(
                 model,

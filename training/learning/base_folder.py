@@ -26,6 +26,7 @@ ENCODERS = (
     *("modernbert", "mpnet", "roberta", "xlm-roberta"),
 )
 _FROM_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")
+_HEADS = ("num_attention_heads", "n_heads", "n_head")  # most families', DistilBERT's, GPT-2's
 _SETTINGS = (
     "config.json",
     "tokenizer.json",
@@ -65,7 +66,7 @@ def examine(folder: Path) -> BaseFolder:
     """
     if not folder.is_dir():
         raise BadFolder(_("%(path)s is no folder: give the folder of a model on this machine"), path=folder)
-    config = _json(folder / "config.json", Sentence(_("expected a model as transformers saves it")))
+    config = config_of(folder)
     _refuse_code(folder, config)
     names = [str(name) for name in config.get("architectures") or ()]
     causal = [name for name in names if name.endswith(("ForCausalLM", "LMHeadModel"))]
@@ -122,6 +123,25 @@ def context_of(config: dict[str, Any]) -> int:
         return places
     pad = config.get("pad_token_id")
     return max(0, places - int(1 if pad is None else pad) - 1)
+
+
+def heads_of(config: dict[str, Any]) -> tuple[int, int]:
+    """Heads of attention, and those that keys and values have, by a model's config.json; 0 if it does not say.
+
+    >>> heads_of({"n_heads": 12}), heads_of({"num_attention_heads": 9, "num_key_value_heads": 3})
+    ((12, 12), (9, 3))
+    """
+    heads = int(next((config[name] for name in _HEADS if config.get(name)), 0))
+    return heads, int(config.get("num_key_value_heads") or heads)
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """A model's config.json.
+
+    Raises:
+        BadFolder: there is none that can be read.
+    """
+    return _json(folder / "config.json", Sentence(_("expected a model as transformers saves it")))
 
 
 def _refuse_code(folder: Path, config: dict[str, Any]) -> None:

@@ -51,7 +51,7 @@ def default_encoder_path() -> Path:
 
 @dataclass(frozen=True)
 class Limits:
-    """Of an encoder: heads of each layer, and the most tokens that it reads (0: not said)."""
+    """Of an encoder: heads of each layer, and the most tokens that it reads; 0: not said."""
 
     heads: int
     tokens: int
@@ -65,9 +65,8 @@ def limits(path: Path) -> Limits:
     """
     try:
         config = json.loads((path / "config.json").read_text("utf-8"))
-        heads = config["num_attention_heads"] if "num_attention_heads" in config else config["n_heads"]
-        return Limits(int(heads), base_folder.context_of(config))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Limits(base_folder.heads_of(config)[0], base_folder.context_of(config))
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise SentenceError(
             gettext_noop("%(path)s holds no configuration of an encoder (%(why)s): put its config.json back"),
             path=path,

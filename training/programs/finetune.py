@@ -153,8 +153,10 @@ class _Run:
     def _trials(self) -> faster.Trials:
         """What settings are tried on: a model of its own, and the first batches in their plain order."""
         spec = self.spec
-        ranks = 1 if spec.layout == "tp" else communicate.world_size()
         model = finetune_model.make(spec, self.task).to(self.args.device)
+        layout, _bucket, _persist = finetune_model.layout(
+            spec, model, max(self.lengths), self.precision.precision
+        )
         words = CutVocabulary(model.encoder, [self.encoded.tokens], self.tokeniser.pad)
         return faster.Trials(
             model=model,
@@ -162,7 +164,7 @@ class _Run:
             collate=Collate(self.task, words.pad),
             batches=schedule(self.lengths, batch_size=spec.batch_size, steps=faster.BATCHES, seed=spec.seed),
             weights=self.train.weights,
-            share=-(-spec.batch_size // ranks),
+            share=-(-spec.batch_size // layout.data),
             precision=self.precision.precision,
             device=self.args.device,
         )

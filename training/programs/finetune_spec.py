@@ -119,7 +119,7 @@ class FinetuneSpec(SurvivingSpec):
         specs.check_range("autotune_s", self.autotune_s, 0, 86_400)
         specs.check_range("profile_steps", self.profile_steps, 0, 1000)
         compress.check(self.compression, self.compression_share)
-        check_name(self.layout, self.processes, self.compression, self.gradient_surgery)
+        check_name(self.layout, self.compression, self.gradient_surgery)
         self._check_surgery()
         self._check_exchange()
         precision.check(self.precision)

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-from training.distributed.layout import check_language_name
+from training.distributed.layout import check_name
 from training.distributed.survival import Limits
 from training.learning import curriculum, precision
 from training.learning.precision import Asked
@@ -30,7 +30,7 @@ class TuneSpec(SurvivingSpec):
         max_length: tokens of prompt and reply; a longer example is dropped and counted.
         curriculum: the order of difficulty in which examples are met, see training.learning.curriculum.
         precision: of the frozen weights, and of products: "auto", "fp32" or "bf16".
-        layout: how model and optimiser lie on the processes (`distributed.layout.LANGUAGE_NAMES`); "auto": the
+        layout: how model and optimiser lie on the processes (`distributed.layout.NAMES`); "auto": the
             simplest that fits. One process is one process under any of them, but for "zero3_offload".
         profile_steps: steps that torch's profiler looks at, 0 for none; the trace comes with the result.
         The rest: see SurvivingSpec.
@@ -75,7 +75,7 @@ class TuneSpec(SurvivingSpec):
         specs.check_range("beta", self.beta, 1e-6, 1e3)
         specs.check_range("max_length", self.max_length, 8, 1_000_000)
         specs.check_range("profile_steps", self.profile_steps, 0, 1000)
-        check_language_name(self.layout, self.processes)
+        check_name(self.layout)
 
     def limits(self) -> Limits:
         """When to step in, as `Survival` wants it."""

@@ -51,12 +51,12 @@ def shape_of(folder: Path, sequence: int) -> Shape:
         for name, keys in {
             "layers": ("num_hidden_layers", "n_layer", "n_layers"),
             "hidden": ("hidden_size", "n_embd", "dim"),
-            "heads": ("num_attention_heads", "n_head", "n_heads"),
             "vocabulary": ("vocab_size",),
             "intermediate": ("intermediate_size", "n_inner", "hidden_dim"),
-            "kv_heads": ("num_key_value_heads",),
         }.items()
     }
+    heads, kv_heads = base_folder.heads_of(config)
+    named |= {"heads": heads or None, "kv_heads": kv_heads}
     if lacking := [name for name in ("layers", "hidden", "heads", "vocabulary") if named[name] is None]:
         raise SentenceError(
             gettext_noop(

@@ -24,8 +24,9 @@ from jobs.models import State as JobState
 from jobs.services import artifacts, jobs
 from jobs.services.context import JobContext
 from training import learners
+from training.distributed import elastic
 from training.errors import BadSettings, NotTrainable
-from training.learners import FinetuneSettings
+from training.learners import FinetuneSettings, TuneSettings
 from training.models import ModelVersion, TrainingRun
 from training.selectors import base_models as bases
 from training.selectors import models
@@ -167,6 +168,8 @@ def check(project: Project, learner: str, given: dict[str, Any]) -> None:
         raise BadSettings(said(error)) from error
     if isinstance(settings, FinetuneSettings) and settings.start_from == "base":
         _base(project, settings)
+    if isinstance(settings, TuneSettings):
+        tuning.check_base(bases.find(project, settings.base_model), settings)
 
 
 def _base(project: Project, settings: FinetuneSettings) -> dict[str, Any]:
@@ -177,7 +180,7 @@ def _base(project: Project, settings: FinetuneSettings) -> dict[str, Any]:
 
 def _check_encoder(settings: FinetuneSettings, folder: Path) -> None:
     try:
-        learners.check_encoder(settings, folder)
+        learners.check_encoder(settings, folder, elastic.most_of(conf.TRAINING_NODES))
     except ValueError as error:
         raise BadSettings(said(error)) from error
 

@@ -12,12 +12,14 @@ import pyarrow.parquet as pq
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from accounts.wording import said
 from annotation.models import DatasetVersion, Item, Project
 from annotation.task_types import registry
 from jobs.services import artifacts
 from jobs.services.context import JobContext
-from training.errors import BadBaseModel, NotTrainable
-from training.learners import RATES, TuneSettings
+from training.distributed import elastic
+from training.errors import BadBaseModel, BadSettings, NotTrainable
+from training.learners import RATES, TuneSettings, check_language_base
 from training.models import ModelVersion, TrainingRun
 from training.objectives.language import DPO, LEAST_EXAMPLES, RESPONSE, REWARD, SFT, TYPES
 from training.objectives.task import Answer
@@ -58,6 +60,7 @@ def spec_of(
     Raises:
         NotTrainable: it is no field of responses or preferences, or has too few labels.
         BadBaseModel: there is no such base model.
+        BadSettings: it cannot be laid out so.
     """
     kind = field["type"]
     if kind not in TYPES:
@@ -76,7 +79,16 @@ def spec_of(
     objective = objective_of(kind, given)
     rate = given.learning_rate or RATES[objective, given.adapter]
     base = bases.find(dataset.project, given.base_model)
+    check_base(base, given)
     return {**planned, "objective": objective, "learning_rate": rate, "base": base.told()}
+
+
+def check_base(base: bases.Base, given: TuneSettings) -> None:
+    """Raises BadSettings where a run with these settings cannot begin with the base."""
+    try:
+        check_language_base(given, Path(base.path), elastic.most_of(settings.TRAINING_NODES))
+    except ValueError as error:
+        raise BadSettings(said(error)) from error
 
 
 def paths_of(project: Project, told: Mapping[str, str]) -> dict[str, str]:

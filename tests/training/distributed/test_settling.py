@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch.distributed as dist
 
-from training.distributed.layout import check_language_name, check_name
+from training.distributed.layout import Layout, check_name, check_ranks, cuts
+from training.distributed.plan import explain
 from training.distributed.settling import settle
 from training.distributed.shape import GB, Machine, Shape
 
@@ -52,23 +53,67 @@ def test_a_single_process_is_undivided_unless_it_waits_in_the_host(monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("name", "ranks", "words"),
+    ("name", "words"),
     [
-        (
-            "tp",
-            2,
-            "layout: found tp, expected one of auto, ddp, zero1, .*, hsdp: a language model is divided by",
-        ),
-        ("gpipe", 2, "layout: found gpipe, expected one of auto, .*; use zero3"),
-        ("zero4", 2, "layout: found 'zero4', expected one of auto"),
-        ("hsdp", 2, "found hsdp for 2 processes, expected an even number of 4 or more"),
+        ("gpipe", "layout: found gpipe, expected one of auto, .*; use zero3, or tp_zero3"),
+        ("zero4", "layout: found 'zero4', expected one of auto"),
     ],
 )
-def test_a_language_model_is_refused_what_it_cannot(name: str, ranks: int, words: str) -> None:
+def test_a_name_that_is_none_is_refused(name: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        check_language_name(name, ranks)
+        check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "ranks", "words"),
+    [
+        ("hsdp", 2, "found hsdp for 2 processes, expected an even number of 4 or more"),
+        ("tp_zero3", 5, "found tp_zero3 for 5 processes, expected an even number of 4 or more"),
+        ("tp", 5, "found tp for 5 processes and a model with 16 attention heads"),
+    ],
+)
+def test_processes_that_cannot_be_arranged_are_refused_and_divide_all_where_they_are_left(
+    name: str, ranks: int, words: str
+) -> None:
+    """Refused before a run; of one that has lost machines the others go on."""
+    with pytest.raises(ValueError, match=words):
+        check_ranks(name, ranks, BILLION.heads)
+    some = Machine(kind="cuda", devices=ranks, per_node=1, memory=40 * GB, host=100 * GB)
+    plan = settle(name, ranks, BILLION, some, 70)
+    assert plan.layout == settle("zero3", ranks, BILLION, some, 70).layout
+    assert str(plan.reasons[0]) == (
+        f"{ranks} processes cannot be arranged as {name}: weights, gradients and optimizer are divided among "
+        "all of them instead."
+    )
+    check_ranks(name, 4, BILLION.heads)
+    check_ranks(name, 1, BILLION.heads)
+    assert settle(name, 4, BILLION, some, 4).reasons[0].code != "regrouped"
+
+
+def test_matrices_are_cut_among_numbers_that_share_the_heads() -> None:
+    assert cuts("tp", 3, heads=9, kv_heads=3) == [3]
+    assert cuts("tp_zero3", 12, heads=12) == [2, 3, 4, 6]
+    with pytest.raises(ValueError, match=r"found tp for 2 .* 9 attention heads \(3 of keys and values\)"):
+        cuts("tp", 2, heads=9, kv_heads=3)
+    with pytest.raises(ValueError, match="found tp_zero3 for 4 processes .*: use zero3, or other processes"):
+        cuts("tp_zero3", 4, heads=9, kv_heads=3)
+
+
+def test_two_axes_cut_inside_a_box_what_is_fastest_of_what_fits() -> None:
+    """Eight GPUs in two boxes or four: no matrix is cut over the slow link between boxes."""
+    for inside, chosen in ((4, 4), (2, 2)):
+        boxes = Machine(kind="cuda", devices=8, per_node=inside, memory=40 * GB, host=100 * GB)
+        plan = settle("tp_zero3", 8, BILLION, boxes, 8)
+        layouts = [
+            Layout(shard=8 // tensor, tensor=tensor, zero=3, micro_batch=tensor)
+            for tensor in (2, 4)
+            if tensor <= inside
+        ]
+        assert plan.layout == min(layouts, key=lambda one: explain(one, BILLION, boxes).seconds)
+        assert (plan.layout.tensor, plan.persist) == (chosen, 0)  # with cut matrices nothing stays whole
+    assert settle("tp_zero3", 1, BILLION, boxes, 8).layout.name == "one process"
 
 
 def test_compression_is_refused_beside_offload() -> None:
     with pytest.raises(ValueError, match="found topk with the layout zero3_offload, expected none"):
-        check_name("zero3_offload", 2, "topk")
+        check_name("zero3_offload", "topk")

@@ -35,15 +35,21 @@ RUNS = {
     "zero3": ("zero3", ""),
     "tp": ("tp", ""),
     "offload": ("zero3_offload", ""),
+    "two of hsdp": ("hsdp", "zero3"),
     "zero1 to zero3": ("zero3", "zero1"),
     "zero3 to ddp": ("ddp", "zero3"),
 }
 # Compressed by top-k: undisturbed, and interrupted and taken up again. Not the losses of one process.
 SPARSE = {"sparse": "", "sparse again": "ddp"}
 # Begun under a layout of so many ranks and interrupted, then taken up by one process.
-LEFT = {"left by zero3": ("zero3", 2), "left by hsdp": ("hsdp", 4), "left by tp": ("tp", 2)}
+LEFT = {
+    "left by zero3": ("zero3", 2),
+    "left by hsdp": ("hsdp", 4),
+    "left by tp": ("tp", 2),
+    "left by tp_zero3": ("tp_zero3", 4),
+}
 AGAIN = ("zero1", "zero3", "tp")  # with layers that are computed again
-OF_FOUR = {"zero2": "FSDP2 4 (ZeRO-2)", "hsdp": "HSDP 2×2"}
+OF_FOUR = {"zero2": "FSDP2 4 (ZeRO-2)", "hsdp": "HSDP 2×2", "tp_zero3": "TP 2 · FSDP2 2 (ZeRO-3)"}
 Specs = dict[str, dict[str, Any]]
 
 
@@ -205,8 +211,8 @@ def test_four_ranks_learn_in_twenty_steps_what_one_process_learns(runs: Specs, n
     assert_near_weights(runs["alone of 20"], runs[name])
     sent = four["layout_ran"]["bytes_a_step"]
     assert sent["reduce_scatter"] > 4 * 1000
-    # Gradients are summed over parts, and between the groups of parts of HSDP.
-    assert (sent["all_reduce"] > 4 * 1000) == (name == "hsdp")
+    # Gradients are summed over parts, and between the groups of parts of HSDP; activations between cut matrices.
+    assert (sent["all_reduce"] > 4 * 1000) == (name in ("hsdp", "tp_zero3"))
 
 
 def test_a_run_that_sends_its_largest_gradients_goes_on_with_what_was_left_over(runs: Specs) -> None:
@@ -242,6 +248,13 @@ def test_the_plan_of_a_run_says_no_more_than_is_so(runs: Specs) -> None:
     assert ("cpu_one" in alone) == (own_cores() > 1) and "cpu_fixed" not in alone
     assert {"cpu_fixed", "shard_given"} <= zero3 and "shard_must" not in zero3
     assert {"cpu_fixed", "copies"} <= two
+
+
+def test_ranks_too_few_for_two_axes_divide_the_weights_and_say_so(runs: Specs) -> None:
+    result = result_of(runs["two of hsdp"])
+    assert result["resumed_from_step"] == 3 and result["layout_ran"]["name"] == "FSDP2 2 (ZeRO-3)"
+    first = result["plan"]["reasons"][0]
+    assert (first["code"], first["values"]) == ("regrouped", {"layout": "hsdp", "ranks": 2})
 
 
 @pytest.mark.parametrize("name", AGAIN)
@@ -300,13 +313,16 @@ def test_one_process_takes_up_what_ranks_wrote_in_parts(runs: Specs, name: str) 
 
 def test_each_rank_writes_its_part_and_what_several_hold_is_written_once(runs: Specs) -> None:
     first, second = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
-    zero3, hsdp, tp = (files[name] for name in LEFT)
+    zero3, hsdp, tp, both = (files[name] for name in LEFT)
     assert "model.safetensors" not in zero3
     whole = 4 * sum(small_of(runs["zero3"]))  # that the first alone writes
     assert zero3[first] - whole == pytest.approx(zero3[second], rel=0.1)
     assert tp[second] < tp[first]  # the first has also what is not cut
     assert {name for name in hsdp if name.startswith("model")} == {
         f"model-0000{rank}-of-00004.safetensors" for rank in (1, 2)
+    }
+    assert {name for name in both if name.startswith("model")} == {
+        f"model-0000{rank}-of-00004.safetensors" for rank in (1, 2, 3, 4)
     }
 
 
