@@ -45,11 +45,9 @@ def settle(
         ValueError: there is no such name.
     """
     check_name(name)
-    try:
-        check_ranks(name, ranks, shape.heads, shape.kv_heads)
-    except ValueError:
+    if told := regrouped(name, ranks, shape):
         found = settle("zero3", ranks, shape, machine, batch, takes=takes, again=again)
-        return replace(found, reasons=[Reason("regrouped", layout=name, ranks=ranks), *found.reasons])
+        return replace(found, reasons=[*told, *found.reasons])
     if name == "tp_zero3" and ranks > 1:
         return _two_axes(ranks, shape, machine, batch, takes, again)
     if name != "auto":
@@ -65,6 +63,15 @@ def settle(
         last = _lightest(offloaded, shape, machine, takes, again)
         return last if plan.fits(last, machine) else found
     return found
+
+
+def regrouped(name: str, ranks: int, shape: Shape) -> list[Reason]:
+    """What is to be said where so many ranks cannot be arranged as asked; else nothing."""
+    try:
+        check_ranks(name, ranks, shape.heads, shape.kv_heads)
+    except ValueError:
+        return [Reason("regrouped", layout=name, ranks=ranks)]
+    return []
 
 
 def _two_axes(

@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from jobs import program
-from training.distributed import compress, plan, profile
+from training.distributed import compress, plan, profile, settling
 from training.distributed.footprint import FP32, Precision
 from training.distributed.memory import Peak, held_bytes
 from training.distributed.reasons import Reason
@@ -54,6 +54,7 @@ class Watch(TrainerCallback):
         folder: Path,
         longest: int,
         spread: Spread,
+        asked: str = "auto",
         takes: Precision = FP32,
         tile: int | None = None,
         drawn: Drawn | None = None,
@@ -61,14 +62,14 @@ class Watch(TrainerCallback):
         """Args:
         compression: of gradients between ranks, see `compress.METHODS`. compression_share: of top-k.
         profile_steps: steps for torch's profiler, 0 for none; its trace goes to `folder`, of rank 0.
-        longest: tokens of the longest item. spread: the layout over ranks, as it was applied.
+        longest: tokens of the longest item. spread: the layout over ranks, as it was applied. asked: its name.
         takes: bytes a parameter, for the plan. tile: of a language model, see `Shape`.
         drawn: of a trainer that draws replies; it counts there.
         """
         self.drawn = drawn or Drawn()
         self.trainer, self.takes, self.tile = trainer, takes, tile
         self.compression, self.compression_share = compression, compression_share
-        self.longest, self.spread, self.layout = longest, spread, spread.layout
+        self.longest, self.spread, self.layout, self.asked = longest, spread, spread.layout, asked
         self.meter: Meter | None = None  # of one step
         self._metering = False
         self.wire: compress.Wire | None = None
@@ -137,9 +138,11 @@ class Watch(TrainerCallback):
             outputs: figures it gives an item; None: one for each word of its vocabulary at each token.
         """
         shape = Shape.of(model, self.longest, outputs=outputs, tile=self.tile)
-        machine = Machine.here(self.trainer.args.world_size)
+        ranks = self.trainer.args.world_size
+        explained = plan.explain(self.layout, shape, Machine.here(ranks), self.takes)
+        told = [*settling.regrouped(self.asked, ranks, shape), *explained.reasons]
         found: dict[str, Any] = {
-            "plan": plan.explain(self.layout, shape, machine, self.takes).to_json(),
+            "plan": replace(explained, reasons=told).to_json(),
             "layout_ran": self._ran(),
             "resources": self._resources(replace(shape, sequence=max(1, self._mean_length()))),
         }

@@ -215,6 +215,7 @@ class _Run:
             folder=self.own / "profile",
             longest=max(self.lengths),
             spread=spread,
+            asked=spec.layout,
             takes=finetune_model.takes(self.precision.precision),
         )
         trainer.add_callback(self.watch)

@@ -70,6 +70,7 @@ def watch(
     dtype: torch.dtype,
     profile_steps: int,
     folder: Path,
+    asked: str = "auto",
     drawn: Drawn | None = None,
 ) -> Watch:
     """A watch that the trainer has been given. One without a layout of its own holds copies.
@@ -77,7 +78,7 @@ def watch(
     Args:
         items: of a step, over all ranks. longest: tokens of the longest item, both replies of a pair counted.
         adapter: "lora" or "full". dtype: of the products, and of what is frozen.
-        profile_steps, folder, drawn: see `Watch`.
+        profile_steps, folder, asked, drawn: see `Watch`.
     """
     from training.learning import tuning
 
@@ -93,6 +94,7 @@ def watch(
         folder=folder,
         longest=longest,
         spread=spread,
+        asked=asked,
         takes=takes(adapter, dtype),
         tile=tuning.tile(),
         drawn=drawn,

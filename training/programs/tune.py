@@ -173,6 +173,7 @@ class _Run:
             dtype=self.dtype,
             profile_steps=spec.profile_steps,
             folder=self.own / "profile",
+            asked=spec.layout,
         )
         if resume and communicate.rank() == 0:
             program.log(f"going on from step {checkpoint.step_of(resume)}")
