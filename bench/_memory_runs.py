@@ -29,6 +29,7 @@ TUNES: dict[str, dict[str, Any]] = {  # settings of a tune of SmolLM2
     "dpo": {"objective": DPO, "batch_size": 4},
     "dpo_many": {"objective": DPO, "batch_size": 8},
     "dpo_fp32": {"objective": DPO, "batch_size": 4, "precision": "fp32"},
+    "dpo_tp": {"objective": DPO, "batch_size": 4, "processes": 3, "layout": "tp"},  # 9 heads, 3 of keys
     "reward": {"objective": REWARD, "batch_size": 4},
 }
 FINETUNES: dict[str, dict[str, Any]] = {  # of MiniLM
@@ -64,8 +65,10 @@ def run(name: str) -> tuple[dict[str, Any], str]:
         }
         (place / "spec.json").write_text(json.dumps(spec))
         module = "finetune" if name in FINETUNES else "tune"
+        ranks = int(spec.get("processes", 1))
+        launch = ["-m", elastic.AGENT, *elastic.launcher(ranks)] if ranks > 1 else []
         language.run(
-            [sys.executable, "-m", f"training.programs.{module}", str(place / "spec.json")],
+            [sys.executable, *launch, "-m", f"training.programs.{module}", str(place / "spec.json")],
             place,
             elastic.ALLOCATOR,
         )

@@ -339,7 +339,7 @@ def check_encoder(settings: FinetuneSettings, folder: Path, machines: int = 1) -
             length=settings.max_length,
             tokens=limits.tokens,
         )
-    check_ranks(settings.layout, settings.processes * machines, limits.heads)
+    check_ranks(settings.layout, settings.processes * machines, limits.shared)
 
 
 def check_language_base(settings: TuneSettings, path: Path, machines: int = 1) -> None:
@@ -351,5 +351,5 @@ def check_language_base(settings: TuneSettings, path: Path, machines: int = 1) -
     from training.learning import base_folder, language_model  # neither loads torch
 
     packaged = path.suffix == ".gguf"
-    heads = language_model.HEADS if packaged else base_folder.heads_of(base_folder.config_of(path))
-    check_ranks(settings.layout, settings.processes * machines, *heads)
+    shared = language_model.SHARED if packaged else base_folder.shared_of(base_folder.config_of(path))
+    check_ranks(settings.layout, settings.processes * machines, shared)

@@ -27,9 +27,11 @@ window.addEventListener("pageshow", (event) => {
 function isChanged(field) {
   if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
   if (field instanceof HTMLSelectElement) {
-    const marked = [...field.options].filter((o) => o.defaultSelected);
-    const given = marked.length || field.multiple ? marked : [field.options[0]]; // a browser shows the first then
-    return [...field.options].some((o) => o.selected !== given.includes(o));
+    const options = [...field.options];
+    const marked = options.filter((o) => o.defaultSelected);
+    // of one choice a browser shows the last that is marked, else the first that can be chosen
+    const given = field.multiple ? marked : [marked.at(-1) ?? options.find((o) => !o.disabled)];
+    return options.some((o) => o.selected !== given.includes(o));
   }
   return field.value !== field.defaultValue;
 }

@@ -119,6 +119,8 @@ def test_it_refuses_a_language_model_whose_heads_processes_cannot_share(tmp_path
         ({"num_attention_heads": 8, "num_key_value_heads": 2}, False),
         ({"num_attention_heads": 8, "num_key_value_heads": 1}, True),
         ({"n_head": 3}, True),
+        ({"num_attention_heads": 8, "model_type": "phi3"}, True),
+        ({"num_attention_heads": 8, "intermediate_size": 65, "model_type": "llama"}, True),
         ({}, False),  # the program looks again, at the model itself
     ):
         (tmp_path / "config.json").write_text(json.dumps(config))
@@ -127,3 +129,6 @@ def test_it_refuses_a_language_model_whose_heads_processes_cannot_share(tmp_path
         learners.check_language_base(TuneSettings(layout="zero3", processes=2), tmp_path)
     with pytest.raises(ValueError, match="expected a model as transformers saves it"):
         learners.check_language_base(cut, tmp_path / "gone")
+    (tmp_path / "config.json").write_text('{"num_attention_heads": [8]}')
+    with pytest.raises(ValueError, match=r"its config.json says \[8\] where a number is expected"):
+        learners.check_language_base(cut, tmp_path)

@@ -1,7 +1,8 @@
 """What a forward pass keeps for the backward pass, by the shape of the model alone.
 
-Of layers of Llama, BERT, and Llama with LoRA on a CPU it was counted in torch's own saved tensors, and the tests
-count again; of GPUs, of tensor parallelism and of other families with LoRA it is read from the code.
+Of layers of Llama, BERT, and Llama with LoRA on a CPU, whole or with their matrices cut, it was counted in
+torch's own saved tensors, and the tests count again; of GPUs and of other families with LoRA it is read from the
+code.
 
 h, f, kv: widths of the residual stream, inside the feed-forward part, of keys and of values.
 """
@@ -63,9 +64,10 @@ def _adapted(shape: Shape, widths: Widths, kind: Kind, tensor: int) -> float:
     h, f, kv = shape.hidden, shape.inner, shape.kv_width
     a = widths.product
     matrices = 7 if shape.gated else 6
-    inputs = (matrices - 1) * h + f
+    # Of those cut by columns and by rows: one behind attention, one in the end.
+    inputs = (matrices - 2) * h + (h + f) / tensor
     middle = (2 * h + 2 * kv + (3 if shape.gated else 1) * f) * a + _probabilities(shape, a)
-    shared = (2 * h + f) * a  # what norms and feed-forward give, one for all adapters that read it
+    shared = (2 * h + f / tensor) * a  # what norms and feed-forward give, one for all adapters that read it
     own = inputs * a if widths.copies or shape.dropout else shared
     masks = inputs * (1 if kind == "cuda" else _FLOAT) if shape.dropout else 0
     return 2 * h * widths.norm + middle / tensor + own + masks + matrices * shape.adapted * a

@@ -113,6 +113,11 @@ class Layout:
 Name = Literal["auto", "ddp", "zero1", "zero2", "zero3", "zero3_offload", "hsdp", "tp", "tp_zero3"]
 NAMES: tuple[str, ...] = get_args(Name)
 CUT = ("tp", "tp_zero3")  # those that cut matrices
+# Whose matrices `split` knows by name, and which have nothing else that learns where they are cut.
+CUT_FAMILIES = (
+    *("bert", "camembert", "electra", "ernie", "roberta", "xlm-roberta"),
+    *("llama", "mistral", "qwen2"),
+)
 _GROUPS = ("hsdp", "tp_zero3")  # those of two axes
 _STAGES = ("pp", "pipeline", "gpipe", "1f1b")
 
@@ -150,11 +155,28 @@ def check_name(name: str, compression: str = "none", surgery: bool = False) -> N
         )
 
 
-def check_ranks(name: str, ranks: int, heads: int, kv_heads: int | None = None) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What ranks that cut a model's matrices must be able to share evenly: heads of attention, those that keys
+    and values have, and the width inside the feed-forward part. 0: not known.
+
+    `family`: its `model_type`, as transformers calls it; empty: not known.
+    """
+
+    heads: int = 0
+    kv_heads: int = 0
+    inner: int = 0
+    family: str = ""
+
+    def evenly(self, ranks: int) -> bool:
+        return not any(number % ranks for number in (self.heads, self.kv_heads, self.inner))
+
+
+def check_ranks(name: str, ranks: int, shared: Shared) -> None:
     """Whether so many processes can hold a model so. One runs under any name, undivided.
 
     Args:
-        ranks: on all machines. heads, kv_heads: see `cuts`; 0: not known.
+        ranks: on all machines.
 
     Raises:
         SentenceError: they cannot; the message says what can.
@@ -168,35 +190,42 @@ def check_ranks(name: str, ranks: int, heads: int, kv_heads: int | None = None) 
             layout=name,
             processes=ranks,
         )
-    if name in CUT and ranks > 1 and heads:
-        cuts(name, ranks, heads, kv_heads)
+    if name in CUT and ranks > 1:
+        if shared.family and shared.family not in CUT_FAMILIES:
+            raise SentenceError(
+                gettext_noop(
+                    "layout: found %(layout)s and a model of the family %(family)s, expected one of %(known)s, "
+                    "whose matrices are known: use zero3"
+                ),
+                layout=name,
+                family=shared.family,
+                known=", ".join(CUT_FAMILIES),
+            )
+        cuts(name, ranks, shared)
 
 
-def cuts(name: str, ranks: int, heads: int, kv_heads: int | None = None) -> list[int]:
-    """Among how many ranks a layout of `CUT` can share each matrix; all that it allows, the fewest first.
-
-    Args:
-        heads: of attention. kv_heads: that keys and values have; None: as many.
+def cuts(name: str, ranks: int, shared: Shared) -> list[int]:
+    """Among how many ranks a layout of `CUT` can cut each matrix; all that it allows, the fewest first.
 
     Raises:
-        SentenceError: no number shares the heads evenly.
+        SentenceError: no number shares them evenly.
 
-    >>> cuts("tp_zero3", 8, heads=32, kv_heads=8)
+    >>> cuts("tp_zero3", 8, Shared(heads=32, kv_heads=8))
     [2, 4]
     """
-    kv = kv_heads or heads
     allowed = [ranks] if name == "tp" else [some for some in range(2, ranks) if ranks % some == 0]
-    found = [some for some in allowed if heads % some == 0 and kv % some == 0]
+    found = [some for some in allowed if shared.evenly(some)]
     if not found:
         raise SentenceError(
             gettext_noop(
                 "layout: found %(layout)s for %(processes)s processes and a model with %(heads)s attention "
-                "heads (%(kv)s of keys and values), expected processes that can share them evenly: use zero3, "
-                "or other processes"
+                "heads (%(kv)s of keys and values), %(inner)s units wide inside, expected processes that can "
+                "share each evenly: use zero3, or other processes"
             ),
             layout=name,
             processes=ranks,
-            heads=heads,
-            kv=kv,
+            heads=shared.heads,
+            kv=shared.kv_heads,
+            inner=shared.inner,
         )
     return found

@@ -34,7 +34,8 @@ def settle(
         copies: every rank must hold the whole model, which takes DDP.
         takes: bytes a parameter. again: kinds of checkpointing that the run can do, the fastest first.
 
-    "tp_zero3" cuts matrices among as many ranks of a box as is fastest by the estimate, of what fits.
+    "tp_zero3" cuts matrices among as many ranks of a box as is fastest by the estimate, of what fits; among the
+    fewest that it can, of several boxes, where no box has so many.
     "auto" is the simplest that fits: copies, then ever more divided (ZeRO-1, 2, 3). On GPUs the host's memory is
     the last resort, once nothing fits with all activations computed again; on a CPU it is the same memory.
 
@@ -68,7 +69,7 @@ def settle(
 def regrouped(name: str, ranks: int, shape: Shape) -> list[Reason]:
     """What is to be said where so many ranks cannot be arranged as asked; else nothing."""
     try:
-        check_ranks(name, ranks, shape.heads, shape.kv_heads)
+        check_ranks(name, ranks, shape.shared)
     except ValueError:
         return [Reason("regrouped", layout=name, ranks=ranks)]
     return []
@@ -82,8 +83,8 @@ def _two_axes(
     takes: Precision,
     again: Sequence[Checkpointing],
 ) -> Plan:
-    possible = cuts("tp_zero3", ranks, shape.heads, shape.kv_heads)
-    inside = [some for some in possible if some <= machine.per_node] or possible[:1]
+    possible = cuts("tp_zero3", ranks, shape.shared)
+    inside = [some for some in possible if machine.per_node % some == 0] or possible[:1]
     plans = [
         _lightest(
             Layout(shard=ranks // some, tensor=some, zero=3, micro_batch=-(-batch * some // ranks)),

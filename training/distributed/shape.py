@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from training.distributed.layout import Shared
+
 Kind = Literal["cuda", "cpu"]
 
 GB = 10**9
@@ -106,6 +108,10 @@ class Shape:
         return self.intermediate or 4 * self.hidden
 
     @property
+    def shared(self) -> Shared:
+        return Shared(heads=self.heads, kv_heads=self.kv_heads or self.heads, inner=self.inner)
+
+    @property
     def kv_width(self) -> int:
         return self.hidden * (self.kv_heads or self.heads) // self.heads
 
@@ -181,7 +187,7 @@ class Machine:
             return cls(
                 kind="cuda",
                 devices=processes,
-                per_node=torch.cuda.device_count(),
+                per_node=min(local, torch.cuda.device_count()),
                 memory=memory,
                 host=host,
                 cores=cores,

@@ -46,6 +46,8 @@ def own(tensors: Mapping[str, Tensor], rank: int) -> tuple[dict[str, Tensor], di
                 for axis, placement in enumerate(value.placements)
                 if placement.is_replicate()
             )
+            # Where an axis is left out of its mesh, other ranks hold the same on meshes of their own.
+            is_first &= bool((value.device_mesh.mesh == 0).any())
             if is_first and part.numel():
                 (chunk,) = value.__create_chunk_list__()
                 parts[name], places[name] = part, list(chunk.offsets)

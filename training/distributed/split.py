@@ -32,6 +32,9 @@ _PAIRS = (
     ),  # BERT, RoBERTa, MiniLM
 )
 
+_INSIDE = ("self_attn.", "mlp.", "attention.", "intermediate.")
+_AFTER = ("LayerNorm.weight", "LayerNorm.bias")  # of BERT's sums, behind what is cut
+
 
 def split_matrices(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     """Cut the attention and feed-forward matrices of every layer over a mesh of one dimension.
@@ -40,12 +43,14 @@ def split_matrices(model: nn.Module, mesh: DeviceMesh) -> nn.Module:
     out equal there, as long as what drops out falls alike.
 
     Raises:
-        ValueError: layers of an unknown family, or heads that cannot be shared evenly.
+        ValueError: layers of an unknown family, or with other weights than matrices where they are cut; or heads
+            that cannot be shared evenly.
     """
     layers = blocks(model)
     plan = _plan(layers[0])
     check_heads(model, mesh.size())
     for layer in layers:
+        _refuse_others(layer, plan)
         parallelize_module(layer, mesh, plan)
     return model
 
@@ -73,8 +78,23 @@ def _plan(layer: nn.Module) -> dict[str, ParallelStyle]:
     known = " or ".join(columns[0] for columns, _ in _PAIRS)
     raise ValueError(
         f"found a layer {type(layer).__name__} without known matrices, expected {known}: "
-        "tensor parallelism knows the Llama and BERT families; use FSDP2 for others"
+        "tensor parallelism knows the Llama and BERT families; use zero3 for others"
     )
+
+
+def _refuse_others(layer: nn.Module, plan: dict[str, ParallelStyle]) -> None:
+    """Weights that are used between cut matrices (Qwen3's norms of queries and keys) see a part of the heads on
+    each rank: their gradients would have to be summed, which nobody does.
+    """
+    for name, value in layer.named_parameters():
+        inside = name.startswith(_INSIDE) and not name.endswith(_AFTER)
+        cut = any(name.startswith(f"{part}.") for part in plan)
+        whole_factor = ".lora_A." in name or ".lora_B." in name
+        if inside and value.requires_grad and not cut and not whole_factor:
+            raise ValueError(
+                f"found {name} in a layer {type(layer).__name__}, which learns between matrices that are cut: "
+                "tensor parallelism has no sum for its gradient; use zero3, or an adapter"
+            )
 
 
 def _cut(name: str, modules: dict[str, nn.Module], factor: str) -> Iterator[str]:

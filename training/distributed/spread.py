@@ -78,7 +78,7 @@ class Spread:
             value.detach().copy_(sent)
         self._plain = _without_weights(model)
         if self.layout.tensor > 1:
-            split.split_matrices(model, self.mesh["tensor"])
+            split.split_matrices(getattr(model, "encoder", model), self.mesh["tensor"])
         checkpoint_blocks(model, again)  # not in the copy above: its layers would call these
         if self.layout.fsdp:
             replicas = self.layout.replicate > 1

@@ -15,6 +15,7 @@ from typing import Any
 
 from accounts.sentences import Sentence, SentenceError
 from accounts.sentences import gettext_noop as _
+from training.distributed.layout import Shared
 
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
 _MOST_HEADER = 100 * 2**20
@@ -125,14 +126,24 @@ def context_of(config: dict[str, Any]) -> int:
     return max(0, places - int(1 if pad is None else pad) - 1)
 
 
-def heads_of(config: dict[str, Any]) -> tuple[int, int]:
-    """Heads of attention, and those that keys and values have, by a model's config.json; 0 if it does not say.
+def shared_of(config: dict[str, Any]) -> Shared:
+    """What ranks that cut the model would share, by its config.json.
 
-    >>> heads_of({"n_heads": 12}), heads_of({"num_attention_heads": 9, "num_key_value_heads": 3})
-    ((12, 12), (9, 3))
+    Raises:
+        BadFolder: it says something else than numbers.
+
+    >>> shared_of({"n_heads": 12}).kv_heads
+    12
     """
-    heads = int(next((config[name] for name in _HEADS if config.get(name)), 0))
-    return heads, int(config.get("num_key_value_heads") or heads)
+    heads = next((config[name] for name in _HEADS if config.get(name)), 0)
+    kv, inner = config.get("num_key_value_heads") or heads, config.get("intermediate_size") or 0
+    for value in (heads, kv, inner):
+        if type(value) is not int:
+            raise BadFolder(
+                _("its config.json says %(found)s where a number is expected: put the model's own back"),
+                found=repr(value)[:40],
+            )
+    return Shared(heads=heads, kv_heads=kv, inner=inner, family=str(config.get("model_type") or ""))
 
 
 def config_of(folder: Path) -> dict[str, Any]:

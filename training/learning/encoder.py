@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from accounts.sentences import SentenceError, gettext_noop
 from jobs.program import file_sha256
+from training.distributed.layout import Shared
 from training.learning import base_folder
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def default_encoder_path() -> Path:
 
 @dataclass(frozen=True)
 class Limits:
-    """Of an encoder: heads of each layer, and the most tokens that it reads; 0: not said."""
+    """Of an encoder: what ranks would share of it, and the most tokens that it reads (0: not said)."""
 
-    heads: int
+    shared: Shared
     tokens: int
 
 
@@ -65,7 +66,7 @@ def limits(path: Path) -> Limits:
     """
     try:
         config = json.loads((path / "config.json").read_text("utf-8"))
-        return Limits(base_folder.heads_of(config)[0], base_folder.context_of(config))
+        return Limits(base_folder.shared_of(config), base_folder.context_of(config))
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise SentenceError(
             gettext_noop("%(path)s holds no configuration of an encoder (%(why)s): put its config.json back"),

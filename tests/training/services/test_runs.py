@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.utils import translation
 
@@ -7,8 +11,8 @@ from annotation.models import Project
 from jobs.models import Job
 from jobs.services import jobs
 from tests import factories
-from training.errors import BadSettings, NotTrainable
-from training.models import TrainingRun
+from training.errors import BadBaseModel, BadSettings, NotTrainable
+from training.models import BaseModel, TrainingRun
 from training.services import runs
 
 pytestmark = pytest.mark.django_db
@@ -56,10 +60,37 @@ def test_it_refuses_settings_before_anything_is_queued(
 
 def test_it_says_in_the_reader_s_language_what_the_encoder_cannot(project: Project) -> None:
     given = {"layout": "tp", "processes": 5, "batch_size": 20}
-    with pytest.raises(BadSettings, match="12 attention heads .* expected processes that can share them"):
+    with pytest.raises(BadSettings, match="12 attention heads .* expected processes that can share each"):
         runs.check(project, "finetune", given)
-    with translation.override("zh-hans"), pytest.raises(BadSettings, match="应为能平均分配这些头的进程数"):
+    with translation.override("zh-hans"), pytest.raises(BadSettings, match="应为能平均分配它们的进程数"):
         runs.check(project, "finetune", given)
+
+
+def test_the_processes_of_all_machines_are_counted(project: Project, settings: Any) -> None:
+    given = {"layout": "hsdp", "processes": 2, "batch_size": 20}
+    with pytest.raises(BadSettings, match="found hsdp for 2 processes, expected an even number of 4"):
+        runs.check(project, "finetune", given)
+    settings.TRAINING_NODES = "1:2"
+    runs.check(project, "finetune", given)
+    settings.TRAINING_NODES = "5"
+    with pytest.raises(BadSettings, match="found tp for 10 processes and a model with 12 attention heads"):
+        runs.check(project, "finetune", {**given, "layout": "tp"})
+
+
+def test_it_refuses_a_tune_whose_base_cannot_be_cut(project: Project, tmp_path: Path) -> None:
+    config = {"num_attention_heads": 8, "num_key_value_heads": 1, "model_type": "llama"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    base = BaseModel.objects.create(
+        **{"project": project, "name": "own", "folder": str(tmp_path), "parameters": 9, "context": 64},
+        **{"architecture": "LlamaForCausalLM", "fingerprint": "0" * 64},
+    )
+    given = {"layout": "tp", "processes": 2, "base_model": base.name}
+    with pytest.raises(BadSettings, match=r"8 attention heads \(1 of keys and values\)"):
+        runs.check(project, "tune", given)
+    with translation.override("zh-hans"), pytest.raises(BadSettings, match="键值头 1 个"):
+        runs.check(project, "tune", given)
+    with pytest.raises(BadBaseModel, match="Found no language model “gone”"):
+        runs.check(project, "tune", {"base_model": "gone"})
 
 
 def test_it_says_in_the_reader_s_language_that_a_question_has_no_such_tasks(project: Project) -> None:
