@@ -12,6 +12,7 @@ import torch.distributed as dist
 import transformers
 from torch.distributed._functional_collectives import AsyncCollectiveTensor
 from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import DTensor
 
 from tests.forked import Ranks
 from training.distributed import activations
@@ -101,26 +102,47 @@ def of_cut_layers(path: str) -> None:
     """What each of two ranks does: the same with matrices that they cut among themselves."""
     dist.init_process_group("gloo")
     mesh = init_device_mesh("cpu", (2,))
-    found = {}
+    found: dict[str, Any] = {}
     for name, (make, precision) in CASES.items():
         model = make()
         shape = Shape.of(model, LENGTH)
         split_matrices(model, mesh)
         counted = activations.of_layer(shape, precision.widths, "cpu", tensor=2)
-        found[name] = kept(model, half=precision is not FP32), counted
+        found[name] = {
+            "kept": kept(model, half=precision is not FP32),
+            "counted": counted,
+            "gradients": whole_gradients(model, half=precision is not FP32),
+        }
     Path(f"{path}-{dist.get_rank()}").write_text(json.dumps(found))
     dist.destroy_process_group()
 
 
+def whole_gradients(model: Any, half: bool) -> dict[str, float]:
+    """Lengths of the gradients of what is not cut, where ranks draw by the same seed what drops out."""
+    torch.manual_seed(3)
+    ids = torch.randint(0, 90, (ITEMS, LENGTH))
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+        told = model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    told[0].float().pow(2).mean().backward()
+    return {
+        name: float(value.grad.float().norm())
+        for name, value in model.named_parameters()
+        if value.grad is not None and not isinstance(value.grad, DTensor)
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("layouts")
-def test_a_cut_layer_keeps_what_is_counted(ranks: Ranks, tmp_path: Path) -> None:
+def test_a_cut_layer_keeps_what_is_counted_and_ranks_agree_on_what_is_whole(
+    ranks: Ranks, tmp_path: Path
+) -> None:
     ranks.run(2, f"{__name__}:of_cut_layers", str(tmp_path / "kept"))
-    for rank in (0, 1):
-        found = json.loads((tmp_path / f"kept-{rank}").read_text())
-        assert found.keys() == CASES.keys()
-        for name, (seen, counted) in found.items():
-            assert seen == pytest.approx(counted, rel=0.03), name
+    first, second = (json.loads((tmp_path / f"kept-{rank}").read_text()) for rank in (0, 1))
+    assert first.keys() == second.keys() == CASES.keys()
+    for name, found in first.items():
+        assert found["kept"] == second[name]["kept"] == pytest.approx(found["counted"], rel=0.03), name
+        assert found["gradients"] == pytest.approx(second[name]["gradients"], rel=1e-6), name
+        assert len(found["gradients"]) > 6 and max(found["gradients"].values()) > 0, name
 
 
 def test_the_shape_of_a_model_knows_its_dropout_and_its_adapters() -> None:
