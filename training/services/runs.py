@@ -168,7 +168,8 @@ def check(project: Project, learner: str, given: dict[str, Any]) -> None:
         raise BadSettings(said(error)) from error
     if isinstance(settings, FinetuneSettings) and settings.start_from == "base":
         _base(project, settings)
-    if isinstance(settings, TuneSettings):
+    # Without any language model a round still freezes labels and spreads its batch.
+    if isinstance(settings, TuneSettings) and (settings.base_model or bases.default(project)):
         tuning.check_base(bases.find(project, settings.base_model), settings)
 
 
