@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.sentences import SentenceError, gettext_noop
 from annotation.task_types import labels as label_lists
 from training import settings_schema
+from training.distributed.layout import CUT, Shared, check_name, check_ranks
 from training.distributed.layout import Name as Layout
-from training.distributed.layout import check_name, check_ranks
 from training.learning.curriculum import Name as Curriculum
 from training.objectives import language, parts, registry
 from training.objectives.task import Choices, Field
@@ -350,6 +350,8 @@ def check_language_base(settings: TuneSettings, path: Path, machines: int = 1) -
     """
     from training.learning import base_folder, language_model  # neither loads torch
 
-    packaged = path.suffix == ".gguf"
-    shared = language_model.SHARED if packaged else base_folder.shared_of(base_folder.config_of(path))
+    shared = Shared()
+    if settings.layout in CUT:  # others take models whose layers are unlike, too
+        packaged = path.suffix == ".gguf"
+        shared = language_model.SHARED if packaged else base_folder.shared_of(base_folder.config_of(path))
     check_ranks(settings.layout, settings.processes * machines, shared)

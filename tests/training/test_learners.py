@@ -132,3 +132,4 @@ def test_it_refuses_a_language_model_whose_heads_processes_cannot_share(tmp_path
     (tmp_path / "config.json").write_text('{"num_attention_heads": [8]}')
     with pytest.raises(ValueError, match=r"its config.json says \[8\] where a number is expected"):
         learners.check_language_base(cut, tmp_path)
+    learners.check_language_base(TuneSettings(layout="zero3", processes=2), tmp_path)
