@@ -15,6 +15,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +98,12 @@ def newest(folders: Iterable[Path], key: str, step: int | None = None) -> Path |
     Args:
         step: only one of this step will do.
     """
-    found = [
-        (int(match[1]), path.stat().st_mtime_ns, path)
-        for folder in folders
-        if folder.is_dir()
-        for path in folder.iterdir()
-        if (match := _NAME.fullmatch(path.name)) and path.is_dir() and step in (None, int(match[1]))
-    ]
+    found = []
+    for path in (path for folder in folders if folder.is_dir() for path in folder.iterdir()):
+        match = _NAME.fullmatch(path.name)
+        if match and path.is_dir() and step in (None, int(match[1])):
+            with suppress(FileNotFoundError):  # an earlier attempt that still dies may remove its oldest
+                found.append((int(match[1]), path.stat().st_mtime_ns, path))
     for _step, _time, path in sorted(found, reverse=True):
         if is_whole(path, key):
             return path

@@ -10,6 +10,7 @@ they share the checkpoints.
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import json
 import os
 import select
@@ -132,18 +133,28 @@ class Note:
 
 
 def read_notes(folder: Path) -> list[Note]:
-    """All notes in a folder, by rank. One that cannot be read is left out."""
+    """All notes in a folder, by rank. One that cannot be read is left out; a folder that is gone has none."""
     found = []
-    for path in folder.glob("rank-*.json"):
+    for name in fnmatch.filter(_names(folder), "rank-*.json"):
         with contextlib.suppress(OSError, ValueError, TypeError):
-            found.append(Note(**json.loads(path.read_text().rstrip("\0 \n"))))
+            found.append(Note(**json.loads((folder / name).read_text().rstrip("\0 \n"))))
     return sorted(found, key=lambda note: note.rank)
 
 
 def newest_start(work: Path) -> Path | None:
     """The folder of notes of the newest start in a run's work folder."""
-    starts = [path for path in (work / "starts").glob("*") if path.name.isdigit()]
-    return max(starts, key=lambda path: int(path.name), default=None)
+    numbers = [int(name) for name in _names(work / "starts") if name.isdigit()]
+    return work / "starts" / str(max(numbers)) if numbers else None
+
+
+def _names(folder: Path) -> list[str]:
+    """What lies in a folder that rank 0 removes as soon as the result is whole, while others may still look:
+    `Path.glob` fails where it goes in between (Python 3.11).
+    """
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def newest_notes(work: Path) -> list[Note]:
