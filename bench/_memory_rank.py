@@ -94,6 +94,7 @@ def main(path: Path) -> None:
     engine = Engine(whole, layout, task, learning_rate=1e-4)
     del whole
     gc.collect()
+    memory.give_back()  # as a run does
     engine.step(batch)
     with memory.peak() as measured:
         for _ in range(STEPS - 1):

@@ -2,7 +2,7 @@
 
 Measured is the highest private memory in training, less what the process had before it; frozen weights were
 there by then in bf16 and stay mapped from their file in fp32, so they are left out of the estimate; weights that
-learn are mapped until the first step writes to them, and count.
+learn are mapped until the first step writes to them, and count, but for those that were divided among ranks.
 """
 
 from __future__ import annotations
@@ -23,18 +23,36 @@ from training.learning.encoder import default_encoder_path
 from training.objectives.language import DPO, REWARD, SFT, read
 
 STEPS = 3
+_WATCHED = {"watched": 64, "save_every": 2}  # validation items; steps
 TUNES: dict[str, dict[str, Any]] = {  # settings of a tune of SmolLM2
     "sft": {"objective": SFT, "batch_size": 8},
     "sft_full": {"objective": SFT, "batch_size": 8, "adapter": "full"},
     "dpo": {"objective": DPO, "batch_size": 4},
     "dpo_many": {"objective": DPO, "batch_size": 8},
     "dpo_fp32": {"objective": DPO, "batch_size": 4, "precision": "fp32"},
+    "sft_full_fp32": {
+        "objective": SFT,
+        "batch_size": 4,
+        "adapter": "full",
+        "precision": "fp32",
+        "save_every": 2,
+    },
     "dpo_tp": {"objective": DPO, "batch_size": 4, "processes": 3, "layout": "tp"},  # 9 heads, 3 of keys
     "reward": {"objective": REWARD, "batch_size": 4},
 }
 FINETUNES: dict[str, dict[str, Any]] = {  # of MiniLM
     "finetune": {"batch_size": 32, "precision": "bf16"},
     "finetune_fp32": {"batch_size": 32, "precision": "fp32"},
+    # With checkpoints, and validation items between steps: of copies, and of parts that are put together for it.
+    "finetune_watched": {"batch_size": 32, "precision": "fp32", **_WATCHED},
+    "finetune_zero1": {"batch_size": 32, "precision": "fp32", "processes": 2, "layout": "zero1", **_WATCHED},
+    "finetune_tp_zero3": {
+        "batch_size": 8,
+        "precision": "fp32",
+        "processes": 4,
+        "layout": "tp_zero3",
+        **_WATCHED,
+    },
 }
 QUICK = ("reward",)
 _SETS = {SFT: ("sft_general", "response"), DPO: ("gsm8k_pairs", "chosen"), REWARD: ("gsm8k_pairs", "chosen")}
@@ -74,19 +92,21 @@ def run(name: str) -> tuple[dict[str, Any], str]:
         )
         found = json.loads((place / "result" / "result.json").read_text())
     resources, estimate = found["resources"], found["plan"]["memory"]
-    frozen = estimate["weights"] if name in TUNES and spec.get("adapter") != "full" else 0
+    frozen = name in TUNES and spec.get("adapter") != "full"
+    there = frozen or spec.get("layout") == "tp_zero3"
     told = " ".join(f"{key} {value}" for key, value in (FINETUNES | TUNES)[name].items())
     return {
         "measured": resources["peak_bytes"] - resources["before_bytes"],
-        "estimate": {**estimate, "total": estimate["total"] - frozen},
+        "estimate": {**estimate, "total": estimate["total"] - there * estimate["weights"]},
     }, f"{module}, {told}"
 
 
 def _finetune(place: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    count = settings["batch_size"] * STEPS
-    short = _short_texts.load("banking77", "train", count * _JOINED)
-    texts = [" ".join(short.texts[at::count]) for at in range(count)]
-    finetune.write(place / "data", _short_texts.Texts(texts, short.targets[:count], short.labels), count)
+    count, settings = settings["batch_size"] * STEPS, dict(settings)
+    every = count + settings.pop("watched", 0)
+    short = _short_texts.load("banking77", "train", every * _JOINED)
+    texts = [" ".join(short.texts[at::every]) for at in range(every)]
+    finetune.write(place / "data", _short_texts.Texts(texts, short.targets[:every], short.labels), count)
     return {
         "labels": short.labels,
         "base_model": str(default_encoder_path()),

@@ -88,6 +88,8 @@ def memory_spent(spent: Spent) -> Chart:
         "optimizer": _("optimizer"),
         "activations": _("activations"),
         "working": _("working space"),
+        "saved": _("copy for checkpoints"),
+        "between": _("validation, between steps"),
     }
     total = file_size(spent.memory["total"])
     note = (
@@ -99,7 +101,7 @@ def memory_spent(spent: Spent) -> Chart:
         else _("Estimated %(estimate)s; the peak could not be measured on this system.") % {"estimate": total}
     )
     return bar_chart(
-        [Bar(name, float(spent.memory[key])) for key, name in names.items() if spent.memory[key]],
+        [Bar(name, float(spent.memory[key])) for key, name in names.items() if spent.memory.get(key)],
         title=_("Memory of the fullest process, estimated"),
         note=note,
         value_format=lambda value: file_size(int(value)),

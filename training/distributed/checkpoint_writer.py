@@ -175,6 +175,7 @@ class Writer:
         try:
             self._copy(tensors)
         finally:
+            tensors.clear()  # what was put together for this is not kept while the disk is written
             self._copied.set()
         if self.rank:
             return ""

@@ -18,6 +18,7 @@ from training.distributed.shape import Kind, Shape
 # them, where FSDP2 gathers layers the weights of all of them once, and some at the end.
 GAPS, HEAP = 0.3, 48 * 10**6
 LORA_RANK = 16  # of adapters that are only thought of
+PARTS = ("weights", "gradients", "optimizer", "activations", "working", "saved", "between")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,9 @@ class Footprint:
         activations: what the forward pass keeps for the backward pass, logits included.
         working: gathered layers, buckets, and what is under way in one layer; on a CPU also what its allocator
             keeps free.
+        saved: the copy of the state that checkpoints are written from; on a GPU it is in `host`.
+        between: what is put together between two steps, when activations are gone: the model that reads the
+            validation items, or ZeRO-1's whole state for a checkpoint.
         held: whether gradients exist while activations do (DDP's buckets, accumulation); else they grow as
             activations shrink, and the larger of both counts.
         host: bytes in the host's memory, for each rank (offload).
@@ -82,16 +86,18 @@ class Footprint:
     working: int
     held: bool
     host: int = 0
+    saved: int = 0
+    between: int = 0
 
     @property
     def total(self) -> int:
-        """The peak of a step."""
+        """The peak of a step, or of what is between two."""
         moving = self.gradients + self.activations if self.held else max(self.gradients, self.activations)
-        return self.weights + self.optimizer + moving + self.working
+        still = self.gradients if self.held else 0
+        return self.weights + self.optimizer + self.saved + max(moving + self.working, still + self.between)
 
     def to_json(self) -> dict[str, Any]:
-        names = ("weights", "gradients", "optimizer", "activations", "working", "host", "total")
-        return {name: getattr(self, name) for name in names} | {"held": self.held}
+        return {name: getattr(self, name) for name in (*PARTS, "host", "total", "held")}
 
 
 def footprint(shape: Shape, layout: Layout, precision: Precision = FP32, kind: Kind = "cuda") -> Footprint:
@@ -104,6 +110,7 @@ def footprint(shape: Shape, layout: Layout, precision: Precision = FP32, kind: K
         working += int(GAPS * kept) + HEAP
         working += precision.weight * (mine - shape.embedding - shape.head) if layout.fsdp else 0
     held = layout.accumulation > 1 or layout.pipeline > 1 or (layout.data > 1 and not layout.fsdp)
+    saved = _saved(shape, learning, layout, precision)
     return Footprint(
         weights=weights,
         gradients=gradients,
@@ -111,7 +118,9 @@ def footprint(shape: Shape, layout: Layout, precision: Precision = FP32, kind: K
         activations=kept,
         working=working,
         held=held,
-        host=host,
+        host=host + (saved if kind == "cuda" else 0),
+        saved=saved if kind == "cpu" else 0,
+        between=_between(shape, learning, layout, precision),
     )
 
 
@@ -149,6 +158,28 @@ def _states(mine: int, learning: int, layout: Layout, precision: Precision) -> t
         kept * learning // (own if layout.zero == 1 else 1),
         0,
     )
+
+
+def _saved(shape: Shape, learning: int, layout: Layout, precision: Precision) -> int:
+    """The copy that a checkpoint is written from: weights that learn and their moments, of a rank's own part; of
+    copies on all ranks one writes the whole."""
+    if not shape.beside.saved:
+        return 0
+    own = layout.shard if layout.fsdp else 1
+    return ((precision.master or precision.weight) + precision.moments) * learning // own
+
+
+def _between(shape: Shape, learning: int, layout: Layout, precision: Precision) -> int:
+    beside, width = shape.beside, precision.master or precision.weight
+    gathered = precision.moments * learning if beside.saved and layout.zero == 1 else 0
+    if not beside.read:
+        return gathered
+    divided = layout.fsdp or layout.tensor > 1
+    copies = width * shape.parameters * divided + beside.packed * shape.layers * shape.layer
+    flowing = (
+        4 * beside.read * (4 * shape.hidden + shape.inner)
+    )  # of one layer: nothing is kept for a way back
+    return max(gathered, copies + flowing)
 
 
 def _activations(shape: Shape, layout: Layout, precision: Precision, kind: Kind) -> int:

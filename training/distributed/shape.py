@@ -19,8 +19,27 @@ CPU_SPEEDS = {"speed": 100e9, "near": 2e9, "far": 1e9}
 
 
 @dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What a run holds beside its steps, once it has come to it.
+
+    Attributes:
+        saved: whether a checkpoint is written, from a copy that stays in the processor's memory for the next.
+        read: tokens of validation texts that a whole copy of the model reads at once; 0: there are none, or they
+            are read by the model as it lies.
+        packed: bytes a parameter of the layers in the copy of them that reads faster; 0: there is none.
+    """
+
+    saved: bool = False
+    read: int = 0
+    packed: int = 0
+
+
+NOTHING_BESIDE = Beside()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shape:
-    """A transformer.
+    """A transformer, and what is done with it.
 
     Attributes:
         parameters: all of them. trainable: those that learn; None: all (LoRA leaves a percent).
@@ -34,6 +53,7 @@ class Shape:
         dropout: of an encoder's sums, or of what goes into adapters. attention_dropout: of attention.
         adapted: rank of the LoRA adapters on all matrices of the layers; 0: none.
         tile: words whose logits a language model's loss has at hand at once; None: all.
+        beside: what a run holds beside its steps.
     """
 
     parameters: int
@@ -54,6 +74,7 @@ class Shape:
     attention_dropout: bool = False
     adapted: int = 0
     tile: int | None = None
+    beside: Beside = NOTHING_BESIDE
 
     def __post_init__(self) -> None:
         for name in ("parameters", "layers", "hidden", "heads", "vocabulary", "sequence"):
@@ -65,11 +86,19 @@ class Shape:
             )
 
     @classmethod
-    def of(cls, model: Any, sequence: int, *, outputs: int | None = None, tile: int | None = None) -> Shape:
+    def of(
+        cls,
+        model: Any,
+        sequence: int,
+        *,
+        outputs: int | None = None,
+        tile: int | None = None,
+        beside: Beside = NOTHING_BESIDE,
+    ) -> Shape:
         """Read a transformers model, or one with LoRA on all matrices of its layers: configuration and modules.
 
         Args:
-            outputs: classes of a classifier; None: a language model. tile: see the class.
+            outputs: classes of a classifier; None: a language model. tile, beside: see the class.
         """
         from torch import nn
 
@@ -97,6 +126,7 @@ class Shape:
             attention_dropout=any(getattr(config, name, None) for name in ATTENTION_DROPS),
             adapted=max((one.r for one in adapters.values()), default=0),
             tile=tile,
+            beside=beside,
         )
 
     @property

@@ -11,6 +11,7 @@ and the one that validation runs, whole again. A run of one layout is taken up b
 from __future__ import annotations
 
 import copy
+import math
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
@@ -26,6 +27,7 @@ from training.distributed import communicate, fsdp, norms, split
 from training.distributed.blocks import checkpoint_blocks
 from training.distributed.engine import AXES, mesh_of
 from training.distributed.layout import Layout
+from training.distributed.memory import give_back
 from training.distributed.sharded import Contents
 
 _FIELDS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW's state
@@ -132,6 +134,7 @@ class Spread:
             weights[name] = known[id(value)]
         if not here:
             return None
+        give_back()  # putting matrices together left gaps of half their size
         copied = copy.deepcopy(self._plain)
         assert copied is not None
         copied.load_state_dict(weights, assign=True)
@@ -194,24 +197,29 @@ def room_for_state(optimizer: Any, contents: Contents) -> dict[str, Tensor]:
 
 
 def _gathered(optimizer: ZeroRedundancyOptimizer) -> dict[str, Any]:
-    """Each rank adds the state of its own weights to zeros. torch's own way unpickles what other ranks send."""
+    """Each rank adds the state of its own weights to zeros, in one piece of memory: in as many as there are
+    tensors an allocator would leave gaps of their size. torch's own way unpickles what other ranks send.
+    """
+    values = [value for group in optimizer.param_groups for value in group["params"]]
+    shapes = [() if name == "step" else value.shape for value in values for name in _FIELDS]
+    whole = torch.zeros(sum(map(math.prod, shapes)), device=values[0].device)
+    parts = iter(whole.split([math.prod(shape) for shape in shapes]))
     state: dict[int, dict[str, Tensor]] = {}
-    groups, number = [], 0
+    for number, value in enumerate(values):
+        own = optimizer.optim.state.get(value, {})
+        state[number] = {}
+        for name in _FIELDS:
+            found = next(parts).view(() if name == "step" else value.shape)
+            if name in own:
+                found.copy_(own[name])
+            state[number][name] = found
+    dist.all_reduce(whole)
+    groups, first = [], 0
     for group in optimizer.param_groups:
-        first = number
-        for value in group["params"]:
-            own = optimizer.optim.state.get(value, {})
-            state[number] = {}
-            for name in _FIELDS:
-                shape = () if name == "step" else value.shape
-                found = torch.zeros(shape, dtype=torch.float32, device=value.device)
-                if name in own:
-                    found.copy_(own[name])
-                dist.all_reduce(found)
-                state[number][name] = found
-            number += 1
         plain = {name: entry for name, entry in group.items() if name != "params"}
-        groups.append({**plain, "params": list(range(first, number))})
+        last = first + len(group["params"])
+        groups.append({**plain, "params": list(range(first, last))})
+        first = last
     return {"state": state, "param_groups": groups}
 
 

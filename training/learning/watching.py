@@ -20,7 +20,7 @@ from training.distributed import compress, plan, profile, settling
 from training.distributed.footprint import FP32, Precision
 from training.distributed.memory import Peak, give_back, held_bytes
 from training.distributed.reasons import Reason
-from training.distributed.shape import Machine, Shape
+from training.distributed.shape import NOTHING_BESIDE, Beside, Machine, Shape
 from training.distributed.spread import Spread
 from training.distributed.wire import Meter
 from training.learning.surviving import SurvivingTrainer
@@ -57,17 +57,18 @@ class Watch(TrainerCallback):
         asked: str = "auto",
         takes: Precision = FP32,
         tile: int | None = None,
+        beside: Beside = NOTHING_BESIDE,
         drawn: Drawn | None = None,
     ) -> None:
         """Args:
         compression: of gradients between ranks, see `compress.METHODS`. compression_share: of top-k.
         profile_steps: steps for torch's profiler, 0 for none; its trace goes to `folder`, of rank 0.
         longest: tokens of the longest item. spread: the layout over ranks, as it was applied. asked: its name.
-        takes: bytes a parameter, for the plan. tile: of a language model, see `Shape`.
+        takes: bytes a parameter, for the plan. tile: of a language model, and beside: see `Shape`.
         drawn: of a trainer that draws replies; it counts there.
         """
         self.drawn = drawn or Drawn()
-        self.trainer, self.takes, self.tile = trainer, takes, tile
+        self.trainer, self.takes, self.tile, self.beside = trainer, takes, tile, beside
         self.compression, self.compression_share = compression, compression_share
         self.longest, self.spread, self.layout, self.asked = longest, spread, spread.layout, asked
         self.meter: Meter | None = None  # of one step
@@ -138,7 +139,7 @@ class Watch(TrainerCallback):
             model: a transformers model; of an encoder without its head.
             outputs: figures it gives an item; None: one for each word of its vocabulary at each token.
         """
-        shape = Shape.of(model, self.longest, outputs=outputs, tile=self.tile)
+        shape = Shape.of(model, self.longest, outputs=outputs, tile=self.tile, beside=self.beside)
         ranks = self.trainer.args.world_size
         explained = plan.explain(self.layout, shape, Machine.here(ranks), self.takes)
         told = [*settling.regrouped(self.asked, ranks, shape), *explained.reasons]

@@ -28,6 +28,7 @@ import transformers
 from jobs import program
 from training.distributed import checkpoint, communicate, compress, memory
 from training.distributed.recovery import positions
+from training.distributed.shape import Beside
 from training.distributed.spread import Spread
 from training.distributed.survival import Survival
 from training.learning import base_folder, faster, precision
@@ -52,6 +53,7 @@ from training.programs.finetune_arguments import arguments
 from training.programs.finetune_order import order_of
 from training.programs.finetune_spec import FinetuneSpec
 from training.programs.surviving_run import curve, leaving_with_the_others
+from training.programs.trainer_arguments import saves
 
 CURVE = {
     "loss": "loss",
@@ -155,7 +157,7 @@ class _Run:
         spec = self.spec
         model = finetune_model.make(spec, self.task).to(self.args.device)
         layout, _bucket, _persist = finetune_model.layout(
-            spec, model, max(self.lengths), self.precision.precision
+            spec, model, max(self.lengths), self.precision.precision, self._beside(model)
         )
         words = CutVocabulary(model.encoder, [self.encoded.tokens], self.tokeniser.pad)
         return faster.Trials(
@@ -169,11 +171,16 @@ class _Run:
             device=self.args.device,
         )
 
+    def _beside(self, model: TextClassifier) -> Beside:
+        saved = saves(self.args, self.steps)
+        return finetune_model.beside(model, self.watched.tokens, self.precision.precision, saved=saved)
+
     def _trainer(self, model: TextClassifier, survival: Survival) -> ExactTrainer:
         spec = self.spec
         words = CutVocabulary(model.encoder, [self.encoded.tokens, self.watched.tokens], self.tokeniser.pad)
+        beside = self._beside(model)
         layout, self.args.ddp_bucket_cap_mb, persist = finetune_model.layout(
-            spec, model, max(self.lengths), self.precision.precision
+            spec, model, max(self.lengths), self.precision.precision, beside
         )
         data = TokenData(words.renumbered(self.encoded.tokens), self.targets)
         longest = sorted(data.tokens, key=len)[-2:]
@@ -217,6 +224,7 @@ class _Run:
             spread=spread,
             asked=spec.layout,
             takes=finetune_model.takes(self.precision.precision),
+            beside=beside,
         )
         trainer.add_callback(self.watch)
         if spec.exchange:

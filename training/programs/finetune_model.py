@@ -14,12 +14,14 @@ from jobs import program
 from training.distributed import communicate, footprint, memory
 from training.distributed.layout import Checkpointing, Layout
 from training.distributed.settling import settle
-from training.distributed.shape import Machine, Shape
+from training.distributed.shape import NOTHING_BESIDE, Beside, Machine, Shape
 from training.distributed.tasks import Task
 from training.distributed.traffic import bucket_mb
+from training.learning import packed
 from training.learning.encoder import Encoder
 from training.learning.precision import Precision
 from training.learning.text_model import TextClassifier, Tokeniser, Tokens, load_encoder
+from training.learning.trainer import PREDICT_TOKENS
 from training.objectives.frozen import Examples
 from training.objectives.task import Task as Objective
 from training.programs.finetune_spec import FinetuneSpec
@@ -71,13 +73,27 @@ def takes(precision: Precision) -> footprint.Precision:
     return footprint.AUTOCAST if precision == "bf16" else footprint.FP32
 
 
+def beside(model: TextClassifier, watched: Tokens, precision: Precision, *, saved: bool) -> Beside:
+    """What a run holds beside its steps. `watched`: the validation texts; `saved`: checkpoints are written."""
+    packs = watched and not packed.why_not(model.encoder, precision)
+    return Beside(
+        saved=saved,
+        read=min(PREDICT_TOKENS, sum(map(len, watched))),
+        packed=(2 if precision == "bf16" else 4) if packs else 0,
+    )
+
+
 def layout(
-    spec: FinetuneSpec, model: TextClassifier, longest: int, precision: Precision = "fp32"
+    spec: FinetuneSpec,
+    model: TextClassifier,
+    longest: int,
+    precision: Precision = "fp32",
+    beside: Beside = NOTHING_BESIDE,
 ) -> tuple[Layout, int, int]:
     """How the model lies on the ranks that there are now, MiB of a bucket of gradients, and the size below which
     a parameter is not divided. `longest`: tokens of the longest text; `precision`: of the products."""
     ranks = communicate.world_size()
-    shape = Shape.of(model.encoder, longest, outputs=model.head.out_features)
+    shape = Shape.of(model.encoder, longest, outputs=model.head.out_features, beside=beside)
     machine = Machine.here(ranks)
     found = settle(
         spec.layout, ranks, shape, machine, spec.batch_size, copies=spec.copies, takes=takes(precision)

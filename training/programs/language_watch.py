@@ -11,7 +11,7 @@ import torch
 from training.distributed import communicate, footprint
 from training.distributed.layout import Checkpointing, Layout
 from training.distributed.settling import settle
-from training.distributed.shape import Machine, Shape
+from training.distributed.shape import Beside, Machine, Shape
 from training.distributed.spread import Spread
 from training.distributed.traffic import bucket_mb
 from training.learning.watching import Drawn, Watch
@@ -34,6 +34,7 @@ def layout(
     precision: footprint.Precision,
     pieces: int,
     again: bool,
+    saved: bool,
 ) -> tuple[Layout, int, int]:
     """How a model lies on the ranks that there are now, MiB of a bucket of gradients, and the size below which a
     parameter is not divided.
@@ -42,11 +43,13 @@ def layout(
         items, longest: see `watch`. outputs: see `Watch.figures`.
         pieces: in how many parts a rank takes its share, since memory ran out.
         again: activations are to be computed again; also where the estimate asks for it, and then of all layers.
+        saved: whether checkpoints are written.
     """
     from training.learning import tuning  # loads TRL
 
     ranks = communicate.world_size()
-    machine, shape = Machine.here(ranks), Shape.of(model, longest, outputs=outputs, tile=tuning.tile())
+    machine, beside = Machine.here(ranks), Beside(saved=saved)
+    shape = Shape.of(model, longest, outputs=outputs, tile=tuning.tile(), beside=beside)
     kinds: tuple[Checkpointing, ...] = ("full",) if again else ("none", "full")
     found = settle(name, ranks, shape, machine, items, takes=precision, again=kinds)
     micro = -(-items // (found.layout.data * pieces))
@@ -68,6 +71,7 @@ def watch(
     longest: int,
     adapter: str,
     dtype: torch.dtype,
+    saved: bool,
     profile_steps: int,
     folder: Path,
     asked: str = "auto",
@@ -77,7 +81,7 @@ def watch(
 
     Args:
         items: of a step, over all ranks. longest: tokens of the longest item, both replies of a pair counted.
-        adapter: "lora" or "full". dtype: of the products, and of what is frozen.
+        adapter: "lora" or "full". dtype: of the products, and of what is frozen. saved: see `layout`.
         profile_steps, folder, asked, drawn: see `Watch`.
     """
     from training.learning import tuning
@@ -97,6 +101,7 @@ def watch(
         asked=asked,
         takes=takes(adapter, dtype),
         tile=tuning.tile(),
+        beside=Beside(saved=saved),
         drawn=drawn,
     )
     trainer.add_callback(found)

@@ -35,7 +35,7 @@ from training.objectives.language import DPO, REWARD, SFT, Turns
 from training.programs import language_watch, specs
 from training.programs.reinforce_spec import ReinforceSpec
 from training.programs.surviving_run import curve, leaving_with_the_others
-from training.programs.trainer_arguments import on_one_device, shared
+from training.programs.trainer_arguments import on_one_device, saves, shared
 
 WATCHED_PROMPTS = 32  # of the validation items
 READ_BETA = 0.1  # of implied rewards, where leaving the base cost nothing
@@ -201,6 +201,7 @@ class _Run:
             longest=self._longest(),
             adapter=spec.adapter,
             dtype=language_base.dtype_of(spec.precision),
+            saved=saves(self.args, spec.steps),
             profile_steps=spec.profile_steps,
             folder=self.own / "profile",
             drawn=trainer.drawn,

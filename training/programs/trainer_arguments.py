@@ -67,6 +67,11 @@ def shared(
     }
 
 
+def saves(args: TrainingArguments, steps: int) -> bool:
+    """Whether a run of so many steps writes a checkpoint; that of the last step is one only to go back to."""
+    return args.save_steps < steps + bool(args.load_best_model_at_end)
+
+
 def on_one_device(args: T) -> T:
     """The arguments, with one device for this process however many the machine has.
 

@@ -40,6 +40,7 @@ from training.objectives.language import DPO, REWARD, SFT
 from training.programs import language_watch, specs, tune_model
 from training.programs.ordering import Order
 from training.programs.surviving_run import curve, leaving_with_the_others
+from training.programs.trainer_arguments import saves
 from training.programs.tune_arguments import arguments
 from training.programs.tune_order import Reference, order_of
 from training.programs.tune_spec import TuneSpec
@@ -171,6 +172,7 @@ class _Run:
             longest=self.longest,
             adapter=spec.adapter,
             dtype=self.dtype,
+            saved=saves(self.args, self.steps),
             profile_steps=spec.profile_steps,
             folder=self.own / "profile",
             asked=spec.layout,
@@ -210,7 +212,13 @@ class _Run:
     def _layout(self, model: Any, outputs: int | None) -> tuple[Layout, int, int]:
         assert self.survival is not None
         return tune_model.layout(
-            self.spec, model, self.survival.recovery, longest=self.longest, outputs=outputs, dtype=self.dtype
+            self.spec,
+            model,
+            self.survival.recovery,
+            longest=self.longest,
+            outputs=outputs,
+            dtype=self.dtype,
+            saved=saves(self.args, self.steps),
         )
 
     def _base(self) -> Any:

@@ -39,7 +39,14 @@ def make(spec: TuneSpec, base: Path, objective: str, dtype: torch.dtype, tokeniz
 
 
 def layout(
-    spec: TuneSpec, model: Any, recovery: Recovery, *, longest: int, outputs: int | None, dtype: torch.dtype
+    spec: TuneSpec,
+    model: Any,
+    recovery: Recovery,
+    *,
+    longest: int,
+    outputs: int | None,
+    dtype: torch.dtype,
+    saved: bool,
 ) -> tuple[Layout, int, int]:
     """See `language_watch.layout`."""
     return language_watch.layout(
@@ -51,4 +58,5 @@ def layout(
         precision=language_watch.takes(spec.adapter, dtype),
         pieces=recovery.pieces,
         again=spec.gradient_checkpointing or bool(recovery.again),
+        saved=saved,
     )

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import json
+import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +45,27 @@ def test_it_writes_what_the_tensors_were_though_training_goes_on(writer: Writer)
     assert load_file(found / "model.safetensors")["weight"].unique().tolist() == [1.0]
     assert load_file(found / "model.safetensors")["steps"].item() == 7
     assert json.loads((found / "state.json").read_text()) == {"step": 10}
+
+
+def test_it_lets_go_of_what_was_put_together_for_it_once_it_has_a_copy(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = threading.Event()
+
+    def wait(path: Path, held: Any, places: Any) -> str:
+        assert writes.wait(60)
+        return write_tensors(path, held, places)
+
+    monkeypatch.setattr(checkpoint_writer, "write_tensors", wait)
+    state = tensors(1.0)
+    whole = weakref.ref(state["model"]["weight"])
+    writer.start(1, state, {})
+    writer.before_update()
+    del state
+    assert whole() is None
+    writes.set()
+    writer.wait()
+    assert names(writer.folder) == ["checkpoint-1"]
 
 
 def test_it_keeps_the_newest_and_the_best(writer: Writer) -> None:

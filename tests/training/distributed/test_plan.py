@@ -8,7 +8,7 @@ import pytest
 from training.distributed.footprint import FP32, MIXED, footprint, lora_parameters
 from training.distributed.layout import Layout
 from training.distributed.plan import NoFit, choose, explain, layouts, measure, weights_only
-from training.distributed.shape import GB, Machine, Shape
+from training.distributed.shape import GB, Beside, Machine, Shape
 
 SMOL = Shape(
     parameters=134_515_008,
@@ -186,6 +186,42 @@ def test_more_division_never_takes_more_memory_for_what_stays() -> None:
     assert kept == pytest.approx([16, 4 + 12 / 8, 2, 2], rel=1e-6)
     working = [footprint(SEVEN, layout, MIXED).working for layout in ways]
     assert working[0] == 0 and working[2] > working[3] > 0
+
+
+@pytest.mark.parametrize(
+    ("layout", "saved", "gathered"),
+    [
+        (Layout(), 12, 0),
+        (Layout(replicate=2), 12, 0),
+        (Layout(replicate=2, zero=1, micro_batch=16), 12, 8),  # the state of all ranks is put together for it
+        (Layout(shard=2, zero=3), 6, 0),
+        (Layout(replicate=2, shard=2, zero=3), 6, 0),
+    ],
+)
+def test_the_copy_for_checkpoints_counts_where_it_lies(layout: Layout, saved: int, gathered: int) -> None:
+    plain, shape = footprint(SMOL, layout, kind="cpu"), replace(SMOL, beside=Beside(saved=True))
+    found = footprint(shape, layout, kind="cpu")
+    assert found.saved == saved * SMOL.parameters and found.between == gathered * SMOL.parameters
+    assert found.total == plain.total + found.saved  # a step takes more than what is gathered
+    there = footprint(shape, layout, kind="cuda")
+    assert there.saved == 0 and there.host == found.saved
+    few = replace(shape, trainable=1_000_000)
+    assert footprint(few, layout, kind="cpu").saved == saved * 1_000_000
+
+
+def test_what_reads_the_validation_items_counts_where_it_is_more_than_a_step() -> None:
+    parameters = SMOL.parameters
+    read = replace(SMOL, beside=Beside(read=1000, packed=2))
+    flowing = 4 * 1000 * (4 * SMOL.hidden + SMOL.inner)
+    packed = 2 * SMOL.layers * SMOL.layer
+    one = footprint(read, Layout(micro_batch=1), kind="cpu")
+    assert one.between == packed + flowing and one.total == footprint(SMOL, Layout(), kind="cpu").total
+    parts = [Layout(shard=4, zero=3), Layout(tensor=4), Layout(shard=2, tensor=2, zero=3)]
+    wholes = [footprint(read, layout, kind="cpu").between for layout in parts]
+    assert wholes == [packed + flowing + 4 * parameters] * 3
+    small = replace(read, sequence=1)
+    divided = footprint(small, Layout(shard=64, zero=3), kind="cpu")
+    assert divided.total == divided.weights + divided.optimizer + divided.between
 
 
 def test_checkpointing_keeps_a_layers_input_only() -> None:

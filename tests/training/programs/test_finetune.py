@@ -108,6 +108,8 @@ def test_it_has_the_same_losses_with_one_and_two_processes_on_real_data(tmp_path
     assert sums > two["layout_ran"]["bytes_a_step"]["all_reduce"] / (2 * bucket) > 2  # not DDP's own 25 MB
     assert "communication" not in one["resources"] and one["resources"]["shares"]["communication"] == 0
     assert len(losses_of(specs[0])) == one["steps"] == 4
+    memory = one["plan"]["memory"]  # no checkpoint, but validation
+    assert memory["saved"] == 0 < memory["between"]
     np.testing.assert_allclose(losses_of(specs[0]), losses_of(specs[1]), rtol=2e-4)
     assert one["validation"]["loss"] == pytest.approx(two["validation"]["loss"], rel=1e-3)
     first, second = weights_of(specs[0]), weights_of(specs[1])
