@@ -30,7 +30,7 @@ def published(
     return project
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 8) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come true in time"
