@@ -89,7 +89,7 @@ def memory_spent(spent: Spent) -> Chart:
         "activations": _("activations"),
         "working": _("working space"),
         "saved": _("copy for checkpoints"),
-        "between": _("validation, between steps"),
+        "between": _("between steps, instead of activations"),
     }
     total = file_size(spent.memory["total"])
     note = (

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.program import file_sha256
+from training.distributed import listing
 
 Files = dict[str, dict[str, Any]]  # name: {"bytes", "sha256"}
 
@@ -99,7 +100,7 @@ def newest(folders: Iterable[Path], key: str, step: int | None = None) -> Path |
         step: only one of this step will do.
     """
     found = []
-    for path in (path for folder in folders if folder.is_dir() for path in folder.iterdir()):
+    for path in [folder / name for folder in folders for name in listing.names(folder)]:
         match = _NAME.fullmatch(path.name)
         if match and path.is_dir() and step in (None, int(match[1])):
             with suppress(FileNotFoundError):  # an earlier attempt that still dies may remove its oldest

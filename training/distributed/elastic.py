@@ -23,6 +23,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from training.distributed import listing
+
 AGENT = "training.distributed.agent"  # the module: torchrun, which also sees ranks that stand still
 RESTARTS = 10  # of the ranks on one node, before the job itself is tried again
 STOPPED = 143  # the code of a process that was told to stop
@@ -135,7 +137,7 @@ class Note:
 def read_notes(folder: Path) -> list[Note]:
     """All notes in a folder, by rank. One that cannot be read is left out; a folder that is gone has none."""
     found = []
-    for name in fnmatch.filter(_names(folder), "rank-*.json"):
+    for name in fnmatch.filter(listing.names(folder), "rank-*.json"):
         with contextlib.suppress(OSError, ValueError, TypeError):
             found.append(Note(**json.loads((folder / name).read_text().rstrip("\0 \n"))))
     return sorted(found, key=lambda note: note.rank)
@@ -143,18 +145,8 @@ def read_notes(folder: Path) -> list[Note]:
 
 def newest_start(work: Path) -> Path | None:
     """The folder of notes of the newest start in a run's work folder."""
-    numbers = [int(name) for name in _names(work / "starts") if name.isdigit()]
+    numbers = [int(name) for name in listing.names(work / "starts") if name.isdigit()]
     return work / "starts" / str(max(numbers)) if numbers else None
-
-
-def _names(folder: Path) -> list[str]:
-    """What lies in a folder that rank 0 removes as soon as the result is whole, while others may still look:
-    `Path.glob` fails where it goes in between (Python 3.11).
-    """
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:
-        return []
 
 
 def newest_notes(work: Path) -> list[Note]:

@@ -17,6 +17,7 @@ from training.distributed.shape import Kind, Shape
 # What glibc keeps free in its heap on a CPU, as seen (see `elastic.ALLOCATOR`): between activations a share of
 # them, where FSDP2 gathers layers the weights of all of them once, and some at the end.
 GAPS, HEAP = 0.3, 48 * 10**6
+FULL = 4  # bytes of a figure in fp32
 LORA_RANK = 16  # of adapters that are only thought of
 PARTS = ("weights", "gradients", "optimizer", "activations", "working", "saved", "between")
 
@@ -71,9 +72,9 @@ class Footprint:
         activations: what the forward pass keeps for the backward pass, logits included.
         working: gathered layers, buckets, and what is under way in one layer; on a CPU also what its allocator
             keeps free.
-        saved: the copy of the state that checkpoints are written from; on a GPU it is in `host`.
+        saved: the copy of the state that checkpoints are written from, where it lies in the same memory.
         between: what is put together between two steps, when activations are gone: the model that reads the
-            validation items, or ZeRO-1's whole state for a checkpoint.
+            validation items, or what all ranks have of a checkpoint (ZeRO-1's state, what top-k left).
         held: whether gradients exist while activations do (DDP's buckets, accumulation); else they grow as
             activations shrink, and the larger of both counts.
         host: bytes in the host's memory, for each rank (offload).
@@ -110,7 +111,10 @@ def footprint(shape: Shape, layout: Layout, precision: Precision = FP32, kind: K
         working += int(GAPS * kept) + HEAP
         working += precision.weight * (mine - shape.embedding - shape.head) if layout.fsdp else 0
     held = layout.accumulation > 1 or layout.pipeline > 1 or (layout.data > 1 and not layout.fsdp)
-    saved = _saved(shape, learning, layout, precision)
+    # On a GPU it lies in the processor's memory, of which a run without offload takes little else.
+    saved = _saved(shape, learning, layout, precision) if kind == "cpu" else 0
+    stays, goes = (saved * (shape.beside.saved == when) for when in ("during", "last"))
+    working += FULL * learning * shape.beside.left
     return Footprint(
         weights=weights,
         gradients=gradients,
@@ -118,9 +122,9 @@ def footprint(shape: Shape, layout: Layout, precision: Precision = FP32, kind: K
         activations=kept,
         working=working,
         held=held,
-        host=host + (saved if kind == "cuda" else 0),
-        saved=saved if kind == "cpu" else 0,
-        between=_between(shape, learning, layout, precision),
+        host=host,
+        saved=stays,
+        between=_between(shape, learning, layout, precision, goes),
     )
 
 
@@ -161,21 +165,21 @@ def _states(mine: int, learning: int, layout: Layout, precision: Precision) -> t
 
 
 def _saved(shape: Shape, learning: int, layout: Layout, precision: Precision) -> int:
-    """The copy that a checkpoint is written from: weights that learn and their moments, of a rank's own part; of
-    copies on all ranks one writes the whole."""
-    if not shape.beside.saved:
-        return 0
+    """The copy that a checkpoint is written from: what learns, in fp32 whatever it is computed in, and its
+    moments, of a rank's own part; of copies on all ranks one writes the whole, and what all of them left."""
     own = layout.shard if layout.fsdp else 1
-    return ((precision.master or precision.weight) + precision.moments) * learning // own
+    left = FULL * layout.ranks * shape.beside.left
+    return (FULL + precision.moments + left) * learning // own
 
 
-def _between(shape: Shape, learning: int, layout: Layout, precision: Precision) -> int:
-    beside, width = shape.beside, precision.master or precision.weight
-    gathered = precision.moments * learning if beside.saved and layout.zero == 1 else 0
+def _between(shape: Shape, learning: int, layout: Layout, precision: Precision, saved: int) -> int:
+    """`saved`: of a copy that is not there during the steps."""
+    beside = shape.beside
+    sources = precision.moments * (layout.zero == 1) + FULL * layout.ranks * beside.left
+    gathered = saved + (sources * learning if beside.saved != "never" else 0)
     if not beside.read:
         return gathered
-    divided = layout.fsdp or layout.tensor > 1
-    copies = width * shape.parameters * divided + beside.packed * shape.layers * shape.layer
+    copies = FULL * shape.parameters * (not layout.holds_copies) + beside.packed * shape.layers * shape.layer
     flowing = (
         4 * beside.read * (4 * shape.hidden + shape.inner)
     )  # of one layer: nothing is kept for a way back

@@ -80,6 +80,11 @@ class Layout:
         return self.zero >= 2
 
     @property
+    def holds_copies(self) -> bool:
+        """Whether every rank has all weights."""
+        return not self.fsdp and self.tensor == self.pipeline == 1
+
+    @property
     def name(self) -> str:
         """For people.
 

@@ -145,8 +145,11 @@ def measure(shape: Shape, machine: Machine, layout: Layout, precision: Precision
 
 def fits(plan: Plan, machine: Machine) -> bool:
     """Whether the plan leaves the margin free on each device, and on the host."""
-    host = plan.memory.host * min(machine.per_node, plan.layout.ranks)
-    return plan.memory.total <= MARGIN * machine.memory and host <= MARGIN * machine.host
+    beside = min(machine.per_node, plan.layout.ranks)
+    host = plan.memory.host * beside
+    # Of ranks that hold copies one writes checkpoints, and those of a box share its memory.
+    once = plan.memory.saved * (beside - 1) // beside if plan.layout.holds_copies else 0
+    return plan.memory.total - once <= MARGIN * machine.memory and host <= MARGIN * machine.host
 
 
 def layouts(shape: Shape, machine: Machine, batch: int) -> Iterator[Layout]:
@@ -247,8 +250,7 @@ def _divisors(number: int) -> list[int]:
 
 def fits_plain(plan: Plan) -> bool:
     """Whether it is a plan without FSDP2, offload, TP or PP."""
-    layout = plan.layout
-    return not layout.fsdp and layout.tensor == 1 and layout.pipeline == 1
+    return plan.layout.holds_copies
 
 
 def _no_fit(shape: Shape, machine: Machine, batch: int, precision: Precision, plans: list[Plan]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from training.distributed.layout import Shared
 
 Kind = Literal["cuda", "cpu"]
+Saved = Literal["never", "last", "during"]  # checkpoints: none, one after the last step, also between steps
 
 GB = 10**9
 POOL = "TRAINING_GPU_POOL"  # of the environment: a share of a GPU that a program takes at its start
@@ -20,16 +21,18 @@ CPU_SPEEDS = {"speed": 100e9, "near": 2e9, "far": 1e9}
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """What a run holds beside its steps, once it has come to it.
+    """What a run holds beside its steps, once it has come to it. What follows the training is left out.
 
     Attributes:
-        saved: whether a checkpoint is written, from a copy that stays in the processor's memory for the next.
-        read: tokens of validation texts that a whole copy of the model reads at once; 0: there are none, or they
-            are read by the model as it lies.
+        saved: when checkpoints are written, from a copy that stays in the processor's memory for the next.
+        left: whether every rank keeps what top-k did not send, of which a checkpoint holds that of all.
+        read: tokens of validation texts that a whole copy of the model reads at once on each rank; 0: there are
+            none, or they are read by the model as it lies.
         packed: bytes a parameter of the layers in the copy of them that reads faster; 0: there is none.
     """
 
-    saved: bool = False
+    saved: Saved = "never"
+    left: bool = False
     read: int = 0
     packed: int = 0
 

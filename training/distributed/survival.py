@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from jobs import program
-from training.distributed import anomalies, checkpoint, communicate, elastic, faults, replicas
+from training.distributed import anomalies, checkpoint, communicate, elastic, faults, listing, replicas
 from training.distributed.checkpoint_writer import Writer
 from training.distributed.recovery import FILE, MOST_PIECES, STEPS, Recovery, StepJournal, read_steps
 
@@ -75,7 +75,7 @@ class Survival:
         before = ""
         if self.rank == 0:
             self.recovery = Recovery.read(work, key)
-            starts = sorted(int(path.name) for path in (work / "starts").glob("*") if path.name.isdigit())
+            starts = sorted(int(name) for name in listing.names(work / "starts") if name.isdigit())
             if starts:
                 self._look_back(elastic.newest_notes(work))
             self.recovery.write(work)

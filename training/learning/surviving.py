@@ -136,7 +136,8 @@ class SurvivingTrainer(Trainer):
         for one in [*self.callback_handler.callbacks, self.control]:
             if isinstance(one, ExportableState):
                 states[type(one).__name__] = one.state()
-        self.survival.writer(in_parts=in_parts).start(
+        writer = self.survival.writer(in_parts=in_parts)
+        writer.start(
             self.state.global_step,
             {"model": self.kept(), OPTIMIZER: tensors, **more},
             {
@@ -145,6 +146,8 @@ class SurvivingTrainer(Trainer):
             },
             best=self.state.best_global_step,
         )
+        if left or (self.spread is not None and self.spread.layout.zero == 1):
+            writer.before_update()  # what was put together for it shall be gone before there are activations
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         sharded.read(Path(resume_from_checkpoint), self.kept())

@@ -173,7 +173,7 @@ class _Run:
 
     def _beside(self, model: TextClassifier) -> Beside:
         saved = saves(self.args, self.steps)
-        return finetune_model.beside(model, self.watched.tokens, self.precision.precision, saved=saved)
+        return finetune_model.beside(self.spec, model, self.watched.tokens, self.precision.precision, saved)
 
     def _trainer(self, model: TextClassifier, survival: Survival) -> ExactTrainer:
         spec = self.spec

@@ -14,7 +14,7 @@ from jobs import program
 from training.distributed import communicate, footprint, memory
 from training.distributed.layout import Checkpointing, Layout
 from training.distributed.settling import settle
-from training.distributed.shape import NOTHING_BESIDE, Beside, Machine, Shape
+from training.distributed.shape import NOTHING_BESIDE, Beside, Machine, Saved, Shape
 from training.distributed.tasks import Task
 from training.distributed.traffic import bucket_mb
 from training.learning import packed
@@ -73,12 +73,16 @@ def takes(precision: Precision) -> footprint.Precision:
     return footprint.AUTOCAST if precision == "bf16" else footprint.FP32
 
 
-def beside(model: TextClassifier, watched: Tokens, precision: Precision, *, saved: bool) -> Beside:
-    """What a run holds beside its steps. `watched`: the validation texts; `saved`: checkpoints are written."""
+def beside(
+    spec: FinetuneSpec, model: TextClassifier, watched: Tokens, precision: Precision, saved: Saved
+) -> Beside:
+    """What a run holds beside its steps. `watched`: the validation texts; `saved`: see there."""
     packs = watched and not packed.why_not(model.encoder, precision)
+    ranks = communicate.world_size()
     return Beside(
         saved=saved,
-        read=min(PREDICT_TOKENS, sum(map(len, watched))),
+        left=spec.compression == "topk" and ranks > 1,
+        read=min(PREDICT_TOKENS, -(-sum(map(len, watched)) // ranks)),
         packed=(2 if precision == "bf16" else 4) if packs else 0,
     )
 

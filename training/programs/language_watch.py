@@ -11,7 +11,7 @@ import torch
 from training.distributed import communicate, footprint
 from training.distributed.layout import Checkpointing, Layout
 from training.distributed.settling import settle
-from training.distributed.shape import Beside, Machine, Shape
+from training.distributed.shape import Beside, Machine, Saved, Shape
 from training.distributed.spread import Spread
 from training.distributed.traffic import bucket_mb
 from training.learning.watching import Drawn, Watch
@@ -34,7 +34,7 @@ def layout(
     precision: footprint.Precision,
     pieces: int,
     again: bool,
-    saved: bool,
+    saved: Saved,
 ) -> tuple[Layout, int, int]:
     """How a model lies on the ranks that there are now, MiB of a bucket of gradients, and the size below which a
     parameter is not divided.
@@ -43,7 +43,7 @@ def layout(
         items, longest: see `watch`. outputs: see `Watch.figures`.
         pieces: in how many parts a rank takes its share, since memory ran out.
         again: activations are to be computed again; also where the estimate asks for it, and then of all layers.
-        saved: whether checkpoints are written.
+        saved: see `Beside`.
     """
     from training.learning import tuning  # loads TRL
 
@@ -71,7 +71,7 @@ def watch(
     longest: int,
     adapter: str,
     dtype: torch.dtype,
-    saved: bool,
+    saved: Saved,
     profile_steps: int,
     folder: Path,
     asked: str = "auto",

@@ -11,6 +11,7 @@ import torch
 from transformers import TrainingArguments
 
 from training.distributed import communicate
+from training.distributed.shape import Saved
 
 if TYPE_CHECKING:
     from training.programs.finetune_spec import FinetuneSpec
@@ -67,9 +68,11 @@ def shared(
     }
 
 
-def saves(args: TrainingArguments, steps: int) -> bool:
-    """Whether a run of so many steps writes a checkpoint; that of the last step is one only to go back to."""
-    return args.save_steps < steps + bool(args.load_best_model_at_end)
+def saves(args: TrainingArguments, steps: int) -> Saved:
+    """Whether a run of so many steps writes checkpoints; that of the last step is one only to go back to."""
+    if args.save_steps < steps:
+        return "during"
+    return "last" if args.load_best_model_at_end else "never"
 
 
 def on_one_device(args: T) -> T:

@@ -9,6 +9,7 @@ import torch
 
 from training.distributed.layout import Layout
 from training.distributed.recovery import Recovery
+from training.distributed.shape import Saved
 from training.objectives.language import SFT
 from training.programs import language_watch
 from training.programs.tune_spec import TuneSpec
@@ -46,7 +47,7 @@ def layout(
     longest: int,
     outputs: int | None,
     dtype: torch.dtype,
-    saved: bool,
+    saved: Saved,
 ) -> tuple[Layout, int, int]:
     """See `language_watch.layout`."""
     return language_watch.layout(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,24 @@ def test_it_passes_over_a_damaged_one_for_the_next_older(tmp_path: Path, damage:
     assert checkpoint.newest([tmp_path], "run") == older
     damage(older)
     assert checkpoint.newest([tmp_path], "run") is None
+
+
+def test_it_looks_while_another_attempt_clears_up(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def clear() -> None:
+        while not over.is_set():
+            (tmp_path / "attempt" / "checkpoint-1").mkdir(parents=True)
+            shutil.rmtree(tmp_path / "attempt")
+
+    clearing = threading.Thread(target=clear)
+    clearing.start()
+    try:
+        for _ in range(3000):
+            assert checkpoint.newest([tmp_path / "attempt"], "run") is None
+    finally:
+        over.set()
+        clearing.join()
 
 
 def test_it_does_not_take_a_checkpoint_of_another_run(tmp_path: Path) -> None:

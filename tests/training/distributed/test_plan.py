@@ -5,9 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from training.distributed.footprint import FP32, MIXED, footprint, lora_parameters
+from training.distributed.footprint import (
+    AUTOCAST,
+    FP32,
+    FROZEN_BF16,
+    MIXED,
+    Precision,
+    footprint,
+    lora_parameters,
+)
 from training.distributed.layout import Layout
-from training.distributed.plan import NoFit, choose, explain, layouts, measure, weights_only
+from training.distributed.plan import MARGIN, NoFit, choose, explain, fits, layouts, measure, weights_only
 from training.distributed.shape import GB, Beside, Machine, Shape
 
 SMOL = Shape(
@@ -188,6 +196,7 @@ def test_more_division_never_takes_more_memory_for_what_stays() -> None:
     assert working[0] == 0 and working[2] > working[3] > 0
 
 
+@pytest.mark.parametrize("precision", [FP32, AUTOCAST, FROZEN_BF16, MIXED], ids=lambda one: one.name)
 @pytest.mark.parametrize(
     ("layout", "saved", "gathered"),
     [
@@ -198,15 +207,39 @@ def test_more_division_never_takes_more_memory_for_what_stays() -> None:
         (Layout(replicate=2, shard=2, zero=3), 6, 0),
     ],
 )
-def test_the_copy_for_checkpoints_counts_where_it_lies(layout: Layout, saved: int, gathered: int) -> None:
-    plain, shape = footprint(SMOL, layout, kind="cpu"), replace(SMOL, beside=Beside(saved=True))
-    found = footprint(shape, layout, kind="cpu")
-    assert found.saved == saved * SMOL.parameters and found.between == gathered * SMOL.parameters
+def test_the_copy_for_checkpoints_counts_where_it_lies(
+    layout: Layout, saved: int, gathered: int, precision: Precision
+) -> None:
+    million = replace(SMOL, trainable=1_000_000)
+    plain = footprint(million, layout, precision, kind="cpu")
+    shape = replace(million, beside=Beside(saved="during"))
+    found = footprint(shape, layout, precision, kind="cpu")
+    assert found.saved == saved * 1_000_000 and found.between == gathered * 1_000_000
     assert found.total == plain.total + found.saved  # a step takes more than what is gathered
-    there = footprint(shape, layout, kind="cuda")
-    assert there.saved == 0 and there.host == found.saved
-    few = replace(shape, trainable=1_000_000)
-    assert footprint(few, layout, kind="cpu").saved == saved * 1_000_000
+    there = footprint(shape, layout, precision, kind="cuda")  # in the processor's memory
+    assert there.saved == 0 and there.host == footprint(million, layout, precision, kind="cuda").host
+    last = footprint(replace(million, beside=Beside(saved="last")), layout, precision, kind="cpu")
+    assert last.saved == 0 and last.between == (saved + gathered) * 1_000_000
+
+
+def test_what_top_k_leaves_counts_on_its_rank_and_of_all_in_the_copy() -> None:
+    layout = Layout(replicate=4, micro_batch=16)
+    plain, left = (
+        footprint(replace(SMOL, beside=Beside(saved="during", left=some)), layout, kind="cpu")
+        for some in (False, True)
+    )
+    assert left.working - plain.working == 4 * SMOL.parameters
+    assert left.saved - plain.saved == left.between == 4 * 4 * SMOL.parameters
+
+
+def test_of_copies_in_one_box_one_writes_checkpoints() -> None:
+    saving = replace(SMOL, beside=Beside(saved="during"))
+    plan = measure(saving, TWO_CORES, Layout(replicate=2), FP32)
+    half = replace(TWO_CORES, memory=int((plan.memory.total - plan.memory.saved / 2) / MARGIN) + 1000)
+    assert fits(plan, half) and not fits(plan, replace(half, memory=half.memory - 2000))
+    parts = measure(saving, TWO_CORES, Layout(shard=2, zero=3), FP32)
+    enough = replace(TWO_CORES, memory=int(parts.memory.total / MARGIN) + 1000)
+    assert fits(parts, enough) and not fits(parts, replace(enough, memory=enough.memory - 2000))
 
 
 def test_what_reads_the_validation_items_counts_where_it_is_more_than_a_step() -> None:

@@ -45,6 +45,6 @@ def test_checkpoints_come_with_a_point_of_the_curve(tmp_path: Path, case: Case) 
     found = arguments(spec, tmp_path, case.steps, has_validation=True)
     assert (found.logging_steps, found.save_steps, found.eval_steps) == (case.between, case.saved, case.saved)
     # Of the last step only to go back to the best: what is written next is all that it would hold.
-    assert [saves(found, case.saved + more) for more in (-1, 0, 1)] == [False, True, True]
+    assert [saves(found, case.saved + more) for more in (-1, 0, 1)] == ["last", "last", "during"]
     found.load_best_model_at_end = False
-    assert [saves(found, case.saved + more) for more in (-1, 0, 1)] == [False, False, True]
+    assert [saves(found, case.saved + more) for more in (-1, 0, 1)] == ["never", "never", "during"]
