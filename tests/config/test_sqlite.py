@@ -61,7 +61,7 @@ def test_it_gives_up_at_the_timeout(holder, monkeypatch) -> None:
     started = time.perf_counter()
     with pytest.raises(OperationalError, match="locked"), transaction.atomic():
         pass
-    assert time.perf_counter() - started >= 0.1
+    assert 0.1 <= time.perf_counter() - started < 0.5
 
 
 def test_it_still_waits_for_a_statement_outside_a_transaction(holder) -> None:

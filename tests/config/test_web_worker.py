@@ -45,8 +45,8 @@ def test_it_does_not_wait_for_a_client_that_has_said_all(pair) -> None:
     ours, client = pair
     ours.sendall(b"answer")
     started = time.monotonic()
-    close_graceful(ours, timeout=60.0)  # the client keeps its side open
-    assert time.monotonic() - started < 30
+    close_graceful(ours, timeout=5.0)  # the client keeps its side open
+    assert time.monotonic() - started < 2.5
     assert ours.fileno() == -1
     assert everything(client) == b"answer"
 

@@ -180,9 +180,8 @@ def _between(shape: Shape, learning: int, layout: Layout, precision: Precision, 
     if not beside.read:
         return gathered
     copies = FULL * shape.parameters * (not layout.holds_copies) + beside.packed * shape.layers * shape.layer
-    flowing = (
-        4 * beside.read * (4 * shape.hidden + shape.inner)
-    )  # of one layer: nothing is kept for a way back
+    # Of one layer: nothing is kept for a way back.
+    flowing = FULL * beside.read * (4 * shape.hidden + shape.inner)
     return max(gathered, copies + flowing)
 
 

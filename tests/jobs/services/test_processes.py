@@ -160,12 +160,12 @@ def test_it_ends_every_rank_under_torchrun(tmp_path):
         if event["event"] == "progress":
             (tmp_path / "seen").touch()
 
-    spec = {"result": str(tmp_path / "result"), "sleep": 600}
+    spec = {"result": str(tmp_path / "result"), "sleep": 60}
     with pytest.raises(Cancelled):
         processes.run(
             SAMPLE, spec, spec_path=tmp_path / "s.json", on_event=see, check=check, processes=2, torchrun=True
         )
-    assert time.monotonic() - started < 300
+    assert time.monotonic() - started < 40
     marker = str(tmp_path / "s.json").encode()
 
     def gone():

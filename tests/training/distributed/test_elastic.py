@@ -139,7 +139,7 @@ def test_it_does_not_wait_for_a_rank_on_another_node_that_will_not_come_back(
 ) -> None:
     launched = {**os.environ, "TORCHELASTIC_RUN_ID": "run"}
     child = subprocess.Popen([sys.executable, "-c", LEFT, str(tmp_path), "elsewhere", end], env=launched)
-    assert child.wait(120) == 1
+    assert child.wait(20) == 1
     assert note_of(tmp_path, 0).end == says
 
 
@@ -169,12 +169,12 @@ def test_it_says_that_it_was_told_to_stop(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", TOLD, str(tmp_path)], stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.readline() == b"ready\n"
     child.terminate()
-    assert child.wait(120) == elastic.STOPPED
+    assert child.wait(20) == elastic.STOPPED
     child.stdout.close()
     assert note_of(tmp_path, 0).end == "stopped"
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 120.0) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> None:
     until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until
