@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def names(folder: Path) -> list[str]:
-    """What lies in a folder, in no order; nothing where it is gone. `Path.glob` and `iterdir` fail where it goes
-    between their look at it and their reading of it (Python 3.11).
+    """What lies in a folder, in no order; nothing where there is none. `Path.glob` and `iterdir` fail where it
+    goes between their look at it and their reading of it (Python 3.11).
     """
     try:
         return os.listdir(folder)

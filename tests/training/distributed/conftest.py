@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,3 +30,23 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory, ranks: Ranks) -> Found:
 @pytest.fixture(scope="session")
 def four_ranks(tmp_path_factory: pytest.TempPathFactory, ranks: Ranks) -> Found:
     return launch(ranks, 4, tmp_path_factory.mktemp("four") / "out.json")
+
+
+@pytest.fixture
+def coming_and_going() -> Iterator[Callable[[Path], None]]:
+    """Have a thread make a folder with all above it, and remove it with the one above, again and again."""
+    over, threads = threading.Event(), []
+
+    def begin(folder: Path) -> None:
+        def work() -> None:
+            while not over.is_set():
+                folder.mkdir(parents=True)
+                shutil.rmtree(folder.parent)
+
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+
+    yield begin
+    over.set()
+    for thread in threads:
+        thread.join()

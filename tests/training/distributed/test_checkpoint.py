@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,22 +75,12 @@ def test_it_passes_over_a_damaged_one_for_the_next_older(tmp_path: Path, damage:
     assert checkpoint.newest([tmp_path], "run") is None
 
 
-def test_it_looks_while_another_attempt_clears_up(tmp_path: Path) -> None:
-    over = threading.Event()
-
-    def clear() -> None:
-        while not over.is_set():
-            (tmp_path / "attempt" / "checkpoint-1").mkdir(parents=True)
-            shutil.rmtree(tmp_path / "attempt")
-
-    clearing = threading.Thread(target=clear)
-    clearing.start()
-    try:
-        for _ in range(3000):
-            assert checkpoint.newest([tmp_path / "attempt"], "run") is None
-    finally:
-        over.set()
-        clearing.join()
+def test_it_looks_while_another_attempt_clears_up(
+    tmp_path: Path, coming_and_going: Callable[[Path], None]
+) -> None:
+    coming_and_going(tmp_path / "attempt" / "checkpoint-1")
+    for _ in range(3000):
+        assert checkpoint.newest([tmp_path / "attempt"], "run") is None
 
 
 def test_it_does_not_take_a_checkpoint_of_another_run(tmp_path: Path) -> None:

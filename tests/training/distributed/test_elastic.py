@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -96,23 +94,13 @@ def test_it_passes_over_notes_that_cannot_be_read(tmp_path: Path) -> None:
     assert elastic.newest_notes(tmp_path) == []
 
 
-def test_it_looks_while_rank_0_clears_the_notes_away(tmp_path: Path) -> None:
-    starts, over = tmp_path / "starts", threading.Event()
-
-    def clear() -> None:
-        while not over.is_set():
-            (starts / "1").mkdir(parents=True)
-            shutil.rmtree(starts)
-
-    clearing = threading.Thread(target=clear)
-    clearing.start()
-    try:
-        for _ in range(3000):
-            assert elastic.newest_notes(tmp_path) == []
-            assert elastic.read_notes(starts / "1") == []
-    finally:
-        over.set()
-        clearing.join()
+def test_it_looks_while_rank_0_clears_the_notes_away(
+    tmp_path: Path, coming_and_going: Callable[[Path], None]
+) -> None:
+    coming_and_going(tmp_path / "starts" / "1")
+    for _ in range(3000):
+        assert elastic.newest_notes(tmp_path) == []
+        assert elastic.read_notes(tmp_path / "starts" / "1") == []
 
 
 LEFT = """
