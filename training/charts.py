@@ -89,7 +89,7 @@ def memory_spent(spent: Spent) -> Chart:
         "activations": _("activations"),
         "working": _("working space"),
         "saved": _("copy for checkpoints"),
-        "between": _("between steps, instead of activations"),
+        "between": _("between steps"),
     }
     total = file_size(spent.memory["total"])
     note = (
