@@ -202,7 +202,7 @@ def _gathered(optimizer: ZeroRedundancyOptimizer) -> dict[str, Any]:
     """
     values = [value for group in optimizer.param_groups for value in group["params"]]
     shapes = [() if name == "step" else value.shape for value in values for name in _FIELDS]
-    whole = torch.zeros(sum(map(math.prod, shapes)), device=values[0].device)
+    whole = torch.zeros(sum(map(math.prod, shapes)), dtype=torch.float32, device=values[0].device)
     parts = iter(whole.split([math.prod(shape) for shape in shapes]))
     state: dict[int, dict[str, Tensor]] = {}
     for number, value in enumerate(values):

@@ -69,7 +69,7 @@ def shared(
 
 
 def saves(args: TrainingArguments, steps: int) -> Saved:
-    """Whether a run of so many steps writes checkpoints; that of the last step is one only to go back to."""
+    """When a run of so many steps writes checkpoints; that of the last step is one only to go back to."""
     if args.save_steps < steps:
         return "during"
     return "last" if args.load_best_model_at_end else "never"
