@@ -95,8 +95,8 @@ def layout(
     beside: Beside = NOTHING_BESIDE,
 ) -> tuple[Layout, int, int]:
     """How the model lies on the ranks that there are now, MiB of a bucket of gradients, and the size below which
-    a parameter is not divided. `longest`: tokens of the longest text; `precision`: of the products; `beside`: see
-    `Shape`."""
+    a parameter is not divided. `longest`: tokens of the longest text; `precision`: of the products; `beside`:
+    see `Shape`."""
     ranks = communicate.world_size()
     shape = Shape.of(model.encoder, longest, outputs=model.head.out_features, beside=beside)
     machine = Machine.here(ranks)
